@@ -1,0 +1,203 @@
+"""What a run can be asked for: one frozen dataclass per group of `conf/`, nested in `RunConfig`.
+
+Plain Python: neither Hydra nor torch is imported here, so that `run_experiment(RunConfig(...))`
+works from a notebook. The defaults are those of `conf/`; a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used. The message is one line: got, expected, what to do."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    name: str = "auto"  # auto | tinyshakespeare | pydoc | text
+    path: Any = None  # text: a file, a folder or a list of them; else a folder that holds NAME/input.txt
+    val_fraction: float = 0.1  # the last part of the text, by characters, is held out
+    val_path: str | None = None  # a held-out text of your own, instead of val_fraction
+    val_max_bytes: int | None = None  # at most this much of the held-out text is scored
+
+    def __post_init__(self) -> None:
+        _one_of("data.name", self.name, "auto", "tinyshakespeare", "pydoc", "text")
+        _check(0 < self.val_fraction < 1, "data.val_fraction", self.val_fraction, "a number between 0 and 1")
+        _positive("data.val_max_bytes", self.val_max_bytes)
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """A kind of tokenizer and its settings, which the kind's own `train` checks by name and type."""
+
+    kind: str = "bpe"
+    vocab_size: int | None = None  # at most; null is the kind's own choice
+    settings: dict[str, Any] = field(default_factory=dict)  # what else `train` of this kind takes
+
+    def train_settings(self) -> dict[str, Any]:
+        """The keywords for `train_tokenizer`."""
+        return self.settings if self.vocab_size is None else {"vocab_size": self.vocab_size, **self.settings}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """`GPTConfig` without the vocabulary, which the tokenizer decides."""
+
+    block_size: int = 128  # tokens of context
+    n_layer: int = 4
+    n_head: int = 4
+    n_embd: int = 128
+    dropout: float = 0.0
+    tie_weights: bool = False  # one matrix for the token embedding and the LM head
+
+    def __post_init__(self) -> None:
+        for name in ("block_size", "n_layer", "n_head", "n_embd"):
+            _positive(f"model.{name}", getattr(self, name))
+        _check(0 <= self.dropout < 1, "model.dropout", self.dropout, "a number from 0 up to, not including, 1")
+        divisible = self.n_embd % self.n_head == 0
+        _check(divisible, "model.n_embd", self.n_embd, f"a multiple of model.n_head={self.n_head}")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    batch_size: int = 16  # sequences a step
+    lr: float = 1e-3  # at the end of the warm-up
+    min_lr: float = 1e-4  # at the end of the run
+    warmup_steps: int = 100  # at most a tenth of the run's steps are used
+    schedule: str = "cosine"  # cosine | constant (after the warm-up)
+    weight_decay: float = 0.1  # on matrices only
+    grad_clip: float = 1.0  # largest gradient norm
+    eval_every: int = 100  # steps; the end of the run is always evaluated
+    compile: str = "auto"  # auto | always | never: torch.compile; auto means on CUDA
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "lr", "grad_clip", "eval_every"):
+            _positive(f"train.{name}", getattr(self, name))
+        for name in ("min_lr", "warmup_steps", "weight_decay"):
+            _check(getattr(self, name) >= 0, f"train.{name}", getattr(self, name), "at least 0")
+        _check(self.min_lr <= self.lr, "train.min_lr", self.min_lr, f"at most train.lr={self.lr}")
+        _one_of("train.schedule", self.schedule, "cosine", "constant")
+        _one_of("train.compile", self.compile, "auto", "always", "never")
+
+
+@dataclass(frozen=True)
+class BudgetConfig:
+    """How long a run trains. Exactly one is set; the others follow from it."""
+
+    steps: int | None = None
+    bytes: int | None = None  # of training text read, repetitions included
+    flops: float | None = None
+    epochs: float | None = None
+
+    def __post_init__(self) -> None:
+        given = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        _check(len(given) == 1, "budget", given or "nothing", "exactly one of steps, bytes, flops, epochs")
+        for name, value in given.items():
+            _positive(f"budget.{name}", value)
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    prompt: str = "KING"
+    tokens: int = 500  # the seed experiment's sample: equal tokens, so unequal characters
+    count: int = 3  # further samples, of equal characters
+    chars: int = 500  # characters in each of those
+    temperature: float = 0.8  # 0 is greedy
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("tokens", "chars", "top_k"):
+            _positive(f"sample.{name}", getattr(self, name))
+        _check(self.prompt != "", "sample.prompt", "''", "at least one character")
+        _check(self.count >= 0, "sample.count", self.count, "at least 0")
+        _check(self.temperature >= 0, "sample.temperature", self.temperature, "at least 0")
+        _check(self.top_p is None or 0 < self.top_p <= 1, "sample.top_p", self.top_p, "above 0 and at most 1")
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    mode: str = "auto"  # auto | online | offline | disabled: Weights & Biases; metrics.jsonl is always written
+    project: str = "tokexp"
+    entity: str | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("tracking.mode", self.mode, "auto", "online", "offline", "disabled")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    data: DataConfig = field(default_factory=DataConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    budget: BudgetConfig = field(default_factory=lambda: BudgetConfig(steps=600))
+    sample: SampleConfig = field(default_factory=SampleConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    seed: int = 0
+    device: str = "auto"  # auto | cpu | cuda | cuda:N | mps; auto is cuda where there is one, else cpu
+    precision: str = "auto"  # auto | float32 | bf16; auto is bf16 on cuda, else float32
+    sweep: str = "single"  # what the run belongs to, and the report it goes into
+    arm: str = ""  # the tokenizer option's name; the kind where empty
+    size: str = "custom"  # the model option's name
+    rerun: bool = False  # train again where a result is there already
+
+    def __post_init__(self) -> None:
+        _check(self.seed >= 0, "seed", self.seed, "at least 0")
+        _one_of("precision", self.precision, "auto", "float32", "bf16")
+        if not self.arm:
+            object.__setattr__(self, "arm", self.tokenizer.kind)
+
+
+GROUP_TYPES: dict[str, type] = {
+    "data": DataConfig,
+    "tokenizer": TokenizerConfig,
+    "model": ModelConfig,
+    "train": TrainConfig,
+    "budget": BudgetConfig,
+    "sample": SampleConfig,
+    "tracking": TrackingConfig,
+}
+
+
+def to_dict(cfg: RunConfig) -> dict[str, Any]:
+    """Nested plain dicts, as in `config.yaml`: the tokenizer's settings stand beside its kind."""
+    tree = dataclasses.asdict(cfg)
+    tree["tokenizer"].update(tree["tokenizer"].pop("settings"))
+    return tree
+
+
+def from_dict(tree: dict[str, Any]) -> RunConfig:
+    """The reverse of `to_dict`. Raises InputError naming a key that no group has."""
+    tree = {**tree}
+    tokenizer = {**tree.get("tokenizer", {})}
+    known = {name: tokenizer.pop(name) for name in ("kind", "vocab_size") if name in tokenizer}
+    tree["tokenizer"] = {**known, "settings": tokenizer}
+    for group, kind in GROUP_TYPES.items():
+        if group in tree:
+            tree[group] = _build(kind, tree[group], f"{group}.")
+    return _build(RunConfig, tree, "")
+
+
+def _build(kind: type, values: dict[str, Any], where: str) -> Any:
+    names = [f.name for f in dataclasses.fields(kind)]
+    unknown = [where + key for key in values if key not in names]
+    if unknown:
+        raise InputError(f"unknown setting {', '.join(unknown)}: expected one of {', '.join(names)}")
+    return kind(**values)
+
+
+def _check(ok: bool, name: str, got: Any, expected: str) -> None:
+    if not ok:
+        raise InputError(f"{name}: got {got}, expected {expected}")
+
+
+def _one_of(name: str, got: str, *options: str) -> None:
+    _check(got in options, name, repr(got), "one of " + ", ".join(options))
+
+
+def _positive(name: str, got: float | None) -> None:
+    _check(got is None or got > 0, name, got, "more than 0")

@@ -1,0 +1,205 @@
+"""Bits per byte: every byte of a text scored exactly once, under any tokenizer.
+
+Also a command: a trained run's bits per byte on any text.
+
+    python -m tokexp.evaluate RUN --text FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from tokexp.config import InputError
+from tokexp.corpus import decode, load_corpus, read_bytes
+from tokexp.model import GPT
+from tokexp.restoration import PARTS, Restoration, restoration_cost
+from tokexp.results import load_run
+from tokexp.tokens import TokenizedCorpus, TokenStream, encode_stream
+
+BLOCKS = 64  # the held-out text in equal stretches of bytes, for intervals over the text
+TOKENS_AT_ONCE = 8192  # logits of this many tokens are held in memory
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a text cost a model: a ratio of sums, divided once."""
+
+    block_nats: np.ndarray  # (64,) float64, by the block of each token's first byte
+    tokens: int
+    n_bytes: int
+
+    @property
+    def nats(self) -> float:
+        return float(self.block_nats.sum())
+
+    @property
+    def loss(self) -> float:
+        """Nats per token: comparable only within one tokenizer."""
+        return self.nats / self.tokens
+
+    @property
+    def bits_per_byte(self) -> float:
+        return self.nats / (math.log(2) * self.n_bytes)
+
+
+def score(model: GPT, context_id: int, stream: TokenStream, *, sliding: bool = False) -> Score:
+    """Score `stream` after `context_id`: every id is a target once, and so is every byte."""
+    nats = token_nats(model, context_id, stream.ids, sliding=sliding)
+    return Score(by_block(nats, stream), len(stream), stream.n_bytes)
+
+
+def by_block(values: np.ndarray, stream: TokenStream) -> np.ndarray:
+    """Sum values (tokens,) over the 64 blocks; a token belongs to the block of its first byte."""
+    block = stream.starts[:-1] * BLOCKS // stream.n_bytes
+    return np.bincount(block, weights=values, minlength=BLOCKS)
+
+
+@torch.no_grad()
+def token_nats(model: GPT, context_id: int, ids: np.ndarray, *, sliding: bool = False) -> np.ndarray:
+    """-ln P of each id given what stands before it in its window: (tokens,) float64.
+
+    The stream is `context_id` and then `ids`. Windows of block_size inputs lie end to end, the last
+    one short; targets are one further on. With `sliding` a window advances by half a block and scores
+    only its new half, so that every target but the first ones has at least half a block of context.
+    """
+    T = model.config.block_size
+    overlap = T // 2 if sliding else 0
+    windows, scored = [], 0  # (first input, first new target, end)
+    while scored < len(ids):
+        start = max(0, scored - overlap)
+        windows.append((start, scored, min(start + T, len(ids))))
+        scored = windows[-1][2]
+
+    device = next(model.parameters()).device
+    stream = torch.from_numpy(np.concatenate([[context_id], ids.astype(np.int64)])).to(device)
+    nats, times_scored = np.empty(len(ids)), np.zeros(len(ids), dtype=int)
+    was_training = model.training
+    model.eval()
+    for group in _equally_long(windows, TOKENS_AT_ONCE // T or 1):
+        rows = _nats(model, torch.stack([stream[start : end + 1] for start, _, end in group]))
+        for (start, new, end), row in zip(group, rows, strict=True):
+            nats[new:end] = row[new - start :]
+            times_scored[new:end] += 1
+    model.train(was_training)
+    assert (times_scored == 1).all(), "every id is a target exactly once"
+    return nats
+
+
+def _equally_long(windows: list[tuple[int, int, int]], most: int) -> Iterator[list[tuple[int, int, int]]]:
+    """Groups of at most `most` windows of one length; only the last window can be a short one."""
+    for _, same in itertools.groupby(windows, key=lambda window: window[2] - window[0]):
+        group = list(same)
+        yield from (group[i : i + most] for i in range(0, len(group), most))
+
+
+def _nats(model: GPT, windows: torch.Tensor) -> np.ndarray:
+    """-ln P of every id but the first of each window (B, T + 1): (B, T) float64."""
+    logits_BTV = model(windows[:, :-1]).float()
+    return F.cross_entropy(logits_BTV.transpose(1, 2), windows[:, 1:], reduction="none").cpu().double().numpy()
+
+
+class Evaluator:
+    """Scores a model during its training, each time on the same texts, and keeps its best weights."""
+
+    def __init__(self, model: GPT, data: TokenizedCorpus, restoration: Restoration) -> None:
+        self._model = model
+        self._data = data
+        self._restoration = restoration
+        self._restoration_nats = by_block(restoration.bits.sum(axis=1) * math.log(2), data.val)
+        self._rows: list[dict[str, Any]] = []
+        self._best = -1  # index of the evaluation with the lowest held-out loss
+        self.best_weights: dict[str, torch.Tensor] = {}
+
+    def __call__(self) -> dict[str, Any]:
+        """Losses in nats per token, bpb in bits per byte, total nats of each of the 64 blocks."""
+        on_train = score(self._model, self._data.context_id, self._data.train_slice)
+        on_val = score(self._model, self._data.context_id, self._data.val)
+        total = on_val.block_nats + self._restoration_nats
+        row = {
+            "train_loss": on_train.loss,
+            "val_loss": on_val.loss,
+            "val_bpb_naive": on_val.bits_per_byte,
+            "val_bpb": self._bits_per_byte(total.sum()),
+            "val_block_nats": total.tolist(),
+        }
+        self._rows.append(row)
+        if self._best < 0 or row["val_loss"] < self._rows[self._best]["val_loss"]:
+            self._best = len(self._rows) - 1
+            self.best_weights = {name: value.clone() for name, value in self._model.state_dict().items()}
+        return row
+
+    def final_scores(self) -> dict[str, float]:
+        """The end of the budget, which is ranked, and beside it the best checkpoint and the wider context."""
+        last, best = self._rows[-1], self._rows[self._best]
+        sliding = score(self._model, self._data.context_id, self._data.val, sliding=True).nats
+        parts = self._restoration.bits.sum(axis=0) / self._data.val.n_bytes
+        return {
+            "train_loss": last["train_loss"],
+            "val_loss": last["val_loss"],
+            "best_train_loss": best["train_loss"],
+            "best_val_loss": best["val_loss"],
+            "val_bpb_naive": last["val_bpb_naive"],
+            "val_bpb_restoration": float(parts.sum()),
+            **{f"val_bpb_restoration_{part}": float(bits) for part, bits in zip(PARTS, parts, strict=True)},
+            "val_bpb": last["val_bpb"],
+            "val_bpb_sliding": self._bits_per_byte(sliding + self._restoration_nats.sum()),
+            "best_val_bpb": best["val_bpb"],
+            "best_val_bpb_crossfit": self._bits_per_byte(crossfit([row["val_block_nats"] for row in self._rows])),
+        }
+
+    def _bits_per_byte(self, nats: float) -> float:
+        return float(nats) / (math.log(2) * self._data.val.n_bytes)
+
+
+def crossfit(block_nats: list[np.ndarray]) -> float:
+    """Nats of the best of several checkpoints, the choice paid for.
+
+    `block_nats`: (64,) each. The checkpoint that is best on the even blocks is scored on the odd ones,
+    and the reverse, so that no block is scored by a checkpoint that was chosen on it.
+    """
+    table = np.array(block_nats)
+    even, odd = table[:, 0::2].sum(axis=1), table[:, 1::2].sum(axis=1)
+    return float(odd[even.argmin()] + even[odd.argmin()])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tokexp.evaluate", description="Bits per byte of a trained run.")
+    parser.add_argument("run", type=Path, help="a run's folder")
+    parser.add_argument("--text", type=Path, required=True, help="a UTF-8 text file")
+    parser.add_argument("--weights", choices=["end", "best"], default="end")
+    args = parser.parse_args()
+    try:
+        run = load_run(args.run, weights=args.weights)
+        text = decode(read_bytes(args.text), str(args.text))
+        stream = encode_stream(run.tokenizer, text)
+        naive = score(run.model, run.result.context_id, stream).bits_per_byte
+        restoration = 0.0
+        if run.tokenizer.decode(run.tokenizer.encode(text)) != text:
+            corpus = load_corpus(run.config.data)
+            if corpus.sha256 != run.result.corpus_sha256:
+                raise InputError(
+                    f"a lossy tokenizer's restoration needs the corpus of the run, {run.result.corpus} with SHA-256 "
+                    f"{run.result.corpus_sha256}, but got {corpus.name} with {corpus.sha256}; bring it back"
+                )
+            restoration = restoration_cost(run.tokenizer, corpus.train, text).total / stream.n_bytes
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{args.text}: {stream.n_bytes:,} bytes, {len(stream):,} tokens")
+    print(f"bits per byte {naive + restoration:.4f} = naive {naive:.4f} + restoration {restoration:.4f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

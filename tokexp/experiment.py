@@ -1,0 +1,146 @@
+"""One run from end to end: a corpus, a tokenizer, a model trained on it, and what came of it.
+
+The file to read first: each step below is a file of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tokexp.budget import describe_budget, plan_training
+from tokexp.config import RunConfig
+from tokexp.corpus import Corpus, load_corpus, sha256
+from tokexp.evaluate import Evaluator
+from tokexp.generate import prompt_ids, sample_chars, sample_tokens
+from tokexp.model import GPT, GPTConfig, parameter_split, training_flops_per_token
+from tokexp.progress import Progress
+from tokexp.provenance import provenance
+from tokexp.restoration import restoration_cost
+from tokexp.results import SCHEMA_VERSION, RunResult, config_hash, has_result, load_result, run_name, save_result
+from tokexp.runfolder import RunFolder
+from tokexp.tokenizer import Tokenizer, train_tokenizer
+from tokexp.tokens import TokenizedCorpus, tokenize
+from tokexp.tracking import Tracker
+from tokexp.train import resolve_device, resolve_precision, train
+
+log = logging.getLogger(__name__)
+
+
+def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResult:
+    """Do the run that `cfg` describes, or return its result where `folder` has it already.
+
+    `folder`: where everything is written; by default runs/SWEEP/NAME. Raises InputError for what
+    the user can put right, DivergedError where the loss stopped being a number.
+    """
+    corpus = load_corpus(cfg.data)
+    device = resolve_device(cfg.device)
+    precision = resolve_precision(cfg.precision, device)
+    digest = config_hash(cfg, corpus, precision)
+    name = run_name(cfg, digest)
+    folder = Path(folder) if folder is not None else Path("runs", cfg.sweep, name)
+    if not cfg.rerun and has_result(folder, digest):
+        log.info("%s: done before, in %s (rerun=true trains it again)", name, folder)
+        return load_result(folder)
+
+    with RunFolder(folder, cfg) as run:
+        tokenizer = train_tokenizer(cfg.tokenizer.kind, corpus.train, **cfg.tokenizer.train_settings())
+        prompt_ids(tokenizer, cfg.sample.prompt)  # refused now rather than after training
+        tokenizer.save(folder / "tokenizer.json")
+        data = tokenize(corpus, tokenizer, cfg.model.block_size)
+        restoration = restoration_cost(tokenizer, corpus.train, corpus.val)
+
+        torch.manual_seed(cfg.seed)
+        model = GPT(GPTConfig(**dataclasses.asdict(cfg.model), vocab_size=tokenizer.vocab_size)).to(device)
+        tokens_per_step = cfg.train.batch_size * cfg.model.block_size
+        plan = plan_training(
+            cfg.budget,
+            cfg.train,
+            tokens_per_step=tokens_per_step,
+            train_tokens=len(data.train),
+            train_bytes=data.train.n_bytes,
+            flops_per_token=training_flops_per_token(model.config),
+        )
+        log.info(
+            "%s: %s tokens, %s parameters, %s steps on %s",
+            name, f"{tokenizer.vocab_size:,}", f"{sum(p.numel() for p in model.parameters()):,}",
+            f"{plan.steps:,}", device,
+        )  # fmt: skip
+
+        evaluator = Evaluator(model, data, restoration)
+        with Tracker(folder, name, cfg) as tracker, Progress(name, plan.steps, tokens_per_step) as progress:
+            for row in train(model, data.train, plan, cfg.train, cfg.seed, precision, evaluator):
+                tracker.log(row)
+                progress.show(row)
+            scores = evaluator.final_scores()
+            run.save_weights("model.safetensors", model.state_dict())
+            run.save_weights("best.safetensors", evaluator.best_weights)
+            model.load_state_dict(evaluator.best_weights)
+            samples = draw_samples(model, tokenizer, cfg)
+            run.write_lines("samples.jsonl", samples)
+            result = RunResult(
+                schema_version=SCHEMA_VERSION,
+                name=name,
+                sweep=cfg.sweep,
+                arm=cfg.arm,
+                size=cfg.size,
+                config_hash=digest,
+                **provenance(),
+                threads=torch.get_num_threads(),
+                seed=cfg.seed,
+                device=device.type,
+                precision=precision,
+                **corpus_facts(corpus),
+                **tokenizer_facts(tokenizer, folder, corpus, data),
+                **dataclasses.asdict(cfg.model),
+                **parameter_split(model.config),
+                batch_size=cfg.train.batch_size,
+                budget=describe_budget(cfg.budget),
+                steps=plan.steps,
+                epochs=row["tokens_seen"] / len(data.train),
+                **{key: row[key] for key in ("tokens_seen", "bytes_seen", "flops")},
+                train_seconds=row["seconds"],
+                tokens_per_second=row["tokens_per_second"],
+                **scores,
+                sample_chars_500=len(samples[0]["text"]),
+                context_id=data.context_id,
+            )
+            tracker.finish(dataclasses.asdict(result), samples)
+        save_result(folder, result)
+    log.info("%s: %.4f bits per byte held out, in %s", name, result.val_bpb, folder)
+    return result
+
+
+def draw_samples(model: GPT, tokenizer: Tokenizer, cfg: RunConfig) -> list[dict[str, Any]]:
+    """The seed experiment's sample of equal tokens first, then those of equal characters."""
+    common = {"arm": cfg.arm, "seed": cfg.seed, "prompt": cfg.sample.prompt, "temperature": cfg.sample.temperature}
+    by_tokens = sample_tokens(model, tokenizer, cfg.sample, seed=cfg.seed)
+    by_chars = sample_chars(model, tokenizer, cfg.sample, seed=cfg.seed)
+    rows = [("tokens", by_tokens), *(("chars", text) for text in by_chars)]
+    return [{"equal": equal, **common, "text": text} for equal, text in rows]
+
+
+def corpus_facts(corpus: Corpus) -> dict[str, Any]:
+    return {
+        "corpus": corpus.name,
+        "corpus_sha256": corpus.sha256,
+        "val_sha256": corpus.val_sha256,
+        "val_bytes": corpus.val_bytes,
+    }
+
+
+def tokenizer_facts(tokenizer: Tokenizer, folder: Path, corpus: Corpus, data: TokenizedCorpus) -> dict[str, Any]:
+    return {
+        "tokenizer": tokenizer.kind,
+        "tokenizer_sha256": sha256((folder / "tokenizer.json").read_bytes()),
+        "trained_on": tokenizer.trained_on,
+        "lossless": tokenizer.lossless,
+        "vocab_size": tokenizer.vocab_size,
+        "val_tokens": len(data.val),
+        "bytes_per_token": data.val.n_bytes / len(data.val),
+        "chars_per_token": len(corpus.val) / len(data.val),
+    }

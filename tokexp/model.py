@@ -1,0 +1,147 @@
+"""The one GPT that every tokenizer feeds: GPT-2's architecture, under nanoGPT's names.
+
+Pre-LN blocks, learned positions, GELU (tanh), biases in the body and none in the head, untied
+unless asked. Shape suffixes: B batch, T time, C n_embd, H heads, D C // H, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    vocab_size: int
+    block_size: int = 128  # longest context, in tokens
+    n_layer: int = 4
+    n_head: int = 4
+    n_embd: int = 128
+    dropout: float = 0.0
+    tie_weights: bool = False  # the LM head is the token embedding
+
+
+class KVCache:
+    """Keys and values of the tokens read so far: two (B, H, block_size, D) tensors a layer."""
+
+    def __init__(self, config: GPTConfig, batch: int, like: Tensor) -> None:
+        shape = (batch, config.n_head, config.block_size, config.n_embd // config.n_head)
+        self.layers = [(like.new_empty(shape), like.new_empty(shape)) for _ in range(config.n_layer)]
+        self.length = 0  # tokens held
+
+
+class CausalSelfAttention(nn.Module):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.n_head = config.n_head
+        self.dropout = config.dropout
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd)
+        self.c_proj = nn.Linear(config.n_embd, config.n_embd)
+
+    def forward(self, x_BTC: Tensor, cache: tuple[Tensor, Tensor] | None = None, past: int = 0) -> Tensor:
+        B, T, C = x_BTC.shape
+        q_BTC, k_BTC, v_BTC = self.c_attn(x_BTC).split(C, dim=2)
+        q_BHTD, k_BHTD, v_BHTD = (
+            z.view(B, T, self.n_head, C // self.n_head).transpose(1, 2) for z in (q_BTC, k_BTC, v_BTC)
+        )
+        if cache is not None:
+            keys, values = cache
+            keys[:, :, past : past + T] = k_BHTD
+            values[:, :, past : past + T] = v_BHTD
+            k_BHTD, v_BHTD = keys[:, :, : past + T], values[:, :, : past + T]
+        # One new token sees all that is cached; several at once are only read into an empty cache.
+        y_BHTD = F.scaled_dot_product_attention(
+            q_BHTD, k_BHTD, v_BHTD, dropout_p=self.dropout if self.training else 0.0, is_causal=T > 1
+        )
+        return self.c_proj(y_BHTD.transpose(1, 2).reshape(B, T, C))
+
+
+class MLP(nn.Module):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd)
+        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd)
+
+    def forward(self, x_BTC: Tensor) -> Tensor:
+        return self.c_proj(F.gelu(self.c_fc(x_BTC), approximate="tanh"))
+
+
+class Block(nn.Module):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = nn.LayerNorm(config.n_embd)
+        self.mlp = MLP(config)
+        self.drop = nn.Dropout(config.dropout)
+
+    def forward(self, x_BTC: Tensor, cache: tuple[Tensor, Tensor] | None = None, past: int = 0) -> Tensor:
+        x_BTC = x_BTC + self.drop(self.attn(self.ln_1(x_BTC), cache, past))
+        return x_BTC + self.drop(self.mlp(self.ln_2(x_BTC)))
+
+
+class GPT(nn.Module):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.wte = nn.Embedding(config.vocab_size, config.n_embd)
+        self.wpe = nn.Embedding(config.block_size, config.n_embd)
+        self.drop = nn.Dropout(config.dropout)
+        self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_f = nn.LayerNorm(config.n_embd)
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self._init_weights()
+        if config.tie_weights:
+            self.lm_head.weight = self.wte.weight
+
+    def _init_weights(self) -> None:
+        """GPT-2's: normal(0, 0.02), zero biases, and 1/sqrt(2 n_layer) on what is added to the residual."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            elif parameter.dim() == 2:
+                shrink = math.sqrt(2 * self.config.n_layer) if name.endswith("c_proj.weight") else 1
+                nn.init.normal_(parameter, std=0.02 / shrink)
+
+    def forward(self, idx_BT: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Logits (B, T, V) at every position. With a cache, `idx_BT` is what follows the tokens it holds."""
+        past = cache.length if cache else 0
+        T = idx_BT.shape[1]
+        if past + T > self.config.block_size:
+            raise ValueError(f"got {past + T} tokens, expected at most block_size={self.config.block_size}")
+        positions = torch.arange(past, past + T, device=idx_BT.device)
+        x_BTC = self.drop(self.wte(idx_BT) + self.wpe(positions))
+        for i, block in enumerate(self.h):
+            x_BTC = block(x_BTC, cache.layers[i] if cache else None, past)
+        if cache:
+            cache.length += T
+        return self.lm_head(self.ln_f(x_BTC))
+
+
+def parameter_split(config: GPTConfig) -> dict[str, int]:
+    """Parameters by part, as result columns. A tied head has none of its own."""
+    C, V = config.n_embd, config.vocab_size
+    block = 12 * C * C + 9 * C + 4 * C  # matrices, their biases, two LayerNorms
+    split = {
+        "params_token_embedding": V * C,
+        "params_position_embedding": config.block_size * C,
+        "params_lm_head": 0 if config.tie_weights else V * C,
+        "params_body": config.n_layer * block + 2 * C,
+    }
+    return {**split, "params_total": sum(split.values())}
+
+
+def training_flops_per_token(config: GPTConfig) -> int:
+    """Floating-point operations to train on one token, forward and backward.
+
+    6 per weight that multiplies (the body's, and the head's V x C whether tied or not; a look-up is
+    free), and 12 n_layer C T for attention's scores and sums at a full context of T.
+    Source: Kaplan et al. (2020), appendix; Chowdhery et al. (2022), appendix B.
+    """
+    C, T = config.n_embd, config.block_size
+    weights = parameter_split(config)["params_body"] + config.vocab_size * C
+    return 6 * weights + 12 * config.n_layer * C * T

@@ -1,0 +1,50 @@
+"""What a person sees while a run trains: a bar in a terminal, a line an evaluation elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+
+class Progress:
+    def __init__(self, name: str, steps: int, tokens_per_step: int) -> None:
+        self._name, self._steps, self._tokens_per_step = name, steps, tokens_per_step
+        self._began = time.monotonic()
+        self._bpb = "-"
+        terminal = sys.stderr.isatty()
+        layout = "{desc} {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}] {postfix}"
+        self._bar = tqdm(total=steps, desc=name, bar_format=layout, dynamic_ncols=True) if terminal else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, row: dict[str, Any]) -> None:
+        """A row of `train`."""
+        if row["event"] == "eval":
+            self._bpb = f"{row['val_bpb']:.3f}"
+            if self._bar is None:
+                left = (time.monotonic() - self._began) * (self._steps / row["step"] - 1)
+                log.info(
+                    "%s: step %d of %d, loss %.3f (train %.3f), %s bits/byte, %s tokens/s, %.0f s left",
+                    self._name, row["step"], self._steps, row["val_loss"], row["train_loss"], self._bpb,
+                    f"{row['tokens_per_second']:,.0f}", left,
+                )  # fmt: skip
+        elif self._bar is not None:
+            elapsed = time.monotonic() - self._began
+            speed = row["step"] * self._tokens_per_step / elapsed
+            postfix = f"loss {row['loss']:.3f}, {self._bpb} bits/byte, {speed:,.0f} tok/s"
+            self._bar.set_postfix_str(postfix, refresh=False)
+            self._bar.update()

@@ -1,0 +1,46 @@
+"""Where a result comes from: the commit of this checkout and the versions of what computed it."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent  # the checkout
+PACKAGES = ("tokexp", "torch", "numpy", "regex", "safetensors")
+
+
+def provenance() -> dict[str, Any]:
+    """As result columns."""
+    commit, dirty = git_state()
+    return {"git_commit": commit, "git_dirty": dirty, "versions": versions()}
+
+
+@lru_cache(maxsize=1)
+def git_state() -> tuple[str | None, bool | None]:
+    """The commit of this checkout and whether tracked files differ from it; (None, None) without git."""
+    commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    return (commit, bool(status)) if commit is not None else (None, None)
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,215 @@
+"""What a run found: `result.json`, its settings' hash, and reading runs back.
+
+Reading results needs no torch; `load_run`, which rebuilds a model, imports it when called.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from tokexp.config import InputError, RunConfig, from_dict, to_dict
+from tokexp.corpus import Corpus
+from tokexp.files import write_json
+from tokexp.tokenizer import Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from tokexp.model import GPT
+
+SCHEMA_VERSION = 1
+RESULTS_VERSION = 1  # raised when a change to the code changes figures, so that old runs are not mistaken for new
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One row: what was run, what it cost and what it scored. bpb is bits per UTF-8 byte of held-out text."""
+
+    schema_version: int
+    name: str
+    sweep: str
+    arm: str
+    size: str
+    config_hash: str
+    git_commit: str | None
+    git_dirty: bool | None
+    versions: dict[str, str]
+    threads: int
+    seed: int
+    device: str
+    precision: str
+    corpus: str
+    corpus_sha256: str
+    val_sha256: str
+    tokenizer: str  # kind
+    tokenizer_sha256: str
+    trained_on: str
+    lossless: bool
+    vocab_size: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    block_size: int
+    dropout: float
+    tie_weights: bool
+    batch_size: int
+    params_token_embedding: int
+    params_position_embedding: int
+    params_lm_head: int
+    params_body: int
+    params_total: int
+    steps: int
+    budget: str  # what was held equal, such as "steps=600"
+    tokens_seen: int
+    bytes_seen: int
+    epochs: float  # tokens_seen over the tokens of the training part
+    flops: float
+    train_seconds: float  # evaluation left out
+    tokens_per_second: float
+    train_loss: float  # nats per token, on a training slice as long as the held-out text, at the end
+    val_loss: float  # nats per token, at the end
+    best_train_loss: float  # at the evaluation with the best val_loss
+    best_val_loss: float
+    val_bytes: int
+    val_tokens: int
+    val_bpb_naive: float
+    val_bpb_restoration: float
+    val_bpb_restoration_spacing: float
+    val_bpb_restoration_case: float
+    val_bpb_restoration_spelling: float
+    val_bpb: float  # naive + restoration, at the end: what is ranked
+    val_bpb_sliding: float
+    best_val_bpb: float  # checkpoint chosen on this text
+    best_val_bpb_crossfit: float
+    bytes_per_token: float
+    chars_per_token: float
+    sample_chars_500: int
+    context_id: int  # the id before the held-out text
+
+
+def config_hash(cfg: RunConfig, corpus: Corpus, precision: str) -> str:
+    """SHA-256, hex, of everything that changes the figures; names, paths and logging do not.
+
+    The corpus counts by the content of its two parts, `precision` as it was resolved.
+    """
+    tree = to_dict(cfg)
+    train = {key: value for key, value in tree["train"].items() if key != "compile"}
+    what = {
+        "results_version": RESULTS_VERSION,
+        "train_sha256": corpus.train_sha256,
+        "val_sha256": corpus.val_sha256,
+        "precision": precision,
+        "train": train,
+        **{key: tree[key] for key in ("tokenizer", "model", "budget", "sample", "seed")},
+    }
+    canonical = json.dumps(what, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def run_name(cfg: RunConfig, digest: str) -> str:
+    return f"{cfg.arm}-{cfg.size}-s{cfg.seed}-{digest[:8]}"
+
+
+def save_result(folder: Path, result: RunResult) -> None:
+    write_json(folder / "result.json", dataclasses.asdict(result))
+
+
+def load_result(folder: Path) -> RunResult:
+    """Raises InputError, one line, where `folder` has no result that this version can read."""
+    path = folder / "result.json"
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{folder}: no finished run there ({error.strerror}: result.json)") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error}); delete it and run again") from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(f"{path}: got schema_version {version}, expected {SCHEMA_VERSION}; run again")
+    names = [f.name for f in dataclasses.fields(RunResult)]
+    missing = [name for name in names if name not in data]
+    if missing:
+        raise InputError(f"{path}: lacks {', '.join(missing)}; delete it and run again")
+    return RunResult(**{name: data[name] for name in names})
+
+
+def has_result(folder: Path, digest: str) -> bool:
+    """Whether `folder` holds the finished run whose settings hash to `digest`."""
+    try:
+        return load_result(folder).config_hash == digest
+    except InputError:
+        return False
+
+
+def find_results(folder: Path) -> tuple[list[Path], list[str]]:
+    """The run folders below `folder` that hold a readable result, by name, and a line about each other one."""
+    good, bad = [], []
+    for path in sorted(folder.glob("*/result.json")):
+        try:
+            load_result(path.parent)
+            good.append(path.parent)
+        except InputError as error:
+            bad.append(str(error))
+    return good, bad
+
+
+def load_results(folder: Path | str) -> pd.DataFrame:
+    """A row for every finished run below `folder`; unreadable results are left out."""
+    rows = [flatten(load_result(run)) for run in find_results(Path(folder))[0]]
+    return pd.DataFrame(rows)
+
+
+def flatten(result: RunResult) -> dict[str, Any]:
+    """One flat row: the versions as text."""
+    row = dataclasses.asdict(result)
+    row["versions"] = " ".join(f"{name}={version}" for name, version in sorted(result.versions.items()))
+    return row
+
+
+def load_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The rows of `metrics.jsonl`: one for every step, one for every evaluation."""
+    with (folder / "metrics.jsonl").open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def load_config(folder: Path) -> RunConfig:
+    try:
+        tree = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"{folder}: no readable config.yaml ({error}); expected a run's folder") from error
+    return from_dict(tree)
+
+
+@dataclass(frozen=True)
+class Run:
+    model: GPT
+    tokenizer: Tokenizer
+    config: RunConfig
+    result: RunResult
+
+
+def load_run(folder: Path | str, weights: str = "end") -> Run:
+    """A finished run, its model on the CPU in eval mode. `weights`: those at the "end", or the "best"."""
+    from safetensors.torch import load_file
+
+    from tokexp.model import GPT, GPTConfig
+
+    folder = Path(folder)
+    result, config = load_result(folder), load_config(folder)
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    model = GPT(GPTConfig(**dataclasses.asdict(config.model), vocab_size=tokenizer.vocab_size))
+    path = folder / {"end": "model.safetensors", "best": "best.safetensors"}[weights]
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path}: cannot be loaded ({str(error).splitlines()[0]}); run again with rerun=true") from error
+    return Run(model.eval(), tokenizer, config, result)
+
+

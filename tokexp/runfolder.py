@@ -1,0 +1,82 @@
+"""The folder of one run while it is being worked on: whose it is, how it stands, where its log goes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from tokexp.config import InputError, RunConfig, to_dict
+from tokexp.files import replacing, write_json, write_text
+from tokexp.train import DivergedError
+
+
+class RunFolder:
+    """A run's folder, locked for as long as the context lasts, with `status.json` kept true.
+
+    Raises InputError where another process is at work in it. Whatever ends the context is written
+    to `status.json` and `run.log`.
+    """
+
+    def __init__(self, path: Path, cfg: RunConfig) -> None:
+        self.path = path
+        self._cfg = cfg
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / ".lock").open("a")
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written ({error.strerror}); choose another hydra.run.dir") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise InputError(f"{self.path}: another process is at work on this run; wait for it, or stop it") from None
+        for name in ("result.json", "metrics.jsonl", "samples.jsonl", "model.safetensors", "best.safetensors"):
+            (self.path / name).unlink(missing_ok=True)  # of an earlier try: a folder never mixes two
+        tree = yaml.safe_dump(to_dict(self._cfg), sort_keys=False, allow_unicode=True)
+        write_text(self.path / "config.yaml", tree)
+        self._log = logging.FileHandler(self.path / "run.log", encoding="utf-8")
+        self._log.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._log.addFilter(lambda record: record.name.startswith("tokexp"))
+        logging.getLogger().addHandler(self._log)
+        self.set_state("running")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.set_state("done")
+        else:
+            with (self.path / "run.log").open("a", encoding="utf-8") as file:
+                file.writelines(traceback.format_exception(error))
+            stopped = issubclass(kind, KeyboardInterrupt | SystemExit)
+            state = "diverged" if issubclass(kind, DivergedError) else "interrupted" if stopped else "failed"
+            self.set_state(state, f"{kind.__name__}: {error}")
+        logging.getLogger().removeHandler(self._log)
+        self._log.close()
+        self._lock.close()
+
+    def set_state(self, state: str, reason: str = "") -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(self.path / "status.json", {"state": state, "since": now, "reason": reason})
+
+    def save_weights(self, name: str, state: dict[str, torch.Tensor]) -> None:
+        """Every key of the model's state, tied ones too, as float32 safetensors."""
+        tensors = {key: value.detach().float().cpu().clone().contiguous() for key, value in state.items()}
+        with replacing(self.path / name) as temporary:
+            save_file(tensors, temporary)
+
+    def write_lines(self, name: str, rows: list[dict]) -> None:
+        write_text(self.path / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

@@ -1,0 +1,66 @@
+"""The kinds of tokenizer, and the two ways to get one: train it, or load what was trained.
+
+A new kind is one file here, one line in `KINDS`, one yaml in `conf/tokenizer/`; the contract tests
+then cover it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from tokexp.config import InputError
+from tokexp.tokenizer.base import Tokenizer, read_json
+from tokexp.tokenizer.bpe import BPETokenizer
+from tokexp.tokenizer.char import CharTokenizer
+from tokexp.tokenizer.word import WordTokenizer
+
+__all__ = ["KINDS", "Tokenizer", "load_tokenizer", "train_tokenizer"]
+
+KINDS: dict[str, type[Tokenizer]] = {
+    "char": CharTokenizer,
+    "word": WordTokenizer,
+    "bpe": BPETokenizer,
+}
+
+
+def train_tokenizer(kind: str, text: str, **settings: Any) -> Tokenizer:
+    """A tokenizer of `kind` that learned from `text`. `settings` are the keywords of the kind's `train`."""
+    train = _kind(kind).train
+    _check_settings(kind, settings)
+    return train(text, **settings)
+
+
+def load_tokenizer(path: Path | str) -> Tokenizer:
+    """What `Tokenizer.save` wrote. Raises InputError, one line, for anything else."""
+    data = read_json(path)
+    try:
+        return _kind(str(data.get("kind"))).from_json(data)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path}: damaged ({type(error).__name__}: {error}); expected what Tokenizer.save wrote, so train it again"
+        ) from error
+
+
+def _kind(kind: str) -> type[Tokenizer]:
+    if kind not in KINDS:
+        raise InputError(f"tokenizer kind: got {kind!r}, expected one of {', '.join(KINDS)}")
+    return KINDS[kind]
+
+
+def _check_settings(kind: str, settings: dict[str, Any]) -> None:
+    """Refuse a setting that `train` of this kind does not take, or takes with another type."""
+    train = KINDS[kind].train
+    allowed = {n: p for n, p in inspect.signature(train).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    types = get_type_hints(train)
+    for name, value in settings.items():
+        if name not in allowed:
+            expected = ", ".join(allowed) or "none"
+            raise InputError(f"tokenizer.{name}: kind {kind!r} has no such setting; expected {expected}")
+        options = get_args(types[name]) or (types[name],)
+        if type(value) not in options:
+            names = " or ".join("null" if t is type(None) else t.__name__ for t in options)
+            raise InputError(f"tokenizer.{name}: got {value!r}, expected {names} for kind {kind!r}")

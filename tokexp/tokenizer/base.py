@@ -1,0 +1,116 @@
+"""What every tokenizer can do: the protocol, and the reading and writing of `tokenizer.json`.
+
+Nothing here knows a kind; the kinds know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+from tokexp.config import InputError
+from tokexp.files import write_text
+
+SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")  # ids 0 to 3 of every kind trained here; never made from text
+PAD, UNK, BOS, EOS = range(4)
+
+FORMAT_VERSION = 1
+
+Span = tuple[int, int]  # start and end, in UTF-8 bytes of the text that was encoded
+
+
+class Tokenizer(Protocol):
+    """Text to ids and back. A kind is one class with this shape; `tests/test_tokenizers.py` is its contract.
+
+    `lossless` says decode(encode(s)) == s for every s that has a UTF-8 form; it is checked before
+    a run trusts it. `trained_on` is "train" for what learned from the training part alone,
+    "external" for what came from elsewhere.
+    """
+
+    kind: ClassVar[str]
+    lossless: ClassVar[bool]
+    trained_on: ClassVar[str]
+
+    @classmethod
+    def train(cls, text: str) -> Self:
+        """Learn from `text`; a kind's settings are further keyword-only arguments, each with a default."""
+        ...
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of `text`; never a special, except UNK in kinds that are not lossless."""
+        ...
+
+    def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
+        """The same ids, and for each the bytes of `text` that it stands for.
+
+        The spans tile the text: the first begins at 0, each begins where the one before ends, the
+        last ends at the end, whatever the tokenizer threw away included.
+        """
+        ...
+
+    def decode(self, ids: list[int]) -> str: ...
+
+    def token_bytes(self) -> list[bytes]:
+        """The bytes that each id writes, by id; b"" for specials."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` needs to make an equal tokenizer."""
+        ...
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self: ...
+
+    def save(self, path: Path | str) -> None: ...
+
+
+def save_json(tokenizer: Tokenizer, path: Path | str) -> None:
+    """Write `tokenizer.json`: the format's version and the kind, then what the kind needs."""
+    head = {"format": "tokexp-tokenizer", "version": FORMAT_VERSION, "kind": tokenizer.kind}
+    write_text(Path(path), json.dumps({**head, **tokenizer.to_json()}, ensure_ascii=True, indent=0) + "\n")
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """The reverse of `save_json`. Raises InputError where the file is not such a file."""
+    try:
+        data = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a tokexp tokenizer.json") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON, perhaps cut short ({error}); save the tokenizer again") from error
+    if not isinstance(data, dict) or data.get("format") != "tokexp-tokenizer":
+        raise InputError(f"{path}: not a tokexp tokenizer.json; expected one that Tokenizer.save wrote")
+    if data.get("version") != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: got format version {data.get('version')}, expected {FORMAT_VERSION}; train it again"
+        )
+    return data
+
+
+def refuse_surrogates(text: str) -> None:
+    """Raise InputError where `text` has a lone surrogate, and so no UTF-8 form."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"got the lone surrogate U+{ord(text[error.start]):04X} at character {error.start}, "
+            "expected text that has a UTF-8 form; remove or replace it"
+        ) from None
+
+
+def byte_lengths(pieces: list[str]) -> list[int]:
+    """UTF-8 bytes of each piece."""
+    return [len(piece) if piece.isascii() else len(piece.encode()) for piece in pieces]
+
+
+def spans_of_lengths(lengths: list[int]) -> list[Span]:
+    """Spans that lie end to end."""
+    spans, start = [], 0
+    for length in lengths:
+        spans.append((start, start + length))
+        start += length
+    return spans

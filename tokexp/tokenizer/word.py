@@ -1,0 +1,107 @@
+"""The seed experiment's word tokenizer: words, punctuation and newlines, lower-cased, other spacing dropped.
+
+It loses case, spacing and every word outside its vocabulary, and says so (`lossless = False`);
+`restoration.py` measures in bits what was lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any, Self
+
+from tokexp.config import InputError
+from tokexp.tokenizer.base import (
+    SPECIALS,
+    UNK,
+    Span,
+    byte_lengths,
+    refuse_surrogates,
+    save_json,
+    spans_of_lengths,
+)
+
+TOKEN = re.compile(r"\w+|[^\w\s]|\n")
+NO_SPACE_BEFORE = set(".,:;!?')]}-\n")
+NO_SPACE_AFTER = set("'([{-\n")
+
+
+def fold(surface: str) -> str:
+    """Lower case, character by character, where that keeps the number of characters."""
+    lower = surface.lower()
+    if len(lower) == len(surface):
+        return lower
+    return "".join(char.lower() if len(char.lower()) == 1 else char for char in surface)
+
+
+class WordTokenizer:
+    kind = "word"
+    lossless = False
+    trained_on = "train"
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        self._id_of = {word: i for i, word in enumerate(words, start=len(SPECIALS))}
+        self._word_of = ["", "<unk>", "", "", *words]
+
+    @classmethod
+    def train(cls, text: str, *, vocab_size: int | None = None, min_frequency: int = 2) -> Self:
+        """The words of `text` seen `min_frequency` times or more, most frequent first, at most `vocab_size`."""
+        refuse_surrogates(text)
+        if vocab_size is not None and vocab_size <= len(SPECIALS):
+            raise InputError(
+                f"tokenizer.vocab_size: got {vocab_size}, expected at least {len(SPECIALS) + 1} "
+                f"({len(SPECIALS)} specials and a word)"
+            )
+        counts = Counter(fold(surface) for surface in TOKEN.findall(text))
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        words = [word for word, count in ranked if count >= min_frequency]
+        return cls(words if vocab_size is None else words[: vocab_size - len(SPECIALS)])
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self._word_of)
+
+    def encode(self, text: str) -> list[int]:
+        refuse_surrogates(text)
+        return [self._id_of.get(fold(surface), UNK) for surface in TOKEN.findall(text)]
+
+    def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
+        """A token's span begins with the spacing before it; the last one's ends with the text."""
+        ids = self.encode(text)
+        ends = [match.end() for match in TOKEN.finditer(text)]
+        if ends:
+            ends[-1] = len(text)
+        starts = [0, *ends[:-1]] if ends else []
+        lengths = byte_lengths([text[start:end] for start, end in zip(starts, ends, strict=True)])
+        return ids, spans_of_lengths(lengths)
+
+    def decode(self, ids: list[int]) -> str:
+        """Words joined by single spaces, none around newlines and where punctuation wants none."""
+        pieces: list[str] = []
+        last = "\n"
+        for i in ids:
+            word = self._word_of[i]
+            if word:
+                if last not in NO_SPACE_AFTER and word not in NO_SPACE_BEFORE:
+                    pieces.append(" ")
+                pieces.append(word)
+                last = word
+        return "".join(pieces)
+
+    def token_bytes(self) -> list[bytes]:
+        return [b""] * len(SPECIALS) + [word.encode() for word in self.words]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"words": self.words}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        words = data["words"]
+        if len(set(words)) != len(words):
+            raise InputError("the vocabulary names a word twice; expected each once")
+        return cls(words)
+
+    def save(self, path: Path | str) -> None:
+        save_json(self, path)
