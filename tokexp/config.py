@@ -46,8 +46,8 @@ class TokenizerConfig:
 class ModelConfig:
     """`GPTConfig` without the vocabulary, which the tokenizer decides."""
 
-    block_size: int = 128  # tokens of context
-    n_layer: int = 4
+    block_size: int = 64  # tokens of context
+    n_layer: int = 2
     n_head: int = 4
     n_embd: int = 128
     dropout: float = 0.0
@@ -64,13 +64,13 @@ class ModelConfig:
 @dataclass(frozen=True)
 class TrainConfig:
     batch_size: int = 16  # sequences a step
-    lr: float = 1e-3  # at the end of the warm-up
-    min_lr: float = 1e-4  # at the end of the run
+    lr: float = 2e-3  # at the end of the warm-up
+    min_lr: float = 2e-4  # at the end of the run
     warmup_steps: int = 100  # at most a tenth of the run's steps are used
     schedule: str = "cosine"  # cosine | constant (after the warm-up)
     weight_decay: float = 0.1  # on matrices only
     grad_clip: float = 1.0  # largest gradient norm
-    eval_every: int = 100  # steps; the end of the run is always evaluated
+    eval_every: int = 200  # steps; the end of the run is always evaluated
     compile: str = "auto"  # auto | always | never: torch.compile; auto means on CUDA
 
     def __post_init__(self) -> None:
@@ -134,7 +134,7 @@ class RunConfig:
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
-    budget: BudgetConfig = field(default_factory=lambda: BudgetConfig(steps=600))
+    budget: BudgetConfig = field(default_factory=lambda: BudgetConfig(steps=1000))
     sample: SampleConfig = field(default_factory=SampleConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     seed: int = 0

@@ -16,7 +16,7 @@ from tokexp.tokenizer.bpe import BPETokenizer
 from tokexp.tokenizer.char import CharTokenizer
 from tokexp.tokenizer.word import WordTokenizer
 
-__all__ = ["KINDS", "Tokenizer", "load_tokenizer", "train_tokenizer"]
+__all__ = ["KINDS", "Tokenizer", "check_settings", "load_tokenizer", "train_tokenizer"]
 
 KINDS: dict[str, type[Tokenizer]] = {
     "char": CharTokenizer,
@@ -27,9 +27,8 @@ KINDS: dict[str, type[Tokenizer]] = {
 
 def train_tokenizer(kind: str, text: str, **settings: Any) -> Tokenizer:
     """A tokenizer of `kind` that learned from `text`. `settings` are the keywords of the kind's `train`."""
-    train = _kind(kind).train
-    _check_settings(kind, settings)
-    return train(text, **settings)
+    check_settings(kind, settings)
+    return KINDS[kind].train(text, **settings)
 
 
 def load_tokenizer(path: Path | str) -> Tokenizer:
@@ -51,9 +50,9 @@ def _kind(kind: str) -> type[Tokenizer]:
     return KINDS[kind]
 
 
-def _check_settings(kind: str, settings: dict[str, Any]) -> None:
-    """Refuse a setting that `train` of this kind does not take, or takes with another type."""
-    train = KINDS[kind].train
+def check_settings(kind: str, settings: dict[str, Any]) -> None:
+    """Raise InputError for a setting that `train` of this kind does not take, or takes with another type."""
+    train = _kind(kind).train
     allowed = {n: p for n, p in inspect.signature(train).parameters.items() if p.kind is p.KEYWORD_ONLY}
     types = get_type_hints(train)
     for name, value in settings.items():

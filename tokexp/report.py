@@ -1,0 +1,51 @@
+"""Rebuild a report from what its runs left, without torch.
+
+    python -m tokexp.report NAME
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from tokexp.analysis.figures import draw_figures
+from tokexp.analysis.page import write_readme
+from tokexp.analysis.store import Study, collect, read_study
+from tokexp.analysis.tables import write_tables
+from tokexp.config import InputError
+
+UNNAMED = ("demo", "single")  # sweeps without a name of their own share the report reports/demo
+
+
+def write_report(sweep: str, runs: Path, reports: Path = Path("reports")) -> Path:
+    """Write reports/SWEEP from the runs in the folder `runs`, or from its own data where there are none.
+
+    Returns the path of its README. Raises InputError where there is neither.
+    """
+    folder = reports / ("demo" if sweep in UNNAMED else sweep)
+    for problem in collect(runs, folder / "data"):
+        logging.getLogger(__name__).warning("left out: %s", problem)
+    study: Study = read_study(sweep, folder / "data")
+    write_tables(study, folder / "tables")
+    draw_figures(study, folder / "figures")
+    return write_readme(study, folder)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(prog="python -m tokexp.report", description="Rebuild reports/NAME.")
+    parser.add_argument("name", nargs="?", default="demo", help="the sweep's name (default: demo)")
+    parser.add_argument("--runs", type=Path, help="the sweep's folder (default: runs/NAME)")
+    args = parser.parse_args()
+    try:
+        print(write_report(args.name, args.runs or Path("runs", args.name)))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

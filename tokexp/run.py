@@ -1,0 +1,49 @@
+"""Train: one run, or with -m a sweep of them and its report.
+
+    python -m tokexp.run tokenizer=bpe model=nano
+    python -m tokexp.run -m tokenizer=char,word,bpe
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from tokexp import sweep
+from tokexp.config import InputError
+from tokexp.corpus import ROOT
+from tokexp.experiment import run_experiment
+from tokexp.train import DivergedError
+
+log = logging.getLogger("tokexp.run")
+
+
+def job(cfg: DictConfig) -> float | None:
+    """One run of what Hydra composed. In a sweep a failure is written down and the others go on."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        return run_experiment(sweep.to_config(cfg), Path(HydraConfig.get().runtime.output_dir)).val_bpb
+    except (InputError, DivergedError) as error:
+        log.error("error: %s", error)
+    except Exception:
+        log.error("%s", traceback.format_exc())
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return None
+    sys.exit(2)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    sweep.register()
+    hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
+
+
+if __name__ == "__main__":
+    main()

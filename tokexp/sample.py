@@ -1,0 +1,42 @@
+"""Text from a trained run.
+
+    python -m tokexp.sample RUN --prompt "KING"
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from tokexp.config import InputError
+from tokexp.generate import sample_tokens
+from tokexp.results import load_run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tokexp.sample", description="Text from a trained run.")
+    parser.add_argument("run", type=Path, help="a run's folder")
+    parser.add_argument("--prompt", help="what the text continues (default: the run's own)")
+    parser.add_argument("--tokens", type=int, help="how many to draw")
+    parser.add_argument("--temperature", type=float, help="0 is greedy")
+    parser.add_argument("--top-k", type=int, help="draw from the k likeliest only")
+    parser.add_argument("--top-p", type=float, help="draw from the likeliest that reach this probability")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--weights", choices=["best", "end"], default="best")
+    args = parser.parse_args()
+    try:
+        run = load_run(args.run, weights=args.weights)
+        names = ("prompt", "tokens", "temperature", "top_k", "top_p")
+        asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+        cfg = dataclasses.replace(run.config.sample, **asked)
+        print(cfg.prompt + sample_tokens(run.model, run.tokenizer, cfg, seed=args.seed))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

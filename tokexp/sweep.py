@@ -1,0 +1,149 @@
+"""Between Hydra and a run: the schema of `conf/`, the name of a run, and what happens around a sweep.
+
+Hydra composes settings and launches jobs; it neither checks a sweep before it starts nor says
+afterwards what became of it. `SweepCallback` does both.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.experimental.callback import Callback
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, from_dict
+from tokexp.corpus import ROOT, load_corpus
+from tokexp.files import write_json
+from tokexp.results import config_hash, has_result, run_name
+from tokexp.tokenizer import check_settings
+from tokexp.train import resolve_device, resolve_precision
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "sweep.json"  # in a sweep's folder: the names of the runs of its latest command
+
+
+@dataclass(frozen=True)
+class Schema(RunConfig):
+    """`RunConfig` as Hydra checks it: a tokenizer's settings are those that its yaml lists."""
+
+    tokenizer: Any = field(default_factory=dict)
+    budget: BudgetConfig = MISSING
+
+
+class SweepsSearchPath(SearchPathPlugin):
+    """Makes `sweeps/` of this checkout a config group, from whatever folder the command is typed in."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append(provider="tokexp", path=f"file://{ROOT}")
+
+
+def register() -> None:
+    """Tell Hydra of the schema, the resolvers and the search path. Harmless when done twice."""
+    schema = OmegaConf.structured(Schema)
+    OmegaConf.set_readonly(schema, None)  # frozen dataclasses would refuse every override
+    for group in GROUP_TYPES:
+        if isinstance(schema._get_node(group), DictConfig):
+            OmegaConf.set_readonly(schema._get_node(group), None)
+    ConfigStore.instance().store(name="schema", node=schema)
+    OmegaConf.register_new_resolver("sweep_name", _sweep_name, replace=True)
+    OmegaConf.register_new_resolver("run_name", _run_name, replace=True)
+    Plugins.instance().register(SweepsSearchPath)
+
+
+def _sweep_name() -> str:
+    hydra = HydraConfig.get()
+    named: str | None = hydra.runtime.choices.get("sweeps")
+    return named or ("demo" if hydra.mode == RunMode.MULTIRUN else "single")
+
+
+def _run_name(*, _root_: DictConfig) -> str:
+    return plan_run(to_config(_root_))[0]
+
+
+def to_config(cfg: DictConfig) -> RunConfig:
+    """What Hydra composed, as plain dataclasses. Raises InputError for a value that cannot be."""
+    return from_dict({f.name: _plain(cfg[f.name]) for f in fields(RunConfig)})
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def plan_run(cfg: RunConfig) -> tuple[str, str]:
+    """A run's name and the hash of its settings, with all that can be checked before it checked."""
+    check_settings(cfg.tokenizer.kind, cfg.tokenizer.train_settings())
+    device = resolve_device(cfg.device)
+    digest = config_hash(cfg, load_corpus(cfg.data), resolve_precision(cfg.precision, device))
+    return run_name(cfg, digest), digest
+
+
+class SweepCallback(Callback):
+    """Refuses bad input before anything is trained; says at the end what was done, and writes the report."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        if config.hydra.runtime.choices.get("sweeps"):
+            named = config.hydra.runtime.choices.sweeps
+            stop(f"sweeps={named} is a sweep of many runs; type: python -m tokexp.run -m sweeps={named}")
+        self._plan([config])
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        runs = compose_runs(config)
+        self._runs = self._plan(runs)
+        self._sweep, self._folder = str(runs[0].sweep), Path(runs[0].hydra.sweep.dir)
+        write_json(self._folder / MANIFEST, {"sweep": self._sweep, "runs": list(self._runs)})
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        from tokexp.report import write_report
+
+        done = [name for name, digest in self._runs.items() if has_result(self._folder / name, digest)]
+        failed = [name for name in self._runs if name not in done]
+        log.info("%d of %d runs done", len(done), len(self._runs))
+        for name in failed:
+            log.error("not done: %s, see %s", name, self._folder / name / "run.log")
+        if done:
+            log.info("report: %s", write_report(self._sweep, self._folder))
+        if failed:
+            sys.exit(1)
+
+    def _plan(self, configs: list[DictConfig]) -> dict[str, str]:
+        """Name and hash of each run. Ends the program, with one line, where one cannot be."""
+        try:
+            return dict(plan_run(to_config(_as_current(config))) for config in configs)
+        except InputError as error:
+            stop(str(error))
+
+
+def compose_runs(config: DictConfig) -> list[DictConfig]:
+    """The settings of every run of a multirun, in the order in which Hydra launches them."""
+    loader = GlobalHydra.instance().config_loader()
+    parser = OverridesParser.create(config_loader=loader)
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    overrides = parser.parse_overrides(params + list(config.hydra.overrides.task))
+    (batch,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+    return [loader.load_sweep_config(config, list(run)) for run in batch]
+
+
+def _as_current(config: DictConfig) -> DictConfig:
+    """Make `config` the one that ${hydra:...} speaks of."""
+    HydraConfig.instance().set_config(config)
+    return config
+
+
+def stop(message: str) -> NoReturn:
+    """End the program with one line and exit code 2."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
