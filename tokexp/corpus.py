@@ -27,9 +27,7 @@ CACHE = ROOT / "data"  # git-ignored; what was found or downloaded once
 
 SHAKESPEARE = Path("tinyshakespeare/input.txt")
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-SHAKESPEARE_URL = (
-    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
-)
+SHAKESPEARE_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,7 @@ def load_corpus(cfg: DataConfig) -> Corpus:
 
 
 @lru_cache(maxsize=2)  # the runs of a sweep share one text
-def _load_corpus(
-    name: str, path: Any, val_fraction: float, val_path: str | None, val_max_bytes: int | None
-) -> Corpus:
+def _load_corpus(name: str, path: Any, val_fraction: float, val_path: str | None, val_max_bytes: int | None) -> Corpus:
     name, raw = _read(name, path)
     text = decode(raw, name)
     if val_path is None:
@@ -92,7 +88,7 @@ def _read(name: str, path: Any) -> tuple[str, bytes]:
         return "pydoc", pydoc_text().encode()
     try:
         file = find(SHAKESPEARE, SHAKESPEARE_SHA256, SHAKESPEARE_URL, path)
-    except Unreachable as error:
+    except UnreachableError as error:
         if name != "auto":
             raise InputError(str(error)) from error
         log.warning("! %s", error)
@@ -105,7 +101,7 @@ def find(relative: Path, digest: str, url: str, path: str | None = None) -> Path
     """A pinned file: in `path`, in the folder TOKEXP_DATA, in `data/`, else downloaded into `data/`.
 
     What is found elsewhere is copied into `data/`. Raises InputError where a file has another
-    SHA-256 than `digest`, Unreachable where there is none and no network either.
+    SHA-256 than `digest`, UnreachableError where there is none and no network either.
     """
     cached = CACHE / relative
     places = [Path(path) / relative] if path is not None else []
@@ -128,7 +124,7 @@ def find(relative: Path, digest: str, url: str, path: str | None = None) -> Path
     return cached
 
 
-class Unreachable(Exception):
+class UnreachableError(Exception):
     """A file is neither on this machine nor to be had from the network."""
 
 
@@ -150,8 +146,7 @@ def download(url: str, target: Path, digest: str, tries: int = 3, timeout: float
                 got = sha256(temporary.read_bytes())
                 if got != digest:
                     raise InputError(
-                        f"{url}: got SHA-256 {got}, expected {digest}; "
-                        f"fetch it by other means and place it at {target}"
+                        f"{url}: got SHA-256 {got}, expected {digest}; fetch it by other means and place it at {target}"
                     )
             return
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
@@ -159,7 +154,7 @@ def download(url: str, target: Path, digest: str, tries: int = 3, timeout: float
             if attempt < tries:
                 log.info("attempt %d of %d failed (%s), trying again", attempt, tries, reason)
                 time.sleep(attempt)
-    raise Unreachable(
+    raise UnreachableError(
         f"{target.relative_to(CACHE) if target.is_relative_to(CACHE) else target} is not on this machine and "
         f"{url} cannot be reached ({reason}); place it at {target} or set TOKEXP_DATA"
     )

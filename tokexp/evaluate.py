@@ -139,7 +139,7 @@ class Evaluator:
             self.best_weights = {name: value.clone() for name, value in self._model.state_dict().items()}
         return row
 
-    def final_scores(self) -> dict[str, float]:
+    def final_scores(self) -> dict[str, Any]:
         """The end of the budget, which is ranked, and beside it the best checkpoint and the wider context."""
         last, best = self._rows[-1], self._rows[self._best]
         sliding = score(self._model, self._data.context_id, self._data.val, sliding=True).nats

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tokexp.config import InputError, SampleConfig
 from tokexp.model import GPT, KVCache
-from tokexp.tokenizer.base import UNK, Tokenizer
+from tokexp.tokenizer.base import Tokenizer
 
 
 @torch.no_grad()
@@ -30,7 +30,7 @@ def generate(
 ) -> Tensor:
     """Append tokens to each row of `prompt_BT` until `done(tokens so far (B, T))`; returns them all.
 
-    temperature 0 is greedy. `forbidden` (V,) bool: ids that are never drawn. The same seed on the
+    temperature 0 is greedy. `forbidden`: ids that are never drawn, (N,). The same seed on the
     same device draws the same tokens.
     """
     device = next(model.parameters()).device
@@ -47,7 +47,7 @@ def generate(
             logits_BV = model(tokens_BT[:, -T:])[:, -1]
         logits_BV = logits_BV.float()
         if forbidden is not None:
-            logits_BV = logits_BV.masked_fill(forbidden, -torch.inf)
+            logits_BV[:, forbidden] = -torch.inf
         tokens_BT = torch.cat([tokens_BT, draw(logits_BV, temperature, top_k, top_p, generator)], dim=1)
     model.train(was_training)
     return tokens_BT
@@ -68,14 +68,6 @@ def draw(
         beyond = sorted_BV.cumsum(dim=-1) - sorted_BV >= top_p  # reached before this id
         logits_BV = logits_BV.masked_fill(beyond.gather(1, order.argsort(dim=-1)), -torch.inf)
     return torch.multinomial(logits_BV.softmax(dim=-1), 1, generator=generator)
-
-
-def never_written(tokenizer: Tokenizer) -> Tensor:
-    """(V,) bool: the ids that no text has, which a model must not be let draw."""
-    mask = torch.tensor([piece == b"" for piece in tokenizer.token_bytes()])
-    if not tokenizer.lossless:
-        mask[UNK] = False
-    return mask
 
 
 def sample_tokens(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: int) -> str:
@@ -129,7 +121,7 @@ def _generate(
         temperature=cfg.temperature,
         top_k=cfg.top_k,
         top_p=cfg.top_p,
-        forbidden=never_written(tokenizer).to(device),
+        forbidden=torch.tensor(tokenizer.never_drawn(), device=device),
         seed=seed,
         done=done,
     ).tolist()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -122,7 +123,7 @@ class GPT(nn.Module):
         return self.lm_head(self.ln_f(x_BTC))
 
 
-def parameter_split(config: GPTConfig) -> dict[str, int]:
+def parameter_split(config: GPTConfig) -> dict[str, Any]:
     """Parameters by part, as result columns. A tied head has none of its own."""
     C, V = config.n_embd, config.vocab_size
     block = 12 * C * C + 9 * C + 4 * C  # matrices, their biases, two LayerNorms

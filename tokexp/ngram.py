@@ -80,6 +80,6 @@ class Speller:
     def _events(self, string: str) -> Iterable[tuple[list[tuple[str | None, ...]], str | None]]:
         """Each symbol with its contexts, from none to `order - 1` characters; None is the escape."""
         symbols = [char if char in self.alphabet else None for char in string]
-        padded: list[str | None] = [self.END] * (self.order - 1) + [*symbols, self.END]
+        padded: list[str | None] = [*[self.END] * (self.order - 1), *symbols, self.END]
         for i in range(self.order - 1, len(padded)):
             yield [tuple(padded[i - k : i]) for k in range(self.order)], padded[i]

@@ -1,6 +1,6 @@
 """Rebuild a report from what its runs left, without torch.
 
-    python -m tokexp.report NAME
+python -m tokexp.report NAME
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def write_report(sweep: str, runs: Path, reports: Path = Path("reports")) -> Pat
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m tokexp.report", description="Rebuild reports/NAME.")
     parser.add_argument("name", nargs="?", default="demo", help="the sweep's name (default: demo)")
     parser.add_argument("--runs", type=Path, help="the sweep's folder (default: runs/NAME)")

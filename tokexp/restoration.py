@@ -74,7 +74,7 @@ class RestorationModel:
         self._speller = Speller({piece.word for piece in pieces}, order=5)
         self._gaps = WittenBell(lambda gap: 2 ** -self._gap_speller.bits(str(gap)))
         self._escapes = WittenBell(lambda _: 0.5)
-        self._shapes = [WittenBell(lambda _, n=len(shapes): 1 / n) for shapes in SHAPES]
+        self._shapes = [_uniform(len(shapes)) for shapes in SHAPES]
         for piece, gap_contexts, shape_contexts in self._in_context(pieces):
             self._gaps.add(gap_contexts, piece.gap)
             if self._written[piece.id]:
@@ -122,6 +122,10 @@ class RestorationModel:
             case_contexts: list[tuple] = [(), around, (piece.id,), (piece.id, *around)]
             yield piece, gap_contexts, case_contexts
             before, kinds, shape = piece.id, (kinds[1], kind), piece.shape
+
+
+def _uniform(outcomes: int) -> WittenBell:
+    return WittenBell(lambda _: 1 / outcomes)
 
 
 def _has_case(char: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -209,7 +208,7 @@ def load_run(folder: Path | str, weights: str = "end") -> Run:
     try:
         model.load_state_dict(load_file(path))
     except (OSError, RuntimeError) as error:
-        raise InputError(f"{path}: cannot be loaded ({str(error).splitlines()[0]}); run again with rerun=true") from error
+        raise InputError(
+            f"{path}: cannot be loaded ({str(error).splitlines()[0]}); run again with rerun=true"
+        ) from error
     return Run(model.eval(), tokenizer, config, result)
-
-

@@ -1,7 +1,7 @@
 """Train: one run, or with -m a sweep of them and its report.
 
-    python -m tokexp.run tokenizer=bpe model=nano
-    python -m tokexp.run -m tokenizer=char,word,bpe
+python -m tokexp.run tokenizer=bpe model=nano
+python -m tokexp.run -m tokenizer=char,word,bpe
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger("tokexp.run")
 
 def job(cfg: DictConfig) -> float | None:
     """One run of what Hydra composed. In a sweep a failure is written down and the others go on."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    show_log()
     try:
         return run_experiment(sweep.to_config(cfg), Path(HydraConfig.get().runtime.output_dir)).val_bpb
     except (InputError, DivergedError) as error:
@@ -39,8 +39,15 @@ def job(cfg: DictConfig) -> float | None:
     sys.exit(2)
 
 
+def show_log() -> None:
+    """What tokexp and Hydra have to say, on standard error; of others, warnings. Harmless when done twice."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    for name in ("tokexp", "hydra"):
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    show_log()
     sweep.register()
     hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
 

@@ -36,7 +36,9 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("a")
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror}); choose another hydra.run.dir") from error
+            raise InputError(
+                f"{self.path}: cannot be written ({error.strerror}); choose another hydra.run.dir"
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

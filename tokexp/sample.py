@@ -1,6 +1,6 @@
 """Text from a trained run.
 
-    python -m tokexp.sample RUN --prompt "KING"
+python -m tokexp.sample RUN --prompt "KING"
 """
 
 from __future__ import annotations

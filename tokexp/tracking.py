@@ -65,8 +65,7 @@ class Tracker:
         import wandb
 
         self._wandb.summary.update(result)
-        columns = list(samples[0])
-        table = wandb.Table(columns=columns, data=[[row[key] for key in columns] for row in samples])
+        table = wandb.Table(columns=[*samples[0]], data=[list(row.values()) for row in samples])
         self._wandb.log({"samples": table})
 
 

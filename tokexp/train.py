@@ -85,7 +85,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), cfg.grad_clip)
-        row = {"event": "step", "step": step, "loss": loss.item(), "grad_norm": norm.item(), "lr": lr}
+        row: Row = {"event": "step", "step": step, "loss": loss.item(), "grad_norm": norm.item(), "lr": lr}
         if not (math.isfinite(row["loss"]) and math.isfinite(row["grad_norm"])):
             raise DivergedError(
                 f"step {step} of {plan.steps}: loss {row['loss']}, gradient norm {row['grad_norm']}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -16,7 +17,7 @@ from tokexp.files import replacing
 
 # Okabe and Ito (2008): told apart with any colour vision.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C00"]
-STYLE = {
+STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -39,7 +40,7 @@ def draw_figures(study: Study, folder: Path) -> None:
             _save(overlay(study, runs, corpus), folder / f"bits_per_byte_{i}.png")
 
 
-def colour(study: Study, arm: str) -> str:
+def colour(study: Study, arm: Any) -> str:
     """The same arm has the same colour in every picture of a report."""
     return COLOURS[sorted(set(study.results.arm)).index(arm) % len(COLOURS)]
 
@@ -77,21 +78,26 @@ def panel(curves: pd.DataFrame, title: str, line: str) -> Figure:
 
 
 def overlay(study: Study, runs: pd.DataFrame, corpus: str) -> Figure:
-    """Total bits per byte on the held-out text against training text read, a line a run, named at its end."""
+    """Total bits per byte on the held-out text against training text read, a line a run, named at its end.
+
+    Only the last point of a run has had its whole schedule; the ones before are drawn hollow.
+    """
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes: Axes = figure.subplots()
     ends = []
     for run, label in zip(runs.itertuples(), labels(runs), strict=True):
         curves = study.curves[study.curves.name == run.name]
-        axes.plot(curves.bytes_seen, curves.val_bpb, color=colour(study, run.arm), marker="o", ms=3)
-        ends.append((curves.bytes_seen.iloc[-1], curves.val_bpb.iloc[-1], label, colour(study, run.arm)))
+        line = colour(study, run.arm)
+        axes.plot(curves.bytes_seen, curves.val_bpb, color=line, marker="o", ms=4, mfc="white")
+        axes.plot(curves.bytes_seen.iloc[-1:], curves.val_bpb.iloc[-1:], color=line, marker="o", ms=5)
+        ends.append((curves.bytes_seen.iloc[-1], curves.val_bpb.iloc[-1], label, line))
     axes.set(
         xscale="log",
         xlabel="training text read (bytes, repetitions included)",
         ylabel="bits per byte, restoration included",
-        title=f"Held-out bits per byte on {corpus}",
+        title=f"{corpus}\nfilled: the end of the schedule; hollow: before it, so not to be compared",
     )
-    for x, y, label, line in ends[:12]:
+    for x, y, label, line in ends[:12]:  # more would cover each other
         axes.annotate(f" {label}", (x, y), color=line, va="center", fontsize=9, annotation_clip=False)
     axes.margins(x=0.12)
     return figure

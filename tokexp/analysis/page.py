@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import pandas as pd
@@ -111,13 +112,13 @@ def samples(study: Study, runs: pd.DataFrame) -> str:
 
 def _html(text: str) -> str:
     """Text as it is, inside a table of Markdown: no tag, and no empty line, which would end the table."""
-    import html
-
     return html.escape(text).replace("\n", "&#10;")
 
 
 def provenance(results: pd.DataFrame) -> str:
-    commits = sorted({f"{row.git_commit}{' with changes' if row.git_dirty is True else ''}" for row in results.itertuples()})
+    commits = sorted(
+        {f"{row.git_commit}{' with changes' if row.git_dirty is True else ''}" for row in results.itertuples()}
+    )
     machines = sorted({f"{row.device}, {row.threads} threads, {row.versions}" for row in results.itertuples()})
     corpora = sorted(set(results.corpus + " SHA-256 " + results.corpus_sha256))
     return "\n".join(f"- {line}" for line in [*(f"commit {c}" for c in commits), *machines, *corpora])

@@ -1,9 +1,9 @@
 """A report's data: plain files beside it, gathered from run folders and enough to rebuild it without them.
 
-    results.csv     a row a run
-    curves.csv      a row an evaluation, with mean, least and most of each step's figures since the last
-    blocks.csv      a row an evaluation: total nats of each of the 64 blocks of the held-out text
-    samples.jsonl   a row a sample
+results.csv     a row a run
+curves.csv      a row an evaluation, with mean, least and most of each step's figures since the last
+blocks.csv      a row an evaluation: total nats of each of the 64 blocks of the held-out text
+samples.jsonl   a row a sample
 """
 
 from __future__ import annotations

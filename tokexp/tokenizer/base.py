@@ -21,7 +21,7 @@ Span = tuple[int, int]  # start and end, in UTF-8 bytes of the text that was enc
 
 
 class Tokenizer(Protocol):
-    """Text to ids and back. A kind is one class with this shape; `tests/test_tokenizers.py` is its contract.
+    """Text to ids and back. A kind is one class that fills this in; `tests/test_tokenizers.py` is its contract.
 
     `lossless` says decode(encode(s)) == s for every s that has a UTF-8 form; it is checked before
     a run trusts it. `trained_on` is "train" for what learned from the training part alone,
@@ -58,6 +58,10 @@ class Tokenizer(Protocol):
         """The bytes that each id writes, by id; b"" for specials."""
         ...
 
+    def never_drawn(self) -> list[int]:
+        """The ids that a sampler must not draw, since no text has them."""
+        return [i for i, piece in enumerate(self.token_bytes()) if piece == b""]
+
     def to_json(self) -> dict[str, Any]:
         """What `from_json` needs to make an equal tokenizer."""
         ...
@@ -65,17 +69,14 @@ class Tokenizer(Protocol):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self: ...
 
-    def save(self, path: Path | str) -> None: ...
-
-
-def save_json(tokenizer: Tokenizer, path: Path | str) -> None:
-    """Write `tokenizer.json`: the format's version and the kind, then what the kind needs."""
-    head = {"format": "tokexp-tokenizer", "version": FORMAT_VERSION, "kind": tokenizer.kind}
-    write_text(Path(path), json.dumps({**head, **tokenizer.to_json()}, ensure_ascii=True, indent=0) + "\n")
+    def save(self, path: Path | str) -> None:
+        """Write `tokenizer.json`: the format's version and the kind, then what the kind needs."""
+        head = {"format": "tokexp-tokenizer", "version": FORMAT_VERSION, "kind": self.kind}
+        write_text(Path(path), json.dumps({**head, **self.to_json()}, indent=0) + "\n")
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
-    """The reverse of `save_json`. Raises InputError where the file is not such a file."""
+    """What `Tokenizer.save` wrote. Raises InputError where the file is not such a file."""
     try:
         data = json.loads(Path(path).read_bytes())
     except OSError as error:
@@ -85,9 +86,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
     if not isinstance(data, dict) or data.get("format") != "tokexp-tokenizer":
         raise InputError(f"{path}: not a tokexp tokenizer.json; expected one that Tokenizer.save wrote")
     if data.get("version") != FORMAT_VERSION:
-        raise InputError(
-            f"{path}: got format version {data.get('version')}, expected {FORMAT_VERSION}; train it again"
-        )
+        raise InputError(f"{path}: got format version {data.get('version')}, expected {FORMAT_VERSION}; train it again")
     return data
 
 

@@ -17,13 +17,12 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from heapq import heapify, heappop, heappush
-from pathlib import Path
 from typing import Any, Self
 
 import regex
 
 from tokexp.config import InputError
-from tokexp.tokenizer.base import SPECIALS, Span, refuse_surrogates, save_json, spans_of_lengths
+from tokexp.tokenizer.base import SPECIALS, Span, Tokenizer, refuse_surrogates, spans_of_lengths
 
 PATTERNS = {
     # Contractions; then words, numbers and punctuation, each with the space before it; then spacing.
@@ -46,7 +45,7 @@ def symbols(chunk: str) -> str:
     return chunk.encode().translate(_SYMBOL_OF_BYTE).decode("latin-1")
 
 
-class BPETokenizer:
+class BPETokenizer(Tokenizer):
     kind = "bpe"
     lossless = True
     trained_on = "train"
@@ -110,7 +109,7 @@ class BPETokenizer:
         """Join the earliest-learned pair present, everywhere in the chunk, until none is left."""
         word, rank, last = symbols(chunk), self._rank, len(self._rank)
         while len(word) > 1:
-            first = min(rank.get(left + right, last) for left, right in zip(word, word[1:], strict=False))
+            first = min(rank.get(a + b, last) for a, b in itertools.pairwise(word))
             if first == last:
                 break
             left, right = self.merges[first]
@@ -135,9 +134,6 @@ class BPETokenizer:
         merges = [tuple(map(int, line.split())) for line in data["merges"]]
         return cls([(left, right) for left, right in merges], data["pattern"])
 
-    def save(self, path: Path | str) -> None:
-        save_json(self, path)
-
 
 def learn_merges(words: Counter[str], new_tokens: int) -> list[Pair]:
     """The merges that `new_tokens` new tokens need, as pairs of ids.
@@ -152,10 +148,9 @@ def learn_merges(words: Counter[str], new_tokens: int) -> list[Pair]:
     count: defaultdict[str, int] = defaultdict(int)
     where: defaultdict[str, set[int]] = defaultdict(set)  # pair -> the words that may hold it
     for i, word in enumerate(spelling):
-        for left, right in zip(word, word[1:], strict=False):
-            pair = left + right
-            count[pair] += weight[i]
-            where[pair].add(i)
+        for a, b in itertools.pairwise(word):
+            count[a + b] += weight[i]
+            where[a + b].add(i)
     heap = [(-n, pair) for pair, n in count.items()]
     heapify(heap)
 
@@ -169,9 +164,9 @@ def learn_merges(words: Counter[str], new_tokens: int) -> list[Pair]:
             if count[pair] > 0:
                 heappush(heap, (-count[pair], pair))
             continue
-        left, right = ord(pair[0]), ord(pair[1])
-        merges.append((left + FIRST_BYTE_ID, right + FIRST_BYTE_ID))
-        piece = piece_of[left] + piece_of[right]
+        first, second = ord(pair[0]), ord(pair[1])
+        merges.append((first + FIRST_BYTE_ID, second + FIRST_BYTE_ID))
+        piece = piece_of[first] + piece_of[second]
         if piece not in symbol_of:
             symbol_of[piece] = len(piece_of)
             piece_of.append(piece)
@@ -182,14 +177,13 @@ def learn_merges(words: Counter[str], new_tokens: int) -> list[Pair]:
             # What stands around each occurrence; `split` finds them as `replace` does, left to right.
             around = spelling[i].split(pair)
             n = weight[i]
-            last = len(around) - 2
-            for j, (before, after) in enumerate(itertools.pairwise(around)):
+            for j, (before, after) in enumerate(itertools.pairwise(around), start=1):
                 changes = []
                 if before:
                     changes.append((before[-1] + pair[0], before[-1] + joined))
                 if after:
                     changes.append((pair[1] + after[0], joined + after[0]))
-                elif j < last:  # the next occurrence follows at once
+                elif j < len(around) - 1:  # the next occurrence follows at once
                     changes.append((pair[1] + pair[0], joined + joined))
                 for gone, come in changes:
                     count[gone] -= n

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Any, Self
 
 from tokexp.config import InputError
@@ -11,16 +10,16 @@ from tokexp.tokenizer.base import (
     SPECIALS,
     UNK,
     Span,
+    Tokenizer,
     byte_lengths,
     refuse_surrogates,
-    save_json,
     spans_of_lengths,
 )
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # what UNK is shown as
 
 
-class CharTokenizer:
+class CharTokenizer(Tokenizer):
     kind = "char"
     lossless = False  # a character that the training text lacks is lost
     trained_on = "train"
@@ -69,6 +68,3 @@ class CharTokenizer:
         if len(set(alphabet)) != len(alphabet):
             raise InputError("the alphabet names a character twice; expected each once")
         return cls(alphabet)
-
-    def save(self, path: Path | str) -> None:
-        save_json(self, path)

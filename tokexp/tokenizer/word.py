@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 from typing import Any, Self
 
 from tokexp.config import InputError
@@ -16,9 +15,9 @@ from tokexp.tokenizer.base import (
     SPECIALS,
     UNK,
     Span,
+    Tokenizer,
     byte_lengths,
     refuse_surrogates,
-    save_json,
     spans_of_lengths,
 )
 
@@ -35,7 +34,7 @@ def fold(surface: str) -> str:
     return "".join(char.lower() if len(char.lower()) == 1 else char for char in surface)
 
 
-class WordTokenizer:
+class WordTokenizer(Tokenizer):
     kind = "word"
     lossless = False
     trained_on = "train"
@@ -93,6 +92,9 @@ class WordTokenizer:
     def token_bytes(self) -> list[bytes]:
         return [b""] * len(SPECIALS) + [word.encode() for word in self.words]
 
+    def never_drawn(self) -> list[int]:
+        return [i for i in range(len(SPECIALS)) if i != UNK]  # text does have unknown words
+
     def to_json(self) -> dict[str, Any]:
         return {"words": self.words}
 
@@ -102,6 +104,3 @@ class WordTokenizer:
         if len(set(words)) != len(words):
             raise InputError("the vocabulary names a word twice; expected each once")
         return cls(words)
-
-    def save(self, path: Path | str) -> None:
-        save_json(self, path)

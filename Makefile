@@ -1,0 +1,28 @@
+# make demo: compare three tokenizers; make test: run the tests. Both make .venv where there is none.
+
+PYTHON ?= python3
+ifneq ($(wildcard ../shared/data),)
+export TOKEXP_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: demo test check clean
+
+demo: .venv/installed
+	.venv/bin/python -m tokexp.run -m tokenizer=char,word,bpe
+
+test: .venv/installed
+	.venv/bin/python -m pytest
+
+# What a change must pass besides the tests.
+check: .venv/installed
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch .venv/installed
+
+clean:
+	rm -rf .venv *.egg-info

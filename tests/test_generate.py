@@ -1,0 +1,91 @@
+"""Sampling: the cache changes nothing, the filters keep what they say, lengths are as asked."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tokexp.config import InputError, SampleConfig
+from tokexp.generate import draw, generate, prompt_ids, sample_chars, sample_tokens
+from tokexp.model import GPT, GPTConfig
+from tokexp.tokenizer import Tokenizer, train_tokenizer
+
+
+@pytest.fixture(scope="module")
+def model() -> GPT:
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(vocab_size=300, block_size=16, n_layer=2, n_head=2, n_embd=16))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def bpe(text: str) -> Tokenizer:
+    return train_tokenizer("bpe", text, vocab_size=300)
+
+
+def test_greedy_equals_uncached_token_for_token(model: GPT) -> None:
+    prompt = torch.tensor([[5, 6, 7], [9, 8, 7]])
+    got = generate(model, prompt, temperature=0, done=lambda t: t.shape[1] >= 40)
+    tokens = prompt
+    while tokens.shape[1] < 40:
+        tokens = torch.cat([tokens, model(tokens[:, -16:])[:, -1].argmax(-1, keepdim=True)], dim=1)
+    assert torch.equal(got, tokens)
+
+
+def test_prompt_longer_than_the_context(model: GPT) -> None:
+    prompt = torch.arange(30)[None]
+    got = generate(model, prompt, temperature=0, done=lambda t: t.shape[1] >= 31)
+    assert got[0, -1] == model(prompt[:, -16:])[0, -1].argmax()
+
+
+def test_same_seed_same_tokens_other_seed_others(model: GPT) -> None:
+    def tokens(seed: int) -> list[int]:
+        return generate(model, torch.tensor([[1]]), seed=seed, done=lambda t: t.shape[1] >= 30)[0].tolist()
+
+    assert tokens(1) == tokens(1) != tokens(2)
+
+
+def counts(top_k: int | None = None, top_p: float | None = None, temperature: float = 1.0) -> set[int]:
+    logits = torch.tensor([0.4, 0.1, 0.3, 0.2]).log().expand(500, 4)
+    generator = torch.Generator().manual_seed(0)
+    return set(draw(logits, temperature, top_k, top_p, generator).flatten().tolist())
+
+
+def test_filters_keep_what_they_say() -> None:
+    assert counts() == {0, 1, 2, 3}
+    assert counts(temperature=0) == {0}
+    assert counts(top_k=2) == {0, 2}
+    assert counts(top_k=99) == {0, 1, 2, 3}
+    assert counts(top_p=0.4) == {0}
+    assert counts(top_p=0.41) == {0, 2}
+    assert counts(top_p=1.0) == {0, 1, 2, 3}
+
+
+def test_forbidden_ids_are_never_drawn(model: GPT, bpe: Tokenizer) -> None:
+    assert bpe.never_drawn() == [0, 1, 2, 3]
+    banned = torch.arange(0, 290)
+    got = generate(model, torch.tensor([[295]]), forbidden=banned, done=lambda t: t.shape[1] >= 50)
+    assert (got[0] >= 290).all()
+
+
+def test_equal_characters_are_equal(model: GPT, bpe: Tokenizer) -> None:
+    texts = sample_chars(model, bpe, SampleConfig(prompt="the", count=3, chars=70), seed=0)
+    assert [len(text) for text in texts] == [70, 70, 70]
+    assert len(set(texts)) == 3
+
+
+def test_prompt_is_left_out(model: GPT, bpe: Tokenizer) -> None:
+    cfg = SampleConfig(prompt="the king", tokens=5, temperature=0)
+    text = sample_tokens(model, bpe, cfg, seed=0)
+    ids = prompt_ids(bpe, "the king")
+    want = generate(
+        model, torch.tensor([ids]), temperature=0, forbidden=torch.arange(4), done=lambda t: t.shape[1] >= len(ids) + 5
+    )
+    assert bpe.decode(want[0].tolist()) == "the king" + text
+
+
+def test_prompt_without_tokens_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="has no tokens"):
+        prompt_ids(train_tokenizer("word", text), "   ")
