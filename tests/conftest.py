@@ -15,7 +15,28 @@ os.environ["WANDB_MODE"] = "disabled"  # a test that wants W&B says so itself
 def text() -> str:
     """Some 12,000 characters of speech between two people, with names, capitals and punctuation."""
     rng = random.Random(0)
-    words = ["the", "king", "of", "my", "good", "lord", "shall", "not", "be", "here", "with", "thee", "and", "I", "know", "what", "love", "is", "to", "us"]
+    words = [
+        "the",
+        "king",
+        "of",
+        "my",
+        "good",
+        "lord",
+        "shall",
+        "not",
+        "be",
+        "here",
+        "with",
+        "thee",
+        "and",
+        "I",
+        "know",
+        "what",
+        "love",
+        "is",
+        "to",
+        "us",
+    ]
     names = ["KING EDWARD", "Juliet", "First Citizen"]
     speeches = []
     for _ in range(120):

@@ -1,0 +1,221 @@
+"""A run from end to end, without Hydra: what it leaves, that others can recompute it, and that it is not done twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+import tokexp.experiment
+from tokexp.config import (
+    BudgetConfig,
+    DataConfig,
+    InputError,
+    ModelConfig,
+    RunConfig,
+    SampleConfig,
+    TokenizerConfig,
+    TrackingConfig,
+    TrainConfig,
+    from_dict,
+    to_dict,
+)
+from tokexp.corpus import load_corpus
+from tokexp.experiment import run_experiment
+from tokexp.model import GPT, GPTConfig
+from tokexp.results import RunResult, config_hash, load_metrics, load_results, load_run
+from tokexp.tokenizer import KINDS, load_tokenizer
+from tokexp.train import DivergedError
+
+
+def settings(text_file: Path, kind: str = "bpe", **changes: object) -> RunConfig:
+    vocab_size = 300 if kind == "bpe" else None
+    return dataclasses.replace(
+        RunConfig(
+            data=DataConfig(name="text", path=str(text_file)),
+            tokenizer=TokenizerConfig(kind=kind, vocab_size=vocab_size),
+            model=ModelConfig(block_size=16, n_layer=1, n_head=2, n_embd=16),
+            train=TrainConfig(batch_size=4, lr=1e-2, min_lr=1e-3, eval_every=10),
+            budget=BudgetConfig(steps=25),
+            sample=SampleConfig(tokens=20, count=2, chars=40),
+            tracking=TrackingConfig(mode="disabled"),
+        ),
+        **changes,
+    )
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def run(request: pytest.FixtureRequest, text_file: Path, tmp_path_factory: pytest.TempPathFactory):
+    cfg = settings(text_file, request.param)
+    folder = tmp_path_factory.mktemp("run") / "one"
+    return cfg, folder, run_experiment(cfg, folder)
+
+
+def test_folder_has_what_the_design_says(run: tuple[RunConfig, Path, RunResult]) -> None:
+    _, folder, _ = run
+    left = {path.name for path in folder.iterdir()} - {".lock"}
+    assert left == {
+        "config.yaml", "status.json", "result.json", "metrics.jsonl", "tokenizer.json",
+        "model.safetensors", "best.safetensors", "samples.jsonl", "run.log",
+    }  # fmt: skip
+    assert json.loads((folder / "status.json").read_text())["state"] == "done"
+
+
+def test_result_is_flat_and_as_returned(run: tuple[RunConfig, Path, RunResult]) -> None:
+    _, folder, result = run
+    data = json.loads((folder / "result.json").read_text())
+    assert next(iter(data)) == "schema_version"
+    assert data == dataclasses.asdict(result)
+    assert result.val_bpb == pytest.approx(result.val_bpb_naive + result.val_bpb_restoration)
+    parts = [data[f"val_bpb_restoration_{part}"] for part in ("spacing", "case", "spelling")]
+    assert sum(parts) == pytest.approx(result.val_bpb_restoration)
+    assert (result.val_bpb_restoration > 0) == (result.tokenizer == "word")
+    assert result.best_val_bpb <= result.val_bpb
+    assert result.params_total == sum(
+        data[f"params_{p}"] for p in ("token_embedding", "position_embedding", "lm_head", "body")
+    )
+
+
+def test_bits_per_byte_recomputed_from_the_files_alone(run: tuple[RunConfig, Path, RunResult]) -> None:
+    """As somebody else would: the weights, the tokenizer, the text, and one window after another."""
+    cfg, folder, result = run
+    corpus = load_corpus(cfg.data)
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    model = GPT(GPTConfig(**dataclasses.asdict(cfg.model), vocab_size=tokenizer.vocab_size))
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    stream = [tokenizer.encode(corpus.train)[-1], *tokenizer.encode(corpus.val)]
+    nats = 0.0
+    for i in range(0, len(stream) - 1, 16):
+        window = torch.tensor(stream[i : i + 17])
+        nats += F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="sum").item()
+    assert nats / math.log(2) / len(corpus.val.encode()) == pytest.approx(result.val_bpb_naive, rel=1e-5)
+    assert nats / (len(stream) - 1) == pytest.approx(result.val_loss, rel=1e-5)
+
+
+def test_blocks_and_rows_add_up(run: tuple[RunConfig, Path, RunResult]) -> None:
+    _, folder, result = run
+    rows = load_metrics(folder)
+    evals = [row for row in rows if row["event"] == "eval"]
+    assert [row["step"] for row in evals] == [10, 20, 25]
+    assert sum(evals[-1]["val_block_nats"]) / math.log(2) / result.val_bytes == pytest.approx(result.val_bpb)
+    assert (evals[-1]["bytes_seen"], evals[-1]["tokens_seen"]) == (result.bytes_seen, result.tokens_seen)
+    assert min(row["val_loss"] for row in evals) == result.best_val_loss
+    assert all({"loss", "grad_norm", "lr"} <= row.keys() for row in rows if row["event"] == "step")
+
+
+def test_best_weights_are_those_of_the_best_evaluation(run: tuple[RunConfig, Path, RunResult]) -> None:
+    _, folder, result = run
+    assert load_run(folder, weights="best").model.training is False
+    same = (folder / "best.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+    assert same == (result.best_val_loss == result.val_loss)
+
+
+def test_samples_are_as_asked(run: tuple[RunConfig, Path, RunResult]) -> None:
+    _, folder, result = run
+    rows = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    assert [row["equal"] for row in rows] == ["tokens", "chars", "chars"]
+    assert [len(row["text"]) for row in rows[1:]] == [40, 40]
+    assert len(rows[0]["text"]) == result.sample_chars_500
+    assert result.tokenizer != "char" or result.sample_chars_500 == 20
+
+
+def test_second_time_returns_the_first_result(
+    run: tuple[RunConfig, Path, RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg, folder, result = run
+    monkeypatch.setattr(tokexp.experiment, "train", lambda *_: pytest.fail("trained again"))
+    assert run_experiment(cfg, folder) == result
+
+
+def test_rerun_trains_again_to_the_same_figures(text_file: Path, tmp_path: Path) -> None:
+    cfg = settings(text_file, rerun=True)
+    results = [dataclasses.asdict(run_experiment(cfg, tmp_path)) for _ in range(2)]
+    different = {key for key in results[0] if results[0][key] != results[1][key]}
+    assert different <= {"train_seconds", "tokens_per_second"}
+
+
+def test_tables_of_many_runs(text_file: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run_experiment(settings(text_file, seed=seed), tmp_path / f"run{seed}")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/result.json").write_text("{")
+    frame = load_results(tmp_path)
+    assert list(frame.seed) == [0, 1]
+    assert frame.val_bpb.nunique() == 2
+
+
+def test_hash_is_of_what_changes_figures(text_file: Path, tmp_path: Path) -> None:
+    cfg = settings(text_file)
+    corpus = load_corpus(cfg.data)
+    base = config_hash(cfg, corpus, "float32")
+    same = [
+        {"sweep": "other", "arm": "x", "size": "y", "rerun": True, "device": "cpu"},
+        {"tracking": TrackingConfig(project="z")},
+        {"train": dataclasses.replace(cfg.train, compile="never")},
+    ]
+    for change in same:
+        assert config_hash(dataclasses.replace(cfg, **change), corpus, "float32") == base
+    others = [
+        {"seed": 1},
+        {"budget": BudgetConfig(steps=26)},
+        {"train": dataclasses.replace(cfg.train, lr=2e-2)},
+        {"model": dataclasses.replace(cfg.model, n_layer=2)},
+        {"tokenizer": TokenizerConfig(kind="bpe", vocab_size=301)},
+        {"sample": dataclasses.replace(cfg.sample, temperature=1.0)},
+    ]
+    hashes = {config_hash(dataclasses.replace(cfg, **change), corpus, "float32") for change in others}
+    assert len(hashes | {base}) == len(others) + 1
+    assert config_hash(cfg, corpus, "bf16") != base
+    copy = tmp_path / "elsewhere.txt"
+    copy.write_bytes(text_file.read_bytes())
+    moved = load_corpus(DataConfig(name="text", path=str(copy)))
+    assert config_hash(cfg, moved, "float32") == base, "the text counts, not where it lies"
+
+
+def test_config_survives_its_yaml(run: tuple[RunConfig, Path, RunResult]) -> None:
+    cfg, folder, _ = run
+    assert from_dict(to_dict(cfg)) == cfg
+    assert load_run(folder).config == cfg
+
+
+def test_a_failed_run_says_why_and_leaves_no_result(text_file: Path, tmp_path: Path) -> None:
+    cfg = settings(text_file, train=TrainConfig(lr=1e30, min_lr=0, warmup_steps=0, eval_every=50))
+    with pytest.raises(DivergedError):
+        run_experiment(cfg, tmp_path)
+    status = json.loads((tmp_path / "status.json").read_text())
+    assert status["state"] == "diverged"
+    assert "smaller train.lr" in status["reason"]
+    assert "DivergedError" in (tmp_path / "run.log").read_text()
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_two_processes_do_not_share_a_folder(text_file: Path, tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another process is at work"):
+            run_experiment(settings(text_file), tmp_path)
+
+
+def test_needs_neither_hydra_nor_wandb(text_file: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('hydra', 'omegaconf', 'wandb'): sys.modules[name] = None\n"
+        "from tokexp.config import *\n"
+        "from tokexp.experiment import run_experiment\n"
+        f"cfg = RunConfig(data=DataConfig(name='text', path={str(text_file)!r}), "
+        "tokenizer=TokenizerConfig(kind='char'), budget=BudgetConfig(steps=2), "
+        "model=ModelConfig(n_embd=8, n_head=1, n_layer=1), sample=SampleConfig(tokens=5, count=0))\n"
+        f"print(run_experiment(cfg, {str(tmp_path / 'run')!r}).val_bpb)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PATH": ""})
+    assert done.returncode == 0, done.stderr
+    assert 0 < float(done.stdout) < 10
