@@ -26,16 +26,11 @@ def text() -> str:
         "not",
         "be",
         "here",
-        "with",
-        "thee",
         "and",
-        "I",
-        "know",
         "what",
         "love",
         "is",
-        "to",
-        "us",
+        "thee",
     ]
     names = ["KING EDWARD", "Juliet", "First Citizen"]
     speeches = []

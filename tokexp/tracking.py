@@ -37,8 +37,8 @@ class Tracker:
     """Receives finished rows. Use as a context manager: what was begun is always ended."""
 
     def __init__(self, folder: Path, name: str, cfg: RunConfig) -> None:
-        self._file = (folder / "metrics.jsonl").open("w", encoding="utf-8")
         self._wandb = _start_wandb(folder, name, cfg)
+        self._file = (folder / "metrics.jsonl").open("w", encoding="utf-8")
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,98 @@
+"""`conf/`: every option composes, and what it says is what `config.py` says."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
+from tokexp import sweep
+from tokexp.config import GROUP_TYPES, RunConfig
+from tokexp.corpus import ROOT
+from tokexp.tokenizer import KINDS, check_settings
+from tokexp.tokenizer.bpe import BPETokenizer
+
+CONF = ROOT / "conf"
+OPTIONS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.glob("*/*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def hydra_started() -> Iterator[None]:
+    sweep.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+    GlobalHydra.instance().clear()
+
+
+def composed(*overrides: str) -> RunConfig:
+    cfg = compose("config", [*overrides, "hydra.mode=RUN"], return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    return sweep.to_config(cfg)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes(option: str) -> None:
+    group, name = option.split("/")
+    cfg = composed(f"{group}={name}")
+    assert cfg.sweep == "single"
+    check_settings(cfg.tokenizer.kind, cfg.tokenizer.train_settings())
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_says_what_it_is_for(option: str) -> None:
+    lines = (CONF / f"{option}.yaml").read_text().splitlines()
+    assert next(line for line in lines if line != "# @package _global_").startswith("# ")
+
+
+def test_defaults_are_those_of_the_dataclasses() -> None:
+    cfg, plain = composed(), RunConfig()
+    ours = dataclasses.replace(cfg, tokenizer=plain.tokenizer, arm=plain.arm, size=plain.size)
+    assert ours == plain
+    assert cfg.arm == cfg.tokenizer.kind == plain.tokenizer.kind
+    learned = inspect.signature(BPETokenizer.train).parameters
+    assert cfg.tokenizer.train_settings() == {"vocab_size": learned["vocab_size"].default, "pattern": "gpt2"}
+    assert cfg.size == "micro"
+
+
+def test_every_kind_has_an_option() -> None:
+    assert {composed(f"tokenizer={path.stem}").tokenizer.kind for path in CONF.glob("tokenizer/*.yaml")} == set(KINDS)
+
+
+def test_groups_are_the_dataclasses() -> None:
+    groups = {path.parent.name for path in CONF.glob("*/*.yaml")}
+    assert groups - {"experiment"} == set(GROUP_TYPES)
+    stems = {kind.__name__.removesuffix("Config").lower() for kind in GROUP_TYPES.values()}
+    assert stems == set(GROUP_TYPES) == {f.name for f in dataclasses.fields(RunConfig)} & set(GROUP_TYPES)
+
+
+def test_seed_experiment_is_the_original() -> None:
+    cfg = composed("experiment=seed", "tokenizer=word")
+    assert (cfg.model.n_layer, cfg.model.n_head, cfg.model.n_embd, cfg.model.block_size) == (4, 4, 256, 128)
+    assert (cfg.model.dropout, cfg.model.tie_weights) == (0.0, False)
+    train = cfg.train
+    assert (train.batch_size, train.lr, train.min_lr, train.warmup_steps) == (16, 3e-4, 3e-5, 800)
+    assert (train.grad_clip, train.eval_every, train.schedule) == (1.0, 200, "cosine")
+    assert (cfg.budget.steps, cfg.tokenizer.vocab_size) == (8000, 6551)
+    assert (cfg.sample.prompt, cfg.sample.tokens, cfg.sample.temperature) == ("KING", 500, 0.8)
+
+
+def test_names_that_others_type() -> None:
+    names = [
+        "seed=1", "device=cpu", "sweep=mine", "rerun=true", "data.path=x", "tokenizer.vocab_size=300",
+        "model.n_layer=1", "model.n_head=1", "model.n_embd=8", "model.block_size=4", "model.tie_weights=true",
+        "model.dropout=0.1", "train.batch_size=2", "train.lr=0.1", "train.min_lr=0", "train.warmup_steps=0",
+        "train.weight_decay=0", "train.grad_clip=2", "train.eval_every=1", "train.compile=never", "budget.steps=5",
+        "sample.temperature=1", "sample.top_k=3", "sample.top_p=0.5", "tracking.mode=offline",
+    ]  # fmt: skip
+    assert composed(*names).sweep == "mine"
+    for size in ("nano", "micro", "small", "baby", "gpt2"):
+        assert composed(f"model={size}").size == size
+    for budget in ("bytes", "flops", "epochs"):
+        assert getattr(composed(f"budget={budget}").budget, budget) > 0
+    assert composed("data=text", f"data.path=[{Path('a.txt')},b.txt]").data.path == ["a.txt", "b.txt"]
