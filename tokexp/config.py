@@ -70,7 +70,7 @@ class TrainConfig:
     schedule: str = "cosine"  # cosine | constant (after the warm-up)
     weight_decay: float = 0.1  # on matrices only
     grad_clip: float = 1.0  # largest gradient norm
-    eval_every: int = 200  # steps; the end of the run is always evaluated
+    eval_every: int = 100  # steps; the end of the run is always evaluated
     compile: str = "auto"  # auto | always | never: torch.compile; auto means on CUDA
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import by_corpus, labels
@@ -93,10 +94,13 @@ def overlay(study: Study, runs: pd.DataFrame, corpus: str) -> Figure:
         ends.append((curves.bytes_seen.iloc[-1], curves.val_bpb.iloc[-1], label, line))
     axes.set(
         xscale="log",
-        xlabel="training text read (bytes, repetitions included)",
+        xlabel="training text read, repetitions included",
         ylabel="bits per byte, restoration included",
         title=f"{corpus}\nfilled: the end of the schedule; hollow: before it, so not to be compared",
     )
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter("B"))
+    axes.xaxis.set_minor_locator(NullLocator())
     for x, y, label, line in ends[:12]:  # more would cover each other
         axes.annotate(f" {label}", (x, y), color=line, va="center", fontsize=9, annotation_clip=False)
     axes.margins(x=0.12)
