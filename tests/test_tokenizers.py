@@ -108,7 +108,7 @@ def test_file_that_is_cut_short_is_refused(tokenizer: Tokenizer, tmp_path: Path)
         ({"version": 99}, "got format version 99, expected 1"),
         ({"format": "other"}, "not a tokexp tokenizer"),
         ({"kind": "smoke"}, "expected one of char, word, bpe"),
-        ({"merges": ["4 99999"]}, "merge 0 joins ids 4 and 99999"),
+        ({"merges": ["4 99999"]}, "merge 0 joins symbols 0 and 99995, expected ones"),
         ({"merges": ["4 5", "4 5"]}, "a second time"),
         ({"merges": None}, "damaged"),
         ({"pattern": "gpt9"}, "expected one of gpt2"),

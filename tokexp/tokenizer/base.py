@@ -23,44 +23,30 @@ Span = tuple[int, int]  # start and end, in UTF-8 bytes of the text that was enc
 class Tokenizer(Protocol):
     """Text to ids and back. A kind is one class that fills this in; `tests/test_tokenizers.py` is its contract.
 
-    `lossless` says decode(encode(s)) == s for every s that has a UTF-8 form; it is checked before
-    a run trusts it. `trained_on` is "train" for what learned from the training part alone,
-    "external" for what came from elsewhere.
+    Below each other: what a kind must have, then what it inherits and may replace.
     """
 
     kind: ClassVar[str]
-    lossless: ClassVar[bool]
-    trained_on: ClassVar[str]
+    lossless: bool  # declares decode(encode(s)) == s for every s that has a UTF-8 form; checked before use
+    trained_on: str = "train"  # "external" for what learned from something else than the training part
+    cuts_at_spaces: bool = True  # a text may be encoded in `split.pieces`, and the ids joined
 
     @classmethod
     def train(cls, text: str) -> Self:
         """Learn from `text`; a kind's settings are further keyword-only arguments, each with a default."""
         ...
 
-    @property
-    def vocab_size(self) -> int: ...
-
     def encode(self, text: str) -> list[int]:
         """The ids of `text`; never a special, except UNK in kinds that are not lossless."""
         ...
 
-    def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
-        """The same ids, and for each the bytes of `text` that it stands for.
-
-        The spans tile the text: the first begins at 0, each begins where the one before ends, the
-        last ends at the end, whatever the tokenizer threw away included.
-        """
+    def decode(self, ids: list[int]) -> str:
+        """The text of `ids`; bytes that are no UTF-8 become U+FFFD."""
         ...
-
-    def decode(self, ids: list[int]) -> str: ...
 
     def token_bytes(self) -> list[bytes]:
         """The bytes that each id writes, by id; b"" for specials."""
         ...
-
-    def never_drawn(self) -> list[int]:
-        """The ids that a sampler must not draw, since no text has them."""
-        return [i for i, piece in enumerate(self.token_bytes()) if piece == b""]
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` needs to make an equal tokenizer."""
@@ -68,6 +54,24 @@ class Tokenizer(Protocol):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self: ...
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self.token_bytes())
+
+    def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
+        """The ids, and for each the bytes of `text` that it stands for, as (start, end).
+
+        The spans tile the text: the first begins at 0, each begins where the one before ends, the
+        last ends at the end, whatever the tokenizer threw away included.
+        """
+        written = self.token_bytes()
+        ids = self.encode(text)
+        return ids, spans_of_lengths([len(written[i]) for i in ids])
+
+    def never_drawn(self) -> list[int]:
+        """The ids that a sampler must not draw, since no text has them."""
+        return [i for i, piece in enumerate(self.token_bytes()) if piece == b""]
 
     def save(self, path: Path | str) -> None:
         """Write `tokenizer.json`: the format's version and the kind, then what the kind needs."""

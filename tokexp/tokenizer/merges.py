@@ -1,0 +1,252 @@
+"""Byte-pair encoding itself: learn which adjacent symbols to join, and join them.
+
+What a symbol is (a byte, a character, a character that ends a word) is the caller's business. One
+idea makes plain Python fast: a word is kept as a `str` whose code points are symbols, so that
+joining a pair everywhere in it, left to right, is `str.replace`, which runs in C.
+
+Source: Gage (1994); Sennrich et al. (2016).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from heapq import heapify, heappop, heappush
+from operator import add
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tokexp.config import InputError
+
+Piece = TypeVar("Piece", bytes, str)  # what a symbol writes
+Pair = tuple[int, int]  # two symbols
+
+LONG = 500  # symbols; a longer word is merged rank by rank
+SHORTEST = 16  # symbols of a part that a long word is cut into
+MANY = 100  # words; more of them are merged side by side
+
+
+def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[Pair]:
+    """The pairs to join, in order, until there are `size` symbols or no pair is left.
+
+    `words`: strings of symbols and how often each occurs; `alphabet`: what the first symbols write.
+    Each round joins the pair with the highest count; of equals, the one with the smaller symbols.
+    Two pairs may write the same piece, which then is one symbol.
+
+    Counts are kept up to date for the words that a merge touches only. The heap is lazy: an entry
+    whose count has changed since is corrected when it surfaces.
+    """
+    spelling, weight = list(words), list(words.values())
+    count: defaultdict[str, int] = defaultdict(int)
+    where: defaultdict[str, set[int]] = defaultdict(set)  # pair -> the words that may hold it
+    for i, word in enumerate(spelling):
+        for pair in map(add, word, word[1:]):
+            count[pair] += weight[i]
+            where[pair].add(i)
+    heap = [(-n, pair) for pair, n in count.items()]
+    heapify(heap)
+
+    written = list(alphabet)
+    symbol_of = {piece: symbol for symbol, piece in enumerate(written)}
+    merges: list[Pair] = []
+    while heap and len(written) < size:
+        negative, pair = heappop(heap)
+        if count[pair] != -negative:
+            if count[pair] > 0:
+                heappush(heap, (-count[pair], pair))
+            continue
+        left, right = pair
+        merges.append((ord(left), ord(right)))
+        piece = written[ord(left)] + written[ord(right)]
+        if piece not in symbol_of:
+            symbol_of[piece] = len(written)
+            written.append(piece)
+        joined = chr(symbol_of[piece])
+
+        grown: set[str] = set()  # pairs that hold the joined symbol
+        for i in where.pop(pair):
+            # What stands around each occurrence; `split` finds them as `replace` does, left to right.
+            around = spelling[i].split(pair)
+            n = weight[i]
+            for j, (before, after) in enumerate(itertools.pairwise(around), start=1):
+                changes = []
+                if before:
+                    changes.append((before[-1] + left, before[-1] + joined))
+                if after:
+                    changes.append((right + after[0], joined + after[0]))
+                elif j < len(around) - 1:  # the next occurrence follows at once
+                    changes.append((right + left, joined + joined))
+                for gone, come in changes:
+                    count[gone] -= n
+                    count[come] += n
+                    where[come].add(i)
+                    grown.add(come)
+            spelling[i] = joined.join(around)
+        count[pair] = 0
+        for pair in grown:
+            heappush(heap, (-count[pair], pair))
+    return merges
+
+
+class Merges:
+    """Learned merges, ready to be applied: joins the earliest-learned pair present until none is left."""
+
+    def __init__(self, pairs: list[Pair], alphabet: list[Piece]) -> None:
+        """Raises InputError for a pair of symbols that do not exist yet, or that is there twice."""
+        self.pairs = pairs
+        self.written = list(alphabet)  # symbol -> what it writes
+        symbol_of = {piece: symbol for symbol, piece in enumerate(self.written)}
+        self._rank: dict[str, int] = {}
+        self._joined: list[str] = []
+        self._reused: list[bool] = []  # whether a merge makes a symbol that an earlier one makes too
+        for rank, (left, right) in enumerate(pairs):
+            if not (0 <= left < len(self.written) and 0 <= right < len(self.written)):
+                raise InputError(f"merge {rank} joins symbols {left} and {right}, expected ones defined before it")
+            if self._rank.setdefault(chr(left) + chr(right), rank) != rank:
+                raise InputError(f"merge {rank} joins symbols {left} and {right} a second time, expected once")
+            piece = self.written[left] + self.written[right]
+            if piece not in symbol_of:
+                symbol_of[piece] = len(self.written)
+                self.written.append(piece)
+            self._joined.append(symbol_of[piece])
+        self._none = len(pairs)  # the rank of a pair that is not to be joined
+        self._separator = len(self.written)  # a symbol that no pair has
+        keys = np.array([self._key(*pair) for pair in pairs], dtype=np.int64)
+        self._rank_in_order = np.argsort(keys)
+        self._keys = np.append(keys[self._rank_in_order], np.iinfo(np.int64).max)
+        self._joined_symbol = np.array(self._joined, dtype=np.int64)
+        self._bigrams = np.unique([self._key(*pair) for pair in self._neighbours(len(alphabet))])
+
+    def apply(self, words: list[str]) -> list[list[int]]:
+        """The symbols of each word, a string of symbols, with every merge made."""
+        parts = [[word] if len(word) <= LONG else self._cut(word) for word in words]
+        short = [part for word in parts for part in word if len(part) <= LONG]
+        if len(short) < MANY:
+            merged = iter([list(map(ord, self._one(part))) for part in short])
+        else:
+            merged = iter(self._many(short))
+        return [
+            list(itertools.chain.from_iterable(next(merged) if len(p) <= LONG else self._long(p) for p in word))
+            for word in parts
+        ]
+
+    def _cut(self, word: str) -> list[str]:
+        """A word in parts that no merge can join: cut between symbols that stand together in no piece."""
+        symbols = _array(word)
+        together = np.isin(self._key(symbols[:-1], symbols[1:]), self._bigrams)
+        edges = [0]
+        for edge in (np.flatnonzero(~together) + 1).tolist():
+            if edge - edges[-1] >= SHORTEST:
+                edges.append(edge)
+        return [word[start:end] for start, end in itertools.pairwise([*edges, len(word)])]
+
+    def _one(self, word: str) -> str:
+        """A short word: find the earliest-learned pair in it, join it everywhere, and again."""
+        while True:
+            pairs = map(add, word, word[1:])
+            rank = min(map(self._rank.get, pairs, itertools.repeat(self._none)), default=self._none)
+            if rank == self._none:
+                return word
+            left, right = self.pairs[rank]
+            word = word.replace(chr(left) + chr(right), chr(self._joined[rank]))
+
+    def _many(self, words: list[str]) -> list[list[int]]:
+        """Many short words, end to end in one array: in each round, `_one`'s step is made in all of them."""
+        symbols = _array(chr(self._separator).join([*words, ""]))
+        which = np.arange(len(words))  # the words that are still being merged
+        done: list[list[int]] = [[]] * len(words)
+        while len(which):
+            ranks = np.append(self._ranks(symbols[:-1], symbols[1:]), self._none)
+            ends = np.flatnonzero(symbols == self._separator)
+            starts = np.append(0, ends[:-1] + 1)
+            lengths = ends - starts + 1  # the separator included
+            least = np.minimum.reduceat(ranks, starts)
+            finished = least == self._none
+            flat = symbols[np.repeat(finished, lengths)].tolist()
+            edges = itertools.accumulate(lengths[finished].tolist(), initial=0)
+            for i, (start, end) in zip(which[finished].tolist(), itertools.pairwise(edges), strict=True):
+                done[i] = flat[start : end - 1]
+            join = np.flatnonzero((ranks == np.repeat(least, lengths)) & (ranks < self._none))
+            join = _without_overlaps(join, join + 1)
+            symbols[join] = self._joined_symbol[ranks[join]]
+            keep = np.repeat(~finished, lengths)
+            keep[join + 1] = False
+            symbols, which = symbols[keep], which[~finished]
+        return done
+
+    def _long(self, word: str) -> list[int]:
+        """A long word, rank by rank: all places of the earliest-learned pair at once, and what that brings."""
+        symbols = _array(word)
+        n = len(symbols)
+        after = np.arange(1, n + 1)  # the next symbol that is still there; n past the end
+        before = np.arange(-1, n - 1)
+        places: dict[int, list[np.ndarray]] = {}  # rank -> where its pair has been seen
+        queue: list[int] = []
+
+        def add_places(at: np.ndarray) -> None:
+            ranks = self._ranks(symbols[at], symbols[after[at]])
+            order = np.argsort(ranks, kind="stable")
+            found, first = np.unique(ranks[order], return_index=True)
+            for rank, group in zip(found.tolist(), np.split(at[order], first[1:]), strict=True):
+                if rank < self._none:
+                    if rank not in places:
+                        places[rank] = []
+                        heappush(queue, rank)
+                    places[rank].append(group)
+
+        add_places(np.arange(n - 1))
+        while queue:
+            rank = heappop(queue)
+            at = np.unique(np.concatenate(places.pop(rank)))
+            left, right = self.pairs[rank]
+            at = at[(symbols[at] == left) & (after[at] < n)]
+            at = at[symbols[after[at]] == right]
+            at = _without_overlaps(at, after[at])
+            gone = after[at]
+            symbols[at], symbols[gone] = self._joined[rank], -1
+            after[at] = after[gone]
+            inside = at[after[at] < n]
+            before[after[inside]] = inside
+            preceded = before[at]
+            add_places(np.concatenate([inside, preceded[preceded >= 0]]))
+        return symbols[symbols >= 0].tolist()
+
+    def _neighbours(self, alphabet_size: int) -> set[Pair]:
+        """The pairs of single symbols that stand side by side in some piece."""
+        first, last = list(range(alphabet_size)), list(range(alphabet_size))
+        found = set()
+        for (left, right), joined in zip(self.pairs, self._joined, strict=True):
+            found.add((last[left], first[right]))
+            if joined == len(first):
+                first.append(first[left])
+                last.append(last[right])
+        return found
+
+    def _ranks(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """The rank of each pair of symbols."""
+        keys = self._key(left, right)
+        found = np.searchsorted(self._keys, keys)
+        ranks = np.append(self._rank_in_order, self._none)[found]
+        ranks[self._keys[found] != keys] = self._none
+        return ranks
+
+    def _key(self, left: Any, right: Any) -> Any:
+        """One number for a pair."""
+        return left * (self._separator + 1) + right
+
+
+def _array(word: str) -> np.ndarray:
+    return np.frombuffer(word.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
+
+
+def _without_overlaps(at: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Of pairs at places `at`, their second symbols at `second`, those that joining left to right takes.
+
+    Pairs overlap where one's second symbol is the next one's first, as "aa" does in "aaa"; of a row
+    of them the first, the third, ... are taken.
+    """
+    overlaps = np.append(False, at[1:] == second[:-1])[: len(at)]
+    places = np.arange(len(at))
+    first = np.maximum.accumulate(np.where(overlaps, 0, places))  # of the row that each belongs to
+    return at[(places - first) % 2 == 0]

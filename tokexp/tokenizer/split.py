@@ -1,0 +1,58 @@
+"""How text is cut into chunks before merging: the published patterns, and a quick form of each for ASCII.
+
+A chunk never ends between a space and the word after it, so a long text may be cut before any space
+that follows a visible character without a chunk noticing: that is what `pieces` does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import regex
+
+from tokexp.config import InputError
+
+# The white space of ASCII as Unicode has it; Python's own \s would add U+001C to U+001F.
+_S = r"\t-\r "
+
+# name -> (the pattern as published, the same for ASCII text in the standard library's quicker `re`)
+PATTERNS: dict[str, tuple[str, str]] = {
+    # GPT-2: contractions; then words, numbers and punctuation, each with the space before it; spacing.
+    "gpt2": (
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+        rf"'(?:[sdmt]|ll|ve|re)| ?[A-Za-z]+| ?[0-9]+| ?[^{_S}A-Za-z0-9]+|[{_S}]+(?![^{_S}])|[{_S}]+",
+    ),
+    # GPT-4 (cl100k): any case of contraction; words take one mark before them; at most three digits.
+    "gpt4": (
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+        r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
+        rf"'(?i:[sdmt]|ll|ve|re)|[^\r\nA-Za-z0-9]?[A-Za-z]+|[0-9]{{1,3}}| ?[^{_S}A-Za-z0-9]+[\r\n]*"
+        rf"|[{_S}]+\Z|[{_S}]*[\r\n]|[{_S}]+(?![^{_S}])|[{_S}]",
+    ),
+    # No cutting: pairs may be joined across words. Slow to train, since the text is one long chunk.
+    "none": (r"(?s:.+)", r"(?s:.+)"),
+}
+
+
+def splitter(name: str) -> Callable[[str], list[str]]:
+    """A function that cuts a text into the chunks of pattern `name`; together they are the text."""
+    if name not in PATTERNS:
+        raise InputError(f"tokenizer.pattern: got {name!r}, expected one of {', '.join(PATTERNS)}")
+    published, ascii_only = PATTERNS[name]
+    any_text, quick = regex.compile(published).findall, re.compile(ascii_only, re.ASCII).findall
+    return lambda text: quick(text) if text.isascii() else any_text(text)
+
+
+def pieces(text: str, length: int = 1 << 20) -> Iterator[str]:
+    """`text` in stretches of about `length` characters, each but the first beginning with a space after a word."""
+    start = 0
+    while len(text) - start > length:
+        cut = start + length
+        while (cut := text.find(" ", cut)) != -1 and text[cut - 1].isspace():
+            cut += 1
+        if cut == -1:
+            break
+        yield text[start:cut]
+        start = cut
+    yield text[start:]
