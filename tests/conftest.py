@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tokexp.tokenizer import train_tokenizer
 
 os.environ["WANDB_MODE"] = "disabled"  # a test that wants W&B says so itself
 
@@ -47,18 +51,34 @@ def text_file(text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def shakespeare_path() -> Path | None:
-    """TinyShakespeare, where this machine has it."""
+def has_data(name: str) -> Path | None:
+    """A file of the pinned data, where this machine has it: tests never download."""
     here = Path(__file__).parent.parent / "data"
     for folder in (os.environ.get("TOKEXP_DATA"), here):
-        if folder and (Path(folder) / "tinyshakespeare/input.txt").is_file():
-            return Path(folder) / "tinyshakespeare/input.txt"
+        if folder and (Path(folder) / name).is_file():
+            return Path(folder) / name
     return None
+
+
+def needs_data(name: str) -> Path:
+    path = has_data(name)
+    if path is None:
+        pytest.skip(f"{name} is not on this machine; set TOKEXP_DATA")
+    return path
 
 
 @pytest.fixture(scope="session")
 def shakespeare() -> str:
-    path = shakespeare_path()
-    if path is None:
-        pytest.skip("TinyShakespeare is not on this machine; set TOKEXP_DATA")
-    return path.read_bytes().decode()
+    return needs_data("tinyshakespeare/input.txt").read_bytes().decode()
+
+
+def settings_of(kind: str, folder: Path, text: str) -> dict[str, Any]:
+    """Settings with which `train_tokenizer` makes a small tokenizer of any kind."""
+    if kind == "gpt2":
+        needs_data("gpt2/vocab.bpe")
+    if kind == "file":
+        saved = train_tokenizer("hf_bpe", text, vocab_size=320).to_json()["library"]
+        (folder / "mine.json").write_text(json.dumps(saved))
+        return {"path": str(folder / "mine.json")}
+    sized = kind not in ("byte", "char", "word", "word_cased", "gpt2")
+    return {"vocab_size": 330} if sized else {}

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import tokenizers
+from conftest import settings_of
 from tokenizers import models, pre_tokenizers, trainers
 
 from tokexp.config import InputError
 from tokexp.tokenizer import KINDS, Tokenizer, load_tokenizer, train_tokenizer
-from tokexp.tokenizer.base import SPECIALS
+from tokexp.tokenizer.base import SPECIALS, UNK
+from tokexp.tokenizer.split import pieces
 from tokexp.tokenizer.word import TOKEN, fold
 
 NASTY = {
@@ -37,8 +39,9 @@ NASTY = {
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def tokenizer(request: pytest.FixtureRequest, text: str) -> Tokenizer:
-    return train_tokenizer(request.param, text)
+def tokenizer(request: pytest.FixtureRequest, text: str, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    folder = tmp_path_factory.mktemp("file")
+    return train_tokenizer(request.param, text, **settings_of(request.param, folder, text))
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -66,17 +69,30 @@ def test_token_bytes_are_what_is_written(tokenizer: Tokenizer, name: str) -> Non
     assert all(0 <= i < tokenizer.vocab_size for i in ids)
 
 
-def test_specials_come_first_and_write_nothing(tokenizer: Tokenizer) -> None:
+def test_specials_write_nothing_and_come_first_in_kinds_trained_here(tokenizer: Tokenizer) -> None:
     pieces = tokenizer.token_bytes()
     assert len(pieces) == tokenizer.vocab_size
-    assert pieces[: len(SPECIALS)] == [b""] * len(SPECIALS)
-    assert all(pieces[len(SPECIALS) :])
-    assert len(set(pieces)) == tokenizer.vocab_size - len(SPECIALS) + 1
+    unwritten = [i for i, piece in enumerate(pieces) if not piece]
+    if tokenizer.trained_on == "train":
+        assert unwritten == [0, 1, 2, 3]
+    assert set(tokenizer.never_drawn()) | {UNK} >= set(unwritten)
 
 
-def test_training_text_has_no_special_but_unk(tokenizer: Tokenizer, text: str) -> None:
-    specials = set(tokenizer.encode(text)) & {0, 1, 2, 3}
-    assert specials <= (set() if tokenizer.kind != "word" else {1})
+def test_what_is_never_drawn_is_never_emitted(tokenizer: Tokenizer, text: str) -> None:
+    never = set(tokenizer.never_drawn())
+    for sample in (text, *NASTY.values()):
+        ids = set(tokenizer.encode(sample))
+        assert not ids & never - ({UNK} if tokenizer.kind == "char" else set())
+        assert not tokenizer.lossless or not ids & {i for i, p in enumerate(tokenizer.token_bytes()) if not p}
+
+
+def test_encoding_in_pieces_is_encoding(tokenizer: Tokenizer, text: str) -> None:
+    if tokenizer.cuts_at_spaces:
+        sample = text[:3000] + "".join(NASTY.values())
+        stretches = list(pieces(sample, length=50))
+        assert len(stretches) > 20
+        assert "".join(stretches) == sample
+        assert [i for stretch in stretches for i in tokenizer.encode(stretch)] == tokenizer.encode(sample)
 
 
 def test_saved_and_loaded_is_equal(tokenizer: Tokenizer, text: str, tmp_path: Path) -> None:
@@ -107,7 +123,7 @@ def test_file_that_is_cut_short_is_refused(tokenizer: Tokenizer, tmp_path: Path)
     [
         ({"version": 99}, "got format version 99, expected 1"),
         ({"format": "other"}, "not a tokexp tokenizer"),
-        ({"kind": "smoke"}, "expected one of char, word, bpe"),
+        ({"kind": "smoke"}, "expected one of byte, char, word"),
         ({"merges": ["4 99999"]}, "merge 0 joins symbols 0 and 99995, expected ones"),
         ({"merges": ["4 5", "4 5"]}, "a second time"),
         ({"merges": None}, "damaged"),
@@ -140,10 +156,12 @@ def test_bad_settings_are_one_line(kind: str, settings: dict[str, Any], message:
 
 
 def test_training_does_not_depend_on_the_hash_seed(text_file: Path) -> None:
+    """hf_unigram is left out: its library sums in a random order, as its docstring says."""
     code = (
         "import sys, hashlib; from tokexp.tokenizer import KINDS, train_tokenizer\n"
         "text = open(sys.argv[1], encoding='utf-8', newline='').read()\n"
-        "print([hashlib.sha256(repr(train_tokenizer(k, text).to_json()).encode()).hexdigest() for k in KINDS])"
+        "kinds = [k for k in KINDS if k not in ('gpt2', 'file', 'hf_unigram')]\n"
+        "print([hashlib.sha256(repr(train_tokenizer(k, text).to_json()).encode()).hexdigest() for k in kinds])"
     )
     outputs = {
         subprocess.run(
@@ -177,13 +195,13 @@ def hf_merges(text: str, vocab_size: int) -> list[tuple[int, int]]:
 def test_bpe_merges_equal_hugging_face_at_every_rank(text: str, vocab_size: int) -> None:
     tricky = text + " ".join(NASTY.values()) + "aaaa aaa bababab abab " * 9
     ours = train_tokenizer("bpe", tricky, vocab_size=vocab_size)
-    assert ours.merges == hf_merges(tricky, vocab_size)  # type: ignore[attr-defined]
+    assert ours.merges == hf_merges(tricky, vocab_size)
 
 
 def test_bpe_merges_equal_hugging_face_on_shakespeare(shakespeare: str) -> None:
     train = shakespeare[:1_003_854]
     ours = train_tokenizer("bpe", train, vocab_size=6551)
-    assert ours.merges == hf_merges(train, 6551)  # type: ignore[attr-defined]
+    assert ours.merges == hf_merges(train, 6551)
     assert ours.vocab_size == 6551
 
 

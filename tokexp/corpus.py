@@ -194,12 +194,17 @@ def _text_name(path: Any) -> str:
 
 
 def read_bytes(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a UTF-8 text file") from error
+    """The bytes of a UTF-8 text file."""
+    raw = read_file(path)
     decode(raw, str(path))  # so that the position in an error is that in this file
     return raw
+
+
+def read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a file that can") from error
 
 
 def decode(raw: bytes, name: str) -> str:

@@ -106,10 +106,11 @@ class RestorationModel:
         ids, spans = self._tokenizer.encode_with_spans(text)
         for i, (start, end) in zip(ids, spans, strict=True):
             stretch = raw[start:end].decode("utf-8", errors="surrogateescape")
-            word = self._written[i]
-            cut = max(0, len(stretch) - len(word if word else stretch.lstrip()))
+            known = bool(self._written[i])
+            word = self._written[i].lstrip(" ")  # a space that the token stands for may have been another gap
+            cut = max(0, len(stretch) - len(word if known else stretch.lstrip()))
             gap, surface = stretch[:cut], stretch[cut:]
-            word = word or "".join(map(_small, surface))
+            word = word if known else "".join(map(_small, surface))
             yield Piece(i, gap, surface, word, _shape(surface, word))
 
     def _in_context(self, pieces: list[Piece]) -> Iterator[tuple[Piece, list[tuple], list[tuple]]]:

@@ -16,7 +16,7 @@ import pandas as pd
 import yaml
 
 from tokexp.config import InputError, RunConfig, from_dict, to_dict
-from tokexp.corpus import Corpus
+from tokexp.corpus import Corpus, read_file, sha256
 from tokexp.files import write_json
 from tokexp.tokenizer import Tokenizer, load_tokenizer
 
@@ -100,6 +100,8 @@ def config_hash(cfg: RunConfig, corpus: Corpus, precision: str) -> str:
     """
     tree = to_dict(cfg)
     train = {key: value for key, value in tree["train"].items() if key != "compile"}
+    if path := tree["tokenizer"].get("path"):
+        tree["tokenizer"]["path"] = sha256(read_file(Path(path)))  # what the file says, not where it lies
     what = {
         "results_version": RESULTS_VERSION,
         "train_sha256": corpus.train_sha256,

@@ -13,15 +13,34 @@ from typing import Any, get_args, get_type_hints
 from tokexp.config import InputError
 from tokexp.tokenizer.base import Tokenizer, read_json
 from tokexp.tokenizer.bpe import BPETokenizer
+from tokexp.tokenizer.bpe_classic import BPEClassicTokenizer
+from tokexp.tokenizer.bpe_fallback import BPEFallbackTokenizer
+from tokexp.tokenizer.byte import ByteTokenizer
 from tokexp.tokenizer.char import CharTokenizer
+from tokexp.tokenizer.file import FileTokenizer
+from tokexp.tokenizer.gpt2 import GPT2Tokenizer
+from tokexp.tokenizer.hf import HFBPETokenizer, HFUnigramTokenizer, HFWordPieceTokenizer
+from tokexp.tokenizer.sp import SentencePieceBPETokenizer, SentencePieceUnigramTokenizer
 from tokexp.tokenizer.word import WordTokenizer
+from tokexp.tokenizer.word_cased import WordCasedTokenizer
 
 __all__ = ["KINDS", "Tokenizer", "check_settings", "load_tokenizer", "train_tokenizer"]
 
 KINDS: dict[str, type[Tokenizer]] = {
+    "byte": ByteTokenizer,
     "char": CharTokenizer,
     "word": WordTokenizer,
+    "word_cased": WordCasedTokenizer,
     "bpe": BPETokenizer,
+    "bpe_fallback": BPEFallbackTokenizer,
+    "bpe_classic": BPEClassicTokenizer,
+    "hf_bpe": HFBPETokenizer,
+    "hf_wordpiece": HFWordPieceTokenizer,
+    "hf_unigram": HFUnigramTokenizer,
+    "sp_bpe": SentencePieceBPETokenizer,
+    "sp_unigram": SentencePieceUnigramTokenizer,
+    "gpt2": GPT2Tokenizer,
+    "file": FileTokenizer,
 }
 
 

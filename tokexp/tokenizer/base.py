@@ -5,6 +5,7 @@ Nothing here knows a kind; the kinds know nothing of each other.
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -117,3 +118,25 @@ def spans_of_lengths(lengths: list[int]) -> list[Span]:
         spans.append((start, start + length))
         start += length
     return spans
+
+
+def spans_of_ends(text: str, ends: list[int]) -> list[Span]:
+    """Spans of tokens that end at the characters `ends`, each with what lies before it; the last to the end."""
+    if not ends:
+        return []
+    edges = [0, *ends[:-1], len(text)]
+    return spans_of_lengths(byte_lengths([text[start:end] for start, end in itertools.pairwise(edges)]))
+
+
+def check_vocab_size(got: int | None, smallest: int, what: str) -> None:
+    """Raise InputError where a vocabulary of `got` cannot hold the specials and `what`."""
+    if got is not None and got < smallest:
+        raise InputError(
+            f"tokenizer.vocab_size: got {got}, expected at least {smallest} ({len(SPECIALS)} specials and {what})"
+        )
+
+
+def unreachable_bytes(alphabet: set[str]) -> list[int]:
+    """The byte tokens that no text has, in a kind that spells only characters outside `alphabet` in bytes."""
+    impossible = [0xC0, 0xC1, *range(0xF5, 0x100)]  # in no UTF-8 text
+    return [byte for byte in range(128) if chr(byte) in alphabet] + impossible

@@ -10,12 +10,10 @@ to that.
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain
 from typing import Any, ClassVar, Self
 
-from tokexp.config import InputError
-from tokexp.tokenizer.base import SPECIALS, Tokenizer, refuse_surrogates
-from tokexp.tokenizer.merges import Merges, Pair, learn_merges
+from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
+from tokexp.tokenizer.merges import ChunkEncoder, Merges, Pair, learn_merges, read_pair
 from tokexp.tokenizer.split import pieces, splitter
 
 # GPT-2 shows each byte as a printable character: bytes that are printable in Latin-1 as themselves,
@@ -41,20 +39,16 @@ class BPETokenizer(Tokenizer):
         """`merges`: pairs of ids, in the order in which they are to be joined."""
         self.merges = merges
         self.pattern = pattern
+        self.cuts_at_spaces = pattern != "none"
         self._split = splitter(pattern)
         self._merger = Merges([(left - self.first_id, right - self.first_id) for left, right in merges], ALPHABET)
-        self._ids_of: dict[str, list[int]] = {}  # of the chunks met so far: text repeats itself
+        self._encode_chunks = ChunkEncoder(self._encode_new)
 
     @classmethod
     def train(cls, text: str, *, vocab_size: int = 1024, pattern: str = "gpt2") -> Self:
         """Learn merges until there are `vocab_size` tokens, or no pair is left to join."""
         refuse_surrogates(text)
-        smallest = len(SPECIALS) + len(ALPHABET)
-        if vocab_size < smallest:
-            raise InputError(
-                f"tokenizer.vocab_size: got {vocab_size}, expected at least {smallest} "
-                f"({len(SPECIALS)} specials and {len(ALPHABET)} bytes)"
-            )
+        check_vocab_size(vocab_size, len(SPECIALS) + len(ALPHABET), "256 bytes")
         split, chunks = splitter(pattern), Counter[str]()
         for piece in [text] if pattern == "none" else pieces(text):
             chunks.update(split(piece))
@@ -62,21 +56,13 @@ class BPETokenizer(Tokenizer):
         pairs = learn_merges(words, ALPHABET, vocab_size - len(SPECIALS))
         return cls([(left + cls.first_id, right + cls.first_id) for left, right in pairs], pattern)
 
-    @property
-    def cuts_at_spaces(self) -> bool:
-        return self.pattern != "none"
-
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
-        chunks = self._split(text)
-        new = list({chunk: None for chunk in chunks if chunk not in self._ids_of})
-        for chunk, merged in zip(new, self._merger.apply(list(map(symbols, new))), strict=True):
-            self._ids_of[chunk] = [symbol + self.first_id for symbol in merged]
-        ids = list(chain.from_iterable(map(self._ids_of.__getitem__, chunks)))
-        for chunk in new:
-            if len(chunk) > 100:  # seldom met again
-                del self._ids_of[chunk]
-        return ids
+        return self._encode_chunks(self._split(text))
+
+    def _encode_new(self, chunks: list[str]) -> list[list[int]]:
+        merged = self._merger.apply(list(map(symbols, chunks)))
+        return [[symbol + self.first_id for symbol in word] for word in merged]
 
     def decode(self, ids: list[int]) -> str:
         written = self.token_bytes()
@@ -90,6 +76,4 @@ class BPETokenizer(Tokenizer):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        pairs = [tuple(map(int, line.split())) for line in data["merges"]]
-        return cls([(left, right) for left, right in pairs], data["pattern"])
-
+        return cls([read_pair(line) for line in data["merges"]], data["pattern"])

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from operator import add
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,12 @@ Pair = tuple[int, int]  # two symbols
 LONG = 500  # symbols; a longer word is merged rank by rank
 SHORTEST = 16  # symbols of a part that a long word is cut into
 MANY = 100  # words; more of them are merged side by side
+
+
+def read_pair(line: str) -> Pair:
+    """A merge as `tokenizer.json` has it: "left right"."""
+    left, right = line.split()
+    return int(left), int(right)
 
 
 def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[Pair]:
@@ -56,7 +63,7 @@ def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[
             if count[pair] > 0:
                 heappush(heap, (-count[pair], pair))
             continue
-        left, right = pair
+        left, right = pair[0], pair[1]
         merges.append((ord(left), ord(right)))
         piece = written[ord(left)] + written[ord(right)]
         if piece not in symbol_of:
@@ -89,16 +96,16 @@ def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[
     return merges
 
 
-class Merges:
+class Merges(Generic[Piece]):
     """Learned merges, ready to be applied: joins the earliest-learned pair present until none is left."""
 
     def __init__(self, pairs: list[Pair], alphabet: list[Piece]) -> None:
         """Raises InputError for a pair of symbols that do not exist yet, or that is there twice."""
         self.pairs = pairs
-        self.written = list(alphabet)  # symbol -> what it writes
+        self.written: list[Piece] = list(alphabet)  # symbol -> what it writes
         symbol_of = {piece: symbol for symbol, piece in enumerate(self.written)}
         self._rank: dict[str, int] = {}
-        self._joined: list[str] = []
+        self._joined: list[int] = []
         self._reused: list[bool] = []  # whether a merge makes a symbol that an earlier one makes too
         for rank, (left, right) in enumerate(pairs):
             if not (0 <= left < len(self.written) and 0 <= right < len(self.written)):
@@ -135,7 +142,7 @@ class Merges:
         """A word in parts that no merge can join: cut between symbols that stand together in no piece."""
         symbols = _array(word)
         together = np.isin(self._key(symbols[:-1], symbols[1:]), self._bigrams)
-        edges = [0]
+        edges: list[int] = [0]
         for edge in (np.flatnonzero(~together) + 1).tolist():
             if edge - edges[-1] >= SHORTEST:
                 edges.append(edge)
@@ -234,6 +241,28 @@ class Merges:
     def _key(self, left: Any, right: Any) -> Any:
         """One number for a pair."""
         return left * (self._separator + 1) + right
+
+
+class ChunkEncoder:
+    """Encodes chunks of text, each different one once: text repeats itself."""
+
+    KEPT = 100  # characters of a chunk that is worth remembering
+
+    def __init__(self, encode_new: Callable[[list[str]], list[list[int]]]) -> None:
+        """`encode_new`: the ids of each of several chunks."""
+        self._encode_new = encode_new
+        self._ids_of: dict[str, list[int]] = {}
+
+    def __call__(self, chunks: list[str]) -> list[int]:
+        """The ids of `chunks`, one after another."""
+        known = self._ids_of
+        new = list({chunk: None for chunk in chunks if chunk not in known})
+        known.update(zip(new, self._encode_new(new), strict=True))
+        ids = list(itertools.chain.from_iterable(map(known.__getitem__, chunks)))
+        for chunk in new:
+            if len(chunk) > self.KEPT:
+                del known[chunk]
+        return ids
 
 
 def _array(word: str) -> np.ndarray:

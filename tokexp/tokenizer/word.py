@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from tokexp.config import InputError
 from tokexp.tokenizer.base import (
@@ -16,9 +16,9 @@ from tokexp.tokenizer.base import (
     UNK,
     Span,
     Tokenizer,
-    byte_lengths,
+    check_vocab_size,
     refuse_surrogates,
-    spans_of_lengths,
+    spans_of_ends,
 )
 
 TOKEN = re.compile(r"\w+|[^\w\s]|\n")
@@ -35,11 +35,12 @@ def fold(surface: str) -> str:
 
 
 class WordTokenizer(Tokenizer):
-    kind = "word"
+    kind: ClassVar[str] = "word"
     lossless = False
-    trained_on = "train"
 
     def __init__(self, words: list[str]) -> None:
+        if len(set(words)) != len(words):
+            raise InputError("the vocabulary names a word twice, expected each once")
         self.words = words
         self._id_of = {word: i for i, word in enumerate(words, start=len(SPECIALS))}
         self._word_of = ["", "<unk>", "", "", *words]
@@ -48,19 +49,11 @@ class WordTokenizer(Tokenizer):
     def train(cls, text: str, *, vocab_size: int | None = None, min_frequency: int = 2) -> Self:
         """The words of `text` seen `min_frequency` times or more, most frequent first, at most `vocab_size`."""
         refuse_surrogates(text)
-        if vocab_size is not None and vocab_size <= len(SPECIALS):
-            raise InputError(
-                f"tokenizer.vocab_size: got {vocab_size}, expected at least {len(SPECIALS) + 1} "
-                f"({len(SPECIALS)} specials and a word)"
-            )
+        check_vocab_size(vocab_size, len(SPECIALS) + 1, "a word")
         counts = Counter(fold(surface) for surface in TOKEN.findall(text))
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, count in ranked if count >= min_frequency]
         return cls(words if vocab_size is None else words[: vocab_size - len(SPECIALS)])
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self._word_of)
 
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
@@ -68,13 +61,7 @@ class WordTokenizer(Tokenizer):
 
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         """A token's span begins with the spacing before it; the last one's ends with the text."""
-        ids = self.encode(text)
-        ends = [match.end() for match in TOKEN.finditer(text)]
-        if ends:
-            ends[-1] = len(text)
-        starts = [0, *ends[:-1]] if ends else []
-        lengths = byte_lengths([text[start:end] for start, end in zip(starts, ends, strict=True)])
-        return ids, spans_of_lengths(lengths)
+        return self.encode(text), spans_of_ends(text, [match.end() for match in TOKEN.finditer(text)])
 
     def decode(self, ids: list[int]) -> str:
         """Words joined by single spaces, none around newlines and where punctuation wants none."""
@@ -100,7 +87,4 @@ class WordTokenizer(Tokenizer):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        words = data["words"]
-        if len(set(words)) != len(words):
-            raise InputError("the vocabulary names a word twice; expected each once")
-        return cls(words)
+        return cls(data["words"])

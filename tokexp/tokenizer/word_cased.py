@@ -1,0 +1,68 @@
+"""The fair word tokenizer: words with their case and the space before them, any other spelled in bytes.
+
+The text is cut as for BPE, and a chunk that training saw often enough is one token. Nothing is lost,
+so nothing needs to be restored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+from typing import Any, ClassVar, Self
+
+from tokexp.config import InputError
+from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
+from tokexp.tokenizer.split import splitter
+
+FIRST_BYTE = len(SPECIALS)
+FIRST_WORD = FIRST_BYTE + 256
+
+
+class WordCasedTokenizer(Tokenizer):
+    kind: ClassVar[str] = "word_cased"
+    lossless = True
+
+    def __init__(self, words: list[str]) -> None:
+        if len(set(words)) != len(words):
+            raise InputError("the vocabulary names a word twice, expected each once")
+        self.words = words
+        self._split = splitter("gpt2")
+        self._bytes = [b""] * FIRST_BYTE + [bytes([byte]) for byte in range(256)] + [w.encode() for w in words]
+        self._ids_of = _Chunks({word: [i] for i, word in enumerate(words, start=FIRST_WORD)})
+
+    @classmethod
+    def train(cls, text: str, *, vocab_size: int | None = None, min_frequency: int = 2) -> Self:
+        """The chunks of `text` seen `min_frequency` times or more, commonest first, at most `vocab_size` tokens.
+
+        A chunk of one byte needs no word of its own: it has one already.
+        """
+        refuse_surrogates(text)
+        check_vocab_size(vocab_size, FIRST_WORD, "256 bytes")
+        counts = Counter(splitter("gpt2")(text))
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        words = [word for word, count in ranked if count >= min_frequency and len(word.encode()) > 1]
+        return cls(words if vocab_size is None else words[: vocab_size - FIRST_WORD])
+
+    def encode(self, text: str) -> list[int]:
+        refuse_surrogates(text)
+        return list(chain.from_iterable(map(self._ids_of.__getitem__, self._split(text))))
+
+    def decode(self, ids: list[int]) -> str:
+        return b"".join([self._bytes[i] for i in ids]).decode("utf-8", errors="replace")
+
+    def token_bytes(self) -> list[bytes]:
+        return list(self._bytes)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"words": self.words}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        return cls(data["words"])
+
+
+class _Chunks(dict[str, list[int]]):
+    """The id of every known word; of any other, the ids of its bytes."""
+
+    def __missing__(self, word: str) -> list[int]:
+        return [FIRST_BYTE + byte for byte in word.encode()]
