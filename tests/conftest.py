@@ -10,9 +10,16 @@ from typing import Any
 
 import pytest
 
+from tokexp import corpus
 from tokexp.tokenizer import train_tokenizer
 
 os.environ["WANDB_MODE"] = "disabled"  # a test that wants W&B says so itself
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests prepare is kept for the session, apart from the checkout's own cache."""
+    corpus.CACHE = tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="session")

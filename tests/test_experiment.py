@@ -33,12 +33,12 @@ from tokexp.corpus import load_corpus
 from tokexp.experiment import run_experiment
 from tokexp.model import GPT, GPTConfig
 from tokexp.results import RunResult, config_hash, load_metrics, load_results, load_run
-from tokexp.tokenizer import KINDS, load_tokenizer
+from tokexp.tokenizer import load_tokenizer
 from tokexp.train import DivergedError
 
 
 def settings(text_file: Path, kind: str = "bpe", **changes: object) -> RunConfig:
-    vocab_size = 300 if kind == "bpe" else None
+    vocab_size = 300 if kind == "bpe" else 330 if kind in ("bpe_fallback", "hf_wordpiece", "sp_unigram") else None
     return dataclasses.replace(
         RunConfig(
             data=DataConfig(name="text", path=str(text_file)),
@@ -53,7 +53,7 @@ def settings(text_file: Path, kind: str = "bpe", **changes: object) -> RunConfig
     )
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=["char", "word", "bpe", "bpe_fallback", "hf_wordpiece", "sp_unigram"])
 def run(request: pytest.FixtureRequest, text_file: Path, tmp_path_factory: pytest.TempPathFactory):
     cfg = settings(text_file, request.param)
     folder = tmp_path_factory.mktemp("run") / "one"
@@ -78,7 +78,7 @@ def test_result_is_flat_and_as_returned(run: tuple[RunConfig, Path, RunResult]) 
     assert result.val_bpb == pytest.approx(result.val_bpb_naive + result.val_bpb_restoration)
     parts = [data[f"val_bpb_restoration_{part}"] for part in ("spacing", "case", "spelling")]
     assert sum(parts) == pytest.approx(result.val_bpb_restoration)
-    assert (result.val_bpb_restoration > 0) == (result.tokenizer == "word")
+    assert (result.val_bpb_restoration > 0) == (result.tokenizer in ("word", "hf_wordpiece"))
     assert result.best_val_bpb <= result.val_bpb
     assert result.params_total == sum(
         data[f"params_{p}"] for p in ("token_embedding", "position_embedding", "lm_head", "body")

@@ -14,6 +14,7 @@ ORDER = [
     "files",
     "provenance",
     "corpus",
+    "cache",
     "tokenizer.base",
     "tokenizer.split",
     "tokenizer.merges",
@@ -36,6 +37,7 @@ ORDER = [
     "tracking",
     "tokens",
     "restoration",
+    "intrinsic",
     "evaluate",
     "train",
     "generate",
@@ -50,6 +52,8 @@ ORDER = [
     "sweep",
     "run",
     "sample",
+    "show",
+    "bench",
 ]
 
 

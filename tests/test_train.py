@@ -14,7 +14,7 @@ from tokexp.config import BudgetConfig, InputError, TrainConfig
 from tokexp.corpus import Corpus
 from tokexp.model import GPT, GPTConfig, training_flops_per_token
 from tokexp.tokenizer import Tokenizer, train_tokenizer
-from tokexp.tokens import batch_offsets, check_claim, encode_stream, tokenize
+from tokexp.tokens import batch_offsets, check_claim, encode_stream, prepare, require_length
 from tokexp.train import DivergedError, make_optimizer, resolve_device, train
 
 FACTS = {"tokens_per_step": 100, "train_tokens": 2_000, "train_bytes": 6_000, "flops_per_token": 7}
@@ -160,14 +160,15 @@ def corpus(train: str, val: str) -> Corpus:
 
 
 def test_text_too_short_says_how_much_is_needed() -> None:
-    with pytest.raises(InputError, match=r"training part is 10 tokens .* at least 65 for block_size=64"):
-        tokenize(corpus("abcdefghij", "abc"), train_tokenizer("char", "abcdefghij"), 64)
+    short = corpus("abcdefghij", "abc")
+    with pytest.raises(InputError, match=r"training part is 10 tokens, expected at least 65 for block_size=64"):
+        require_length(short, prepare("char", {}, short).data, 64)
 
 
 def test_held_out_text_follows_the_last_training_id(text: str) -> None:
-    tokenizer = train_tokenizer("char", text)
-    data = tokenize(corpus(text[:-100], text[-100:]), tokenizer, 16)
-    assert tokenizer.decode([data.context_id]) == text[-101]
+    prepared = prepare("char", {}, corpus(text[:-100], text[-100:]))
+    data = prepared.data
+    assert prepared.tokenizer.decode([data.context_id]) == text[-101]
     assert (len(data.val), len(data.train_slice)) == (100, 100)
     assert data.train.ids.dtype == np.uint8
 

@@ -112,8 +112,11 @@ def find(relative: Path, digest: str, url: str, path: str | None = None) -> Path
             if got != digest:
                 raise InputError(f"{place}: got SHA-256 {got}, expected {digest}; delete or replace that file")
             if place != cached and not cached.exists():
-                with replacing(cached) as temporary:
-                    shutil.copyfile(place, temporary)
+                try:
+                    with replacing(cached) as temporary:
+                        shutil.copyfile(place, temporary)
+                except OSError as error:
+                    log.warning("%s cannot be kept in data/ (%s): going on without", relative, error.strerror)
             return place
         if path is not None and place == places[0]:
             raise InputError(

@@ -17,14 +17,15 @@ from tokexp.config import RunConfig
 from tokexp.corpus import Corpus, load_corpus, sha256
 from tokexp.evaluate import Evaluator
 from tokexp.generate import prompt_ids, sample_chars, sample_tokens
+from tokexp.intrinsic import intrinsic
 from tokexp.model import GPT, GPTConfig, parameter_split, training_flops_per_token
 from tokexp.progress import Progress
 from tokexp.provenance import provenance
 from tokexp.restoration import restoration_cost
 from tokexp.results import SCHEMA_VERSION, RunResult, config_hash, has_result, load_result, run_name, save_result
 from tokexp.runfolder import RunFolder
-from tokexp.tokenizer import Tokenizer, train_tokenizer
-from tokexp.tokens import TokenizedCorpus, tokenize
+from tokexp.tokenizer import Tokenizer
+from tokexp.tokens import Prepared, prepare, require_length
 from tokexp.tracking import Tracker
 from tokexp.train import resolve_device, resolve_precision, train
 
@@ -48,10 +49,11 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
         return load_result(folder)
 
     with RunFolder(folder, cfg) as run:
-        tokenizer = train_tokenizer(cfg.tokenizer.kind, corpus.train, **cfg.tokenizer.train_settings())
+        prepared = prepare(cfg.tokenizer.kind, cfg.tokenizer.train_settings(), corpus)
+        tokenizer, data = prepared.tokenizer, prepared.data
+        require_length(corpus, data, cfg.model.block_size)
         prompt_ids(tokenizer, cfg.sample.prompt)  # refused now rather than after training
         tokenizer.save(folder / "tokenizer.json")
-        data = tokenize(corpus, tokenizer, cfg.model.block_size)
         restoration = restoration_cost(tokenizer, corpus.train, corpus.val)
 
         torch.manual_seed(cfg.seed)
@@ -95,7 +97,7 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
                 device=device.type,
                 precision=precision,
                 **corpus_facts(corpus),
-                **tokenizer_facts(tokenizer, folder, corpus, data),
+                **tokenizer_facts(prepared, folder, corpus),
                 **dataclasses.asdict(cfg.model),
                 **parameter_split(model.config),
                 batch_size=cfg.train.batch_size,
@@ -133,14 +135,16 @@ def corpus_facts(corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def tokenizer_facts(tokenizer: Tokenizer, folder: Path, corpus: Corpus, data: TokenizedCorpus) -> dict[str, Any]:
+def tokenizer_facts(prepared: Prepared, folder: Path, corpus: Corpus) -> dict[str, Any]:
+    tokenizer, val = prepared.tokenizer, prepared.data.val
     return {
         "tokenizer": tokenizer.kind,
         "tokenizer_sha256": sha256((folder / "tokenizer.json").read_bytes()),
         "trained_on": tokenizer.trained_on,
         "lossless": tokenizer.lossless,
         "vocab_size": tokenizer.vocab_size,
-        "val_tokens": len(data.val),
-        "bytes_per_token": data.val.n_bytes / len(data.val),
-        "chars_per_token": len(corpus.val) / len(data.val),
+        "val_tokens": len(val),
+        "tokenizer_train_seconds": prepared.tokenizer_train_seconds,
+        "tokenizer_encode_seconds": prepared.tokenizer_encode_seconds,
+        **intrinsic(tokenizer, corpus.val, val),
     }

@@ -16,9 +16,9 @@ import pandas as pd
 import yaml
 
 from tokexp.config import InputError, RunConfig, from_dict, to_dict
-from tokexp.corpus import Corpus, read_file, sha256
+from tokexp.corpus import Corpus
 from tokexp.files import write_json
-from tokexp.tokenizer import Tokenizer, load_tokenizer
+from tokexp.tokenizer import Tokenizer, identity, load_tokenizer
 
 if TYPE_CHECKING:
     from tokexp.model import GPT
@@ -87,8 +87,21 @@ class RunResult:
     val_bpb_sliding: float
     best_val_bpb: float  # checkpoint chosen on this text
     best_val_bpb_crossfit: float
-    bytes_per_token: float
+    bytes_per_token: float  # this and the next: of the tokenizer alone, see intrinsic.py
     chars_per_token: float
+    vocab_used: int
+    fertility: float
+    words_split: float
+    unk_rate: float
+    byte_fallback_rate: float
+    token_bytes_p10: float
+    token_bytes_p50: float
+    token_bytes_p90: float
+    token_bytes_max: int
+    unigram_entropy: float
+    renyi_efficiency: float
+    tokenizer_train_seconds: float
+    tokenizer_encode_seconds: float
     sample_chars_500: int
     context_id: int  # the id before the held-out text
 
@@ -100,15 +113,14 @@ def config_hash(cfg: RunConfig, corpus: Corpus, precision: str) -> str:
     """
     tree = to_dict(cfg)
     train = {key: value for key, value in tree["train"].items() if key != "compile"}
-    if path := tree["tokenizer"].get("path"):
-        tree["tokenizer"]["path"] = sha256(read_file(Path(path)))  # what the file says, not where it lies
     what = {
         "results_version": RESULTS_VERSION,
         "train_sha256": corpus.train_sha256,
         "val_sha256": corpus.val_sha256,
         "precision": precision,
         "train": train,
-        **{key: tree[key] for key in ("tokenizer", "model", "budget", "sample", "seed")},
+        "tokenizer": identity(tree["tokenizer"]),
+        **{key: tree[key] for key in ("model", "budget", "sample", "seed")},
     }
     canonical = json.dumps(what, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tokexp.cache import cached, source_hash
 from tokexp.config import InputError
 from tokexp.corpus import Corpus
-from tokexp.tokenizer.base import Tokenizer
+from tokexp.files import write_json
+from tokexp.tokenizer import Tokenizer, identity, load_tokenizer, train_tokenizer
+from tokexp.tokenizer.split import SAFE_CUT, pieces
+
+SOURCES = [Path(__file__), *Path(__file__).with_name("tokenizer").glob("*.py")]
 
 
 @dataclass(frozen=True)
@@ -38,29 +48,137 @@ class TokenizedCorpus:
         return int(self.train.ids[-1])
 
 
-def tokenize(corpus: Corpus, tokenizer: Tokenizer, block_size: int) -> TokenizedCorpus:
-    """Encode both parts. Raises InputError for a text too short, ValueError for a tokenizer that lies."""
-    train = encode_stream(tokenizer, corpus.train)
-    if len(train) <= block_size:
+@dataclass(frozen=True)
+class Prepared:
+    """A tokenizer that learned from a corpus, and the corpus in its ids."""
+
+    tokenizer: Tokenizer
+    data: TokenizedCorpus
+    tokenizer_train_seconds: float
+    tokenizer_encode_seconds: float  # for the training part
+
+
+def prepare(kind: str, settings: dict[str, Any], corpus: Corpus) -> Prepared:
+    """Train the tokenizer and encode both parts, or take what an earlier run has made of the same.
+
+    The arrays are mapped from files, not read into memory.
+    Raises InputError for what the user can put right, ValueError for a tokenizer that lies.
+    """
+    what = {
+        "kind": kind,
+        "settings": identity(settings),
+        "train": corpus.train_sha256,
+        "val": corpus.val_sha256,
+        "code": source_hash(*SOURCES),
+    }
+
+    def build(folder: Path) -> None:
+        began = time.perf_counter()
+        tokenizer = train_tokenizer(kind, corpus.train, **settings)
+        trained = time.perf_counter()
+        tokenizer.save(folder / "tokenizer.json")
+        check_claim(tokenizer, corpus.val)
+        encoding = time.perf_counter()
+        write_stream(tokenizer, stretches(tokenizer, corpus.train), folder, "train")
+        seconds = {"train": trained - began, "encode": time.perf_counter() - encoding}
+        write_stream(tokenizer, stretches(tokenizer, corpus.train[: len(corpus.val)]), folder, "train_slice")
+        write_stream(tokenizer, stretches(tokenizer, corpus.val), folder, "val")
+        write_json(folder / "seconds.json", seconds)
+
+    folder = cached(what, build)
+    streams = {name: read_stream(folder, name) for name in ("train", "train_slice", "val")}
+    seconds = json.loads((folder / "seconds.json").read_bytes())
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    return Prepared(tokenizer, TokenizedCorpus(**streams), seconds["train"], seconds["encode"])
+
+
+def require_length(corpus: Corpus, data: TokenizedCorpus, block_size: int) -> None:
+    """Raise InputError for a training part too short for one sequence of `block_size`."""
+    if len(data.train) <= block_size:
         raise InputError(
-            f"corpus {corpus.name}: the training part is {len(train)} tokens of kind {tokenizer.kind!r}, expected at "
-            f"least {block_size + 1} for block_size={block_size}; give a longer text or a smaller model.block_size"
+            f"corpus {corpus.name}: the training part is {len(data.train)} tokens, expected at least "
+            f"{block_size + 1} for block_size={block_size}; give a longer text or a smaller model.block_size"
         )
-    check_claim(tokenizer, corpus.val)
-    val = encode_stream(tokenizer, corpus.val)
-    return TokenizedCorpus(train, encode_stream(tokenizer, corpus.train[: len(corpus.val)]), val)
+
+
+def encode_array(tokenizer: Tokenizer, text: str) -> np.ndarray:
+    """The ids of `text`, (tokens,) in the smallest unsigned type that holds the vocabulary."""
+    return np.array(tokenizer.encode(text), dtype=id_type(tokenizer))
+
+
+def id_type(tokenizer: Tokenizer) -> np.dtype:
+    return np.dtype(np.min_scalar_type(tokenizer.vocab_size - 1))
 
 
 def encode_stream(tokenizer: Tokenizer, text: str) -> TokenStream:
+    """`text` under `tokenizer`, in memory. Raises InputError where it has no tokens."""
+    ids, starts = _encode(tokenizer, text)
+    if not len(ids):
+        raise InputError(
+            f"a text of {len(text.encode())} bytes has no tokens of kind {tokenizer.kind!r}; give a longer text"
+        )
+    return TokenStream(ids, np.append(starts, len(text.encode())))
+
+
+def _encode(tokenizer: Tokenizer, text: str) -> tuple[np.ndarray, np.ndarray]:
+    """Ids, and where in the text each begins, in bytes."""
     ids, spans = tokenizer.encode_with_spans(text)
-    n_bytes = len(text.encode())
-    if not ids:
-        raise InputError(f"a text of {n_bytes} bytes has no tokens of kind {tokenizer.kind!r}; give a longer text")
-    starts = np.array([start for start, _ in spans] + [n_bytes], dtype=np.int64)
-    ends = np.array([end for _, end in spans], dtype=np.int64)
-    assert starts[0] == 0, "the first span begins with the text"
-    assert np.array_equal(starts[1:], ends), "spans tile the text"
-    return TokenStream(np.array(ids, dtype=np.min_scalar_type(tokenizer.vocab_size - 1)), starts)
+    edges = np.array(spans, dtype=np.int64).reshape(-1, 2)
+    if len(edges):
+        assert edges[0, 0] == 0, "the first span begins with the text"
+        assert edges[-1, 1] == len(text.encode()), "the last span ends with the text"
+        assert np.array_equal(edges[1:, 0], edges[:-1, 1]), "spans tile the text"
+    return np.array(ids, dtype=id_type(tokenizer)), edges[:, 0]
+
+
+def stretches(tokenizer: Tokenizer, text: str) -> Iterable[str]:
+    """`text` in parts that can be encoded one by one."""
+    return pieces(text) if tokenizer.cuts_at_spaces else [text]
+
+
+def file_stretches(path: Path, characters: int = 1 << 20) -> Iterator[str]:
+    """A UTF-8 file in parts that can be encoded one by one, never more than a few of them in memory."""
+    rest = ""
+    with path.open(encoding="utf-8", newline="") as file:
+        while block := file.read(characters):
+            rest += block
+            cuts = list(SAFE_CUT.finditer(rest, max(0, len(rest) - characters // 2)))
+            if cuts:
+                yield rest[: cuts[-1].start()]
+                rest = rest[cuts[-1].start() :]
+    yield rest
+
+
+def encode_file(tokenizer: Tokenizer, path: Path, folder: Path, name: str = "text") -> TokenStream:
+    """A file too large for memory under `tokenizer`: written to `folder` part by part, and mapped from there."""
+    parts = file_stretches(path) if tokenizer.cuts_at_spaces else [path.read_bytes().decode("utf-8")]
+    write_stream(tokenizer, parts, folder, name)
+    return read_stream(folder, name)
+
+
+def write_stream(tokenizer: Tokenizer, parts: Iterable[str], folder: Path, name: str) -> None:
+    """Encode `parts` one by one into NAME.ids and NAME.starts, arrays without a header, and NAME.json."""
+    position = tokens = 0
+    with (folder / f"{name}.ids").open("wb") as ids_file, (folder / f"{name}.starts").open("wb") as starts_file:
+        for part in parts:
+            ids, starts = _encode(tokenizer, part)
+            if tokens == 0:
+                starts[:1] = -position  # what came before the first token belongs to it
+            ids.tofile(ids_file)
+            (starts + position).tofile(starts_file)
+            position, tokens = position + len(part.encode()), tokens + len(ids)
+        np.array([position], dtype=np.int64).tofile(starts_file)
+    if tokens == 0:
+        raise InputError(f"a text of {position} bytes has no tokens of kind {tokenizer.kind!r}; give a longer text")
+    write_json(folder / f"{name}.json", {"dtype": id_type(tokenizer).str, "tokens": tokens})
+
+
+def read_stream(folder: Path, name: str) -> TokenStream:
+    """What `write_stream` wrote, mapped read-only."""
+    shape = json.loads((folder / f"{name}.json").read_bytes())
+    ids = np.memmap(folder / f"{name}.ids", dtype=shape["dtype"], mode="r", shape=(shape["tokens"],))
+    starts = np.memmap(folder / f"{name}.starts", dtype=np.int64, mode="r", shape=(shape["tokens"] + 1,))
+    return TokenStream(ids, starts)
 
 
 def check_claim(tokenizer: Tokenizer, text: str) -> None:

@@ -64,8 +64,7 @@ def train(
     """
     device = next(model.parameters()).device
     T = model.config.block_size
-    stream = torch.from_numpy(data.ids.astype(np.int64)).to(device)
-    window = torch.arange(T + 1, device=device)
+    window = np.arange(T + 1)
     optimizer = make_optimizer(model, cfg)
     forward = torch.compile(model) if _compiles(cfg.compile, device) else model
     flops_per_token = training_flops_per_token(model.config)
@@ -78,7 +77,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = lr
         offsets = batch_offsets(seed, step, len(data), cfg.batch_size, T)
-        ids = stream[torch.from_numpy(offsets).to(device)[:, None] + window]
+        ids = torch.from_numpy(data.ids[offsets[:, None] + window].astype(np.int64)).to(device)
         with autocast(device, precision):
             logits_BTV = forward(ids[:, :-1])
             loss = F.cross_entropy(logits_BTV.flatten(0, 1), ids[:, 1:].flatten())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from tokexp.config import InputError
+from tokexp.corpus import read_file, sha256
 from tokexp.tokenizer.base import Tokenizer, read_json
 from tokexp.tokenizer.bpe import BPETokenizer
 from tokexp.tokenizer.bpe_classic import BPEClassicTokenizer
@@ -24,7 +25,7 @@ from tokexp.tokenizer.sp import SentencePieceBPETokenizer, SentencePieceUnigramT
 from tokexp.tokenizer.word import WordTokenizer
 from tokexp.tokenizer.word_cased import WordCasedTokenizer
 
-__all__ = ["KINDS", "Tokenizer", "check_settings", "load_tokenizer", "train_tokenizer"]
+__all__ = ["KINDS", "Tokenizer", "check_settings", "identity", "load_tokenizer", "train_tokenizer"]
 
 KINDS: dict[str, type[Tokenizer]] = {
     "byte": ByteTokenizer,
@@ -82,3 +83,10 @@ def check_settings(kind: str, settings: dict[str, Any]) -> None:
         if type(value) not in options:
             names = " or ".join("null" if t is type(None) else t.__name__ for t in options)
             raise InputError(f"tokenizer.{name}: got {value!r}, expected {names} for kind {kind!r}")
+
+
+def identity(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as they decide what a tokenizer is: a file counts by what it says, not by where it lies."""
+    if settings.get("path") is None:
+        return settings
+    return {**settings, "path": sha256(read_file(Path(settings["path"])))}

@@ -5,6 +5,7 @@ Nothing here knows a kind; the kinds know nothing of each other.
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import json
 from pathlib import Path
@@ -74,10 +75,40 @@ class Tokenizer(Protocol):
         """The ids that a sampler must not draw, since no text has them."""
         return [i for i, piece in enumerate(self.token_bytes()) if piece == b""]
 
+    def fallback_ids(self) -> list[int]:
+        """The ids that spell a byte of what has no token of its own."""
+        return []
+
     def save(self, path: Path | str) -> None:
         """Write `tokenizer.json`: the format's version and the kind, then what the kind needs."""
         head = {"format": "tokexp-tokenizer", "version": FORMAT_VERSION, "kind": self.kind}
         write_text(Path(path), json.dumps({**head, **self.to_json()}, indent=0) + "\n")
+
+
+class StreamingDecoder:
+    """Text from ids as they come: a character is held back until the last of its bytes is there."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._bytes = tokenizer.token_bytes()
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._ids: list[int] = []  # of a kind that spaces its tokens by their neighbours
+        self._shown = 0
+
+    def feed(self, i: int) -> str:
+        """The text that id `i` completes; together, and with `finish`, what decoding all at once gives."""
+        if self._tokenizer.lossless:
+            return self._utf8.decode(self._bytes[i])
+        self._ids.append(i)
+        return self._new(self._tokenizer.decode(self._ids))
+
+    def finish(self) -> str:
+        """What was held back and will not be completed."""
+        return self._utf8.decode(b"", final=True)
+
+    def _new(self, text: str) -> str:
+        new, self._shown = text[self._shown :], len(text)
+        return new
 
 
 def read_json(path: Path | str) -> dict[str, Any]:

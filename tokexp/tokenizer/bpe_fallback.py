@@ -101,6 +101,9 @@ class BPEFallbackTokenizer(Tokenizer):
         unreachable = unreachable_bytes(set(self.alphabet))
         return [*range(FIRST_BYTE), *(FIRST_BYTE + byte for byte in unreachable)]
 
+    def fallback_ids(self) -> list[int]:
+        return list(range(FIRST_BYTE, FIRST_CHAR))
+
     def to_json(self) -> dict[str, Any]:
         return {"alphabet": self.alphabet, "merges": [f"{left} {right}" for left, right in self.merges]}
 

@@ -78,6 +78,9 @@ class CharTokenizer(Tokenizer):
         unreachable = unreachable_bytes(set(self.alphabet))
         return [*range(len(SPECIALS)), *(self._first_byte + byte for byte in unreachable)]
 
+    def fallback_ids(self) -> list[int]:
+        return list(range(self._first_byte, self._first_byte + 256)) if self.byte_fallback else []
+
     def to_json(self) -> dict[str, Any]:
         return {"alphabet": self.alphabet, "byte_fallback": self.byte_fallback}
 

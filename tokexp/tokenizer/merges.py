@@ -163,8 +163,8 @@ class Merges(Generic[Piece]):
         symbols = _array(chr(self._separator).join([*words, ""]))
         which = np.arange(len(words))  # the words that are still being merged
         done: list[list[int]] = [[]] * len(words)
+        ranks = np.append(self._ranks(symbols[:-1], symbols[1:]), self._none)
         while len(which):
-            ranks = np.append(self._ranks(symbols[:-1], symbols[1:]), self._none)
             ends = np.flatnonzero(symbols == self._separator)
             starts = np.append(0, ends[:-1] + 1)
             lengths = ends - starts + 1  # the separator included
@@ -179,7 +179,10 @@ class Merges(Generic[Piece]):
             symbols[join] = self._joined_symbol[ranks[join]]
             keep = np.repeat(~finished, lengths)
             keep[join + 1] = False
-            symbols, which = symbols[keep], which[~finished]
+            symbols, ranks, which = symbols[keep], ranks[keep], which[~finished]
+            joined = (np.cumsum(keep) - 1)[join]  # where they are now; only the pairs that hold them are new
+            new = np.concatenate([joined, joined[joined > 0] - 1])
+            ranks[new] = self._ranks(symbols[new], symbols[new + 1])
         return done
 
     def _long(self, word: str) -> list[int]:

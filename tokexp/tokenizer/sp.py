@@ -88,6 +88,9 @@ class SentencePieceTokenizer(Tokenizer):
     def token_bytes(self) -> list[bytes]:
         return list(self._bytes)
 
+    def fallback_ids(self) -> list[int]:
+        return [i for i in range(self.vocab_size) if self._library.is_byte(i)]
+
     def to_json(self) -> dict[str, Any]:
         return {"model": base64.b64encode(self.model).decode("ascii")}
 

@@ -1,7 +1,7 @@
 """How text is cut into chunks before merging: the published patterns, and a quick form of each for ASCII.
 
-A chunk never ends between a space and the word after it, so a long text may be cut before any space
-that follows a visible character without a chunk noticing: that is what `pieces` does.
+A long text may be cut before any space that follows a visible character without a chunk noticing, which
+`pieces` makes use of.
 """
 
 from __future__ import annotations
@@ -44,15 +44,14 @@ def splitter(name: str) -> Callable[[str], list[str]]:
     return lambda text: quick(text) if text.isascii() else any_text(text)
 
 
+# Between a visible character and the space after it a chunk always ends, whatever comes before and after.
+SAFE_CUT = re.compile(r"(?<=\S) ")
+
+
 def pieces(text: str, length: int = 1 << 20) -> Iterator[str]:
-    """`text` in stretches of about `length` characters, each but the first beginning with a space after a word."""
+    """`text` in stretches of `length` characters or a little more, each but the first beginning at a safe cut."""
     start = 0
-    while len(text) - start > length:
-        cut = start + length
-        while (cut := text.find(" ", cut)) != -1 and text[cut - 1].isspace():
-            cut += 1
-        if cut == -1:
-            break
-        yield text[start:cut]
-        start = cut
+    while len(text) - start > length and (cut := SAFE_CUT.search(text, start + length)):
+        yield text[start : cut.start()]
+        start = cut.start()
     yield text[start:]

@@ -32,15 +32,12 @@ class WordCasedTokenizer(Tokenizer):
 
     @classmethod
     def train(cls, text: str, *, vocab_size: int | None = None, min_frequency: int = 2) -> Self:
-        """The chunks of `text` seen `min_frequency` times or more, commonest first, at most `vocab_size` tokens.
-
-        A chunk of one byte needs no word of its own: it has one already.
-        """
+        """The chunks of `text` seen `min_frequency` times or more, commonest first, at most `vocab_size` tokens."""
         refuse_surrogates(text)
         check_vocab_size(vocab_size, FIRST_WORD, "256 bytes")
         counts = Counter(splitter("gpt2")(text))
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        words = [word for word, count in ranked if count >= min_frequency and len(word.encode()) > 1]
+        words = [word for word, count in ranked if count >= min_frequency]
         return cls(words if vocab_size is None else words[: vocab_size - FIRST_WORD])
 
     def encode(self, text: str) -> list[int]:
@@ -52,6 +49,9 @@ class WordCasedTokenizer(Tokenizer):
 
     def token_bytes(self) -> list[bytes]:
         return list(self._bytes)
+
+    def fallback_ids(self) -> list[int]:
+        return list(range(FIRST_BYTE, FIRST_WORD))
 
     def to_json(self) -> dict[str, Any]:
         return {"words": self.words}
