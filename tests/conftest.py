@@ -19,6 +19,8 @@ os.environ["WANDB_MODE"] = "disabled"  # a test that wants W&B says so itself
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What tests prepare is kept for the session, apart from the checkout's own cache."""
+    if corpus.CACHE.is_dir():
+        os.environ.setdefault("TOKEXP_DATA", str(corpus.CACHE))
     corpus.CACHE = tmp_path_factory.mktemp("data")
 
 
@@ -58,18 +60,10 @@ def text_file(text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def has_data(name: str) -> Path | None:
-    """A file of the pinned data, where this machine has it: tests never download."""
-    here = Path(__file__).parent.parent / "data"
-    for folder in (os.environ.get("TOKEXP_DATA"), here):
-        if folder and (Path(folder) / name).is_file():
-            return Path(folder) / name
-    return None
-
-
 def needs_data(name: str) -> Path:
-    path = has_data(name)
-    if path is None:
+    """A file of the pinned data, where this machine has it: tests never download."""
+    path = Path(os.environ.get("TOKEXP_DATA", "nowhere"), name)
+    if not path.is_file():
         pytest.skip(f"{name} is not on this machine; set TOKEXP_DATA")
     return path
 

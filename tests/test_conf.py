@@ -95,4 +95,7 @@ def test_names_that_others_type() -> None:
         assert composed(f"model={size}").size == size
     for budget in ("bytes", "flops", "epochs"):
         assert getattr(composed(f"budget={budget}").budget, budget) > 0
-    assert composed("data=text", f"data.path=[{Path('a.txt')},b.txt]").data.path == ["a.txt", "b.txt"]
+    assert composed("data=text", f"data.path=[{Path('a.txt')},b.txt]").data.path == [
+        str(Path("a.txt").absolute()),
+        str(Path("b.txt").absolute()),
+    ]

@@ -142,7 +142,7 @@ def test_download_of_another_text_leaves_nothing(served: list[bytes], tmp_path: 
     [
         (b"good \xff bad", "byte 0xff at position 5"),
         (b"", "is empty"),
-        (b"   \n  ", "is empty"),
+        (b"   \n  ", "is only white space"),
     ],
 )
 def test_bad_text_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,6 +11,12 @@ from tokexp.config import InputError, SampleConfig
 from tokexp.generate import draw, generate, prompt_ids, sample_chars, sample_tokens
 from tokexp.model import GPT, GPTConfig
 from tokexp.tokenizer import Tokenizer, train_tokenizer
+
+
+def run(model: GPT, prompt: torch.Tensor, **settings: Any) -> torch.Tensor:
+    """The tokens after the last draw."""
+    *_, last = generate(model, prompt, **settings)
+    return last
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +35,7 @@ def bpe(text: str) -> Tokenizer:
 
 def test_greedy_equals_uncached_token_for_token(model: GPT) -> None:
     prompt = torch.tensor([[5, 6, 7], [9, 8, 7]])
-    got = generate(model, prompt, temperature=0, done=lambda t: t.shape[1] >= 40)
+    got = run(model, prompt, temperature=0, tokens=37)
     tokens = prompt
     while tokens.shape[1] < 40:
         tokens = torch.cat([tokens, model(tokens[:, -16:])[:, -1].argmax(-1, keepdim=True)], dim=1)
@@ -36,13 +44,13 @@ def test_greedy_equals_uncached_token_for_token(model: GPT) -> None:
 
 def test_prompt_longer_than_the_context(model: GPT) -> None:
     prompt = torch.arange(30)[None]
-    got = generate(model, prompt, temperature=0, done=lambda t: t.shape[1] >= 31)
+    got = run(model, prompt, temperature=0, tokens=1)
     assert got[0, -1] == model(prompt[:, -16:])[0, -1].argmax()
 
 
 def test_same_seed_same_tokens_other_seed_others(model: GPT) -> None:
     def tokens(seed: int) -> list[int]:
-        return generate(model, torch.tensor([[1]]), seed=seed, done=lambda t: t.shape[1] >= 30)[0].tolist()
+        return run(model, torch.tensor([[1]]), seed=seed, tokens=29)[0].tolist()
 
     assert tokens(1) == tokens(1) != tokens(2)
 
@@ -66,7 +74,7 @@ def test_filters_keep_what_they_say() -> None:
 def test_forbidden_ids_are_never_drawn(model: GPT, bpe: Tokenizer) -> None:
     assert bpe.never_drawn() == [0, 1, 2, 3]
     banned = torch.arange(0, 290)
-    got = generate(model, torch.tensor([[295]]), forbidden=banned, done=lambda t: t.shape[1] >= 50)
+    got = run(model, torch.tensor([[295]]), forbidden=banned, tokens=49)
     assert (got[0] >= 290).all()
 
 
@@ -80,9 +88,7 @@ def test_prompt_is_left_out(model: GPT, bpe: Tokenizer) -> None:
     cfg = SampleConfig(prompt="the king", tokens=5, temperature=0)
     text = sample_tokens(model, bpe, cfg, seed=0)
     ids = prompt_ids(bpe, "the king")
-    want = generate(
-        model, torch.tensor([ids]), temperature=0, forbidden=torch.arange(4), done=lambda t: t.shape[1] >= len(ids) + 5
-    )
+    want = run(model, torch.tensor([ids]), temperature=0, forbidden=torch.arange(4), tokens=5)
     assert bpe.decode(want[0].tolist()) == "the king" + text
 
 

@@ -29,6 +29,7 @@ ORDER = [
     "tokenizer.hf",
     "tokenizer.sp",
     "tokenizer.file",
+    "tokenizer.export",
     "tokenizer",
     "ngram",
     "model",

@@ -7,8 +7,12 @@ works from a notebook. The defaults are those of `conf/`; a test keeps the two e
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 
 class InputError(ValueError):
@@ -24,6 +28,10 @@ class DataConfig:
     val_max_bytes: int | None = None  # at most this much of the held-out text is scored
 
     def __post_init__(self) -> None:
+        for name in ("path", "val_path"):
+            object.__setattr__(self, name, _absolute(f"data.{name}", getattr(self, name)))
+        _check_types("data.", self)
+        _check(self.path is None or self.name != "pydoc", "data.path", self.path, "none: data=pydoc needs no file")
         _one_of("data.name", self.name, "auto", "tinyshakespeare", "pydoc", "text")
         _check(0 < self.val_fraction < 1, "data.val_fraction", self.val_fraction, "a number between 0 and 1")
         _positive("data.val_max_bytes", self.val_max_bytes)
@@ -54,6 +62,7 @@ class ModelConfig:
     tie_weights: bool = False  # one matrix for the token embedding and the LM head
 
     def __post_init__(self) -> None:
+        _check_types("model.", self)
         for name in ("block_size", "n_layer", "n_head", "n_embd"):
             _positive(f"model.{name}", getattr(self, name))
         _check(0 <= self.dropout < 1, "model.dropout", self.dropout, "a number from 0 up to, not including, 1")
@@ -74,6 +83,7 @@ class TrainConfig:
     compile: str = "auto"  # auto | always | never: torch.compile; auto means on CUDA
 
     def __post_init__(self) -> None:
+        _check_types("train.", self)
         for name in ("batch_size", "lr", "grad_clip", "eval_every"):
             _positive(f"train.{name}", getattr(self, name))
         for name in ("min_lr", "warmup_steps", "weight_decay"):
@@ -93,6 +103,7 @@ class BudgetConfig:
     epochs: float | None = None
 
     def __post_init__(self) -> None:
+        _check_types("budget.", self)
         given = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
         _check(len(given) == 1, "budget", given or "nothing", "exactly one of steps, bytes, flops, epochs")
         for name, value in given.items():
@@ -110,11 +121,13 @@ class SampleConfig:
     top_p: float | None = None
 
     def __post_init__(self) -> None:
+        _check_types("sample.", self)
         for name in ("tokens", "chars", "top_k"):
             _positive(f"sample.{name}", getattr(self, name))
         _check(self.prompt != "", "sample.prompt", "''", "at least one character")
         _check(self.count >= 0, "sample.count", self.count, "at least 0")
-        _check(self.temperature >= 0, "sample.temperature", self.temperature, "at least 0")
+        warm = self.temperature == 0 or 1e-3 <= self.temperature <= 1e3
+        _check(warm, "sample.temperature", self.temperature, "0, which is greedy, or from 0.001 to 1000")
         _check(self.top_p is None or 0 < self.top_p <= 1, "sample.top_p", self.top_p, "above 0 and at most 1")
 
 
@@ -125,6 +138,7 @@ class TrackingConfig:
     entity: str | None = None
 
     def __post_init__(self) -> None:
+        _check_types("tracking.", self)
         _one_of("tracking.mode", self.mode, "auto", "online", "offline", "disabled")
 
 
@@ -146,10 +160,14 @@ class RunConfig:
     rerun: bool = False  # train again where a result is there already
 
     def __post_init__(self) -> None:
-        _check(self.seed >= 0, "seed", self.seed, "at least 0")
+        _check_types("", self)
+        _check(0 <= self.seed < 2**63, "seed", self.seed, "from 0 up to, not including, 2**63")
         _one_of("precision", self.precision, "auto", "float32", "bf16")
         if not self.arm:
             object.__setattr__(self, "arm", self.tokenizer.kind)
+        for name in ("sweep", "arm", "size"):  # they name files
+            plain = re.fullmatch(r"\w[\w.+-]*", getattr(self, name)) is not None
+            _check(plain, name, repr(getattr(self, name)), "letters, digits and . + - _, a letter or digit first")
 
 
 GROUP_TYPES: dict[str, type] = {
@@ -172,6 +190,8 @@ def to_dict(cfg: RunConfig) -> dict[str, Any]:
 
 def from_dict(tree: dict[str, Any]) -> RunConfig:
     """The reverse of `to_dict`. Raises InputError naming a key that no group has."""
+    if not isinstance(tree, dict) or not isinstance(tree.get("tokenizer", {}), dict):
+        raise InputError(f"settings: got {str(tree)[:80]!r}, expected groups of settings by name")
     tree = {**tree}
     tokenizer = {**tree.get("tokenizer", {})}
     known = {name: tokenizer.pop(name) for name in ("kind", "vocab_size") if name in tokenizer}
@@ -183,6 +203,8 @@ def from_dict(tree: dict[str, Any]) -> RunConfig:
 
 
 def _build(kind: type, values: dict[str, Any], where: str) -> Any:
+    if not isinstance(values, dict):
+        raise InputError(f"{where.rstrip('.') or 'settings'}: got {values!r}, expected settings by name")
     names = [f.name for f in dataclasses.fields(kind)]
     unknown = [where + key for key in values if key not in names]
     if unknown:
@@ -200,4 +222,30 @@ def _one_of(name: str, got: str, *options: str) -> None:
 
 
 def _positive(name: str, got: float | None) -> None:
-    _check(got is None or got > 0, name, got, "more than 0")
+    _check(got is None or 0 < got < math.inf, name, got, "more than 0, and finite")
+
+
+def _check_types(where: str, config: Any) -> None:
+    """Refuse a value of another type than its field's; a whole number may stand for a float."""
+    for name, kind in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        allowed = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+        exact = Any in allowed or type(value) in allowed or dict in map(_origin, allowed)
+        if not exact and not (float in allowed and type(value) is int):
+            names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
+            raise InputError(f"{where}{name}: got {value!r}, expected {names}")
+
+
+def _origin(kind: Any) -> Any:
+    return getattr(kind, "__origin__", kind)
+
+
+def _absolute(name: str, path: Any) -> Any:
+    """A path, or a list of them, as text that means the same from another folder; null stays null."""
+    if isinstance(path, list | tuple) and path:
+        return [_absolute(name, item) for item in path]
+    if isinstance(path, int) and not isinstance(path, bool):
+        path = str(path)  # a file called 2024
+    if path is None or (isinstance(path, str | Path) and str(path)):
+        return None if path is None else str(Path(path).absolute())
+    raise InputError(f"{name}: got {path!r}, expected a path or a list of paths")

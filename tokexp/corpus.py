@@ -55,12 +55,22 @@ class Corpus:
 
 def load_corpus(cfg: DataConfig) -> Corpus:
     """The corpus that `cfg` asks for, split. Raises InputError, one line, when it cannot be had."""
-    path = tuple(map(str, cfg.path)) if isinstance(cfg.path, list | tuple) else cfg.path
-    return _load_corpus(cfg.name, path, cfg.val_fraction, cfg.val_path, cfg.val_max_bytes)
+    path = tuple(cfg.path) if isinstance(cfg.path, list) else cfg.path
+    files = text_files(path) if cfg.name == "text" and path else []
+    files += [Path(cfg.val_path)] if cfg.val_path else []
+    stamps = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists())
+    return _load_corpus(cfg.name, path, cfg.val_fraction, cfg.val_path, cfg.val_max_bytes, stamps)
 
 
 @lru_cache(maxsize=2)  # the runs of a sweep share one text
-def _load_corpus(name: str, path: Any, val_fraction: float, val_path: str | None, val_max_bytes: int | None) -> Corpus:
+def _load_corpus(
+    name: str,
+    path: Any,
+    val_fraction: float,
+    val_path: str | None,
+    val_max_bytes: int | None,
+    stamps: tuple[tuple[int, int], ...],  # of the files, so that a text that was changed is read again
+) -> Corpus:
     name, raw = _read(name, path)
     text = decode(raw, name)
     if val_path is None:
@@ -68,13 +78,17 @@ def _load_corpus(name: str, path: Any, val_fraction: float, val_path: str | None
         train, val = text[:cut], text[cut:]
     else:
         train, val = text, decode(read_bytes(Path(val_path)), val_path)
+        if val and val in train:
+            raise InputError(f"data.val_path={val_path} is a part of the training text; give a text that is not")
     if val_max_bytes is not None:
         val = val.encode()[:val_max_bytes].decode("utf-8", errors="ignore")  # a character cut in two is dropped
     for part, piece in (("training", train), ("held-out", val)):
         if not piece.strip():
+            what = "is only white space" if piece else "is empty"
+            source = f" ({val_path})" if part == "held-out" and val_path else ""
             raise InputError(
-                f"corpus {name}: the {part} part is empty, got {len(text)} characters in all; "
-                "give a longer text, or another data.val_fraction or data.val_max_bytes"
+                f"corpus {name}: the {part} part{source} {what}, of {len(text)} characters in all; "
+                "give a longer text, or another data.val_fraction, data.val_path or data.val_max_bytes"
             )
     return Corpus(name, train, val, sha256(raw))
 
@@ -188,6 +202,8 @@ def text_files(path: Any) -> list[Path]:
             files += visible
         else:
             files.append(item)
+    if len(set(files)) < len(files):
+        raise InputError(f"data.path={path} names a file twice; its held-out part would be trained on")
     return sorted(files)
 
 

@@ -22,7 +22,16 @@ from tokexp.model import GPT, GPTConfig, parameter_split, training_flops_per_tok
 from tokexp.progress import Progress
 from tokexp.provenance import provenance
 from tokexp.restoration import restoration_cost
-from tokexp.results import SCHEMA_VERSION, RunResult, config_hash, has_result, load_result, run_name, save_result
+from tokexp.results import (
+    SCHEMA_VERSION,
+    RunResult,
+    config_hash,
+    has_result,
+    load_result,
+    run_name,
+    save_result,
+    settings_of,
+)
 from tokexp.runfolder import RunFolder
 from tokexp.tokenizer import Tokenizer
 from tokexp.tokens import Prepared, prepare, require_length
@@ -48,7 +57,7 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
         log.info("%s: done before, in %s (rerun=true trains it again)", name, folder)
         return load_result(folder)
 
-    with RunFolder(folder, cfg) as run:
+    with RunFolder(folder, cfg, digest) as run:
         prepared = prepare(cfg.tokenizer.kind, cfg.tokenizer.train_settings(), corpus)
         tokenizer, data = prepared.tokenizer, prepared.data
         require_length(corpus, data, cfg.model.block_size)
@@ -74,7 +83,9 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
         )  # fmt: skip
 
         evaluator = Evaluator(model, data, restoration)
-        with Tracker(folder, name, cfg) as tracker, Progress(name, plan.steps, tokens_per_step) as progress:
+        tracker = Tracker(folder, name, cfg)
+        run.clear()
+        with tracker, Progress(name, plan.steps, tokens_per_step) as progress:
             for row in train(model, data.train, plan, cfg.train, cfg.seed, precision, evaluator):
                 tracker.log(row)
                 progress.show(row)
@@ -91,6 +102,7 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
                 arm=cfg.arm,
                 size=cfg.size,
                 config_hash=digest,
+                settings=settings_of(cfg, precision),
                 **provenance(),
                 threads=torch.get_num_threads(),
                 seed=cfg.seed,

@@ -6,32 +6,32 @@ for each token, which is slower and exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from tokexp.config import InputError, SampleConfig
 from tokexp.model import GPT, KVCache
-from tokexp.tokenizer.base import Tokenizer
+from tokexp.tokenizer.base import StreamingDecoder, Tokenizer
 
 
-@torch.no_grad()
 def generate(
     model: GPT,
     prompt_BT: Tensor,
     *,
+    tokens: int | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
     forbidden: Tensor | None = None,
     seed: int = 0,
-    done: Callable[[Tensor], bool],
-) -> Tensor:
-    """Append tokens to each row of `prompt_BT` until `done(tokens so far (B, T))`; returns them all.
+) -> Iterator[Tensor]:
+    """Draw `tokens` tokens (null: for as long as asked) after each row of `prompt_BT`.
 
-    temperature 0 is greedy. `forbidden`: ids that are never drawn, (N,). The same seed on the
-    same device draws the same tokens.
+    Yields all tokens so far, prompt included, after each one: (B, T). temperature 0 is greedy.
+    `forbidden`: ids that are never drawn, (N,). The same seed on the same device draws the same tokens.
     """
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
@@ -40,17 +40,17 @@ def generate(
     cache = KVCache(model.config, len(tokens_BT), next(model.parameters()))
     was_training = model.training
     model.eval()
-    while not done(tokens_BT):
-        if tokens_BT.shape[1] <= T:
-            logits_BV = model(tokens_BT[:, cache.length :], cache)[:, -1]
-        else:
-            logits_BV = model(tokens_BT[:, -T:])[:, -1]
-        logits_BV = logits_BV.float()
-        if forbidden is not None:
-            logits_BV[:, forbidden] = -torch.inf
-        tokens_BT = torch.cat([tokens_BT, draw(logits_BV, temperature, top_k, top_p, generator)], dim=1)
+    for _ in itertools.count() if tokens is None else range(tokens):
+        with torch.no_grad():
+            if tokens_BT.shape[1] <= T:
+                logits_BV = model(tokens_BT[:, cache.length :], cache)[:, -1].float()
+            else:
+                logits_BV = model(tokens_BT[:, -T:])[:, -1].float()
+            if forbidden is not None:
+                logits_BV[:, forbidden] = -torch.inf
+            tokens_BT = torch.cat([tokens_BT, draw(logits_BV, temperature, top_k, top_p, generator)], dim=1)
+        yield tokens_BT
     model.train(was_training)
-    return tokens_BT
 
 
 def draw(
@@ -59,7 +59,7 @@ def draw(
     """One id a row, (B, 1). top_k keeps the k likeliest; top_p the fewest that reach that probability."""
     if temperature == 0:
         return logits_BV.argmax(dim=-1, keepdim=True)
-    logits_BV = logits_BV / temperature
+    logits_BV = (logits_BV - logits_BV.amax(dim=-1, keepdim=True)) / temperature
     if top_k is not None and top_k < logits_BV.shape[-1]:
         kth = logits_BV.topk(top_k).values[:, -1:]
         logits_BV = logits_BV.masked_fill(logits_BV < kth, -torch.inf)
@@ -72,9 +72,18 @@ def draw(
 
 def sample_tokens(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: int) -> str:
     """The text of `cfg.tokens` new tokens after the prompt, the prompt left out."""
+    return "".join(stream_tokens(model, tokenizer, cfg, seed=seed))
+
+
+def stream_tokens(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: int) -> Iterator[str]:
+    """The same, as it is drawn."""
     prompt = prompt_ids(tokenizer, cfg.prompt)
-    ids = _generate(model, tokenizer, cfg, prompt, 1, seed, lambda t: t.shape[1] >= len(prompt) + cfg.tokens)
-    return continuation(tokenizer, prompt, ids[0])
+    decoder = StreamingDecoder(tokenizer)
+    for i in prompt:
+        decoder.feed(i)
+    for tokens_BT in _generate(model, tokenizer, cfg, prompt, 1, seed, cfg.tokens):
+        yield decoder.feed(int(tokens_BT[0, -1]))
+    yield decoder.finish()
 
 
 def sample_chars(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: int) -> list[str]:
@@ -83,14 +92,14 @@ def sample_chars(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: i
         return []
     prompt = prompt_ids(tokenizer, cfg.prompt)
 
-    def long_enough(tokens_BT: Tensor) -> bool:
-        if (tokens_BT.shape[1] - len(prompt)) % 16:  # decoding is not free
-            return False
-        # One more than asked for, since a character at the very end may still be half written.
-        return all(len(continuation(tokenizer, prompt, row)) > cfg.chars for row in tokens_BT.tolist())
-
-    rows = _generate(model, tokenizer, cfg, prompt, cfg.count, seed, long_enough)
-    return [continuation(tokenizer, prompt, row)[: cfg.chars] for row in rows]
+    texts: list[str] = []
+    for n, tokens_BT in enumerate(_generate(model, tokenizer, cfg, prompt, cfg.count, seed, None), start=1):
+        if n % 16 == 0:  # decoding is not free
+            texts = [continuation(tokenizer, prompt, row) for row in tokens_BT.tolist()]
+            # One more than asked for, since a character at the very end may still be half written.
+            if all(len(text) > cfg.chars for text in texts):
+                break
+    return [text[: cfg.chars] for text in texts]
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
@@ -106,23 +115,16 @@ def continuation(tokenizer: Tokenizer, prompt: list[int], ids: list[int]) -> str
 
 
 def _generate(
-    model: GPT,
-    tokenizer: Tokenizer,
-    cfg: SampleConfig,
-    prompt: list[int],
-    count: int,
-    seed: int,
-    done: Callable[[Tensor], bool],
-) -> list[list[int]]:
+    model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, prompt: list[int], count: int, seed: int, tokens: int | None
+) -> Iterator[Tensor]:
     device = next(model.parameters()).device
-    rows: list[list[int]] = generate(
+    return generate(
         model,
         torch.tensor([prompt] * count),
+        tokens=tokens,
         temperature=cfg.temperature,
         top_k=cfg.top_k,
         top_p=cfg.top_p,
         forbidden=torch.tensor(tokenizer.never_drawn(), device=device),
         seed=seed,
-        done=done,
-    ).tolist()
-    return rows
+    )

@@ -19,7 +19,7 @@ class Progress:
         self._began = time.monotonic()
         self._bpb = "-"
         terminal = sys.stderr.isatty()
-        layout = "{desc} {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}] {postfix}"
+        layout = "{desc} {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}]{postfix}"
         self._bar = tqdm(total=steps, desc=name, bar_format=layout, dynamic_ncols=True) if terminal else None
 
     def __enter__(self) -> Self:
@@ -35,7 +35,9 @@ class Progress:
         """A row of `train`."""
         if row["event"] == "eval":
             self._bpb = f"{row['val_bpb']:.3f}"
-            if self._bar is None:
+            if self._bar is not None:
+                self._bar.set_postfix_str(f"loss {row['val_loss']:.3f} held out, {self._bpb} bits/byte")
+            else:
                 left = (time.monotonic() - self._began) * (self._steps / row["step"] - 1)
                 log.info(
                     "%s: step %d of %d, loss %.3f (train %.3f), %s bits/byte, %s tokens/s, %.0f s left",

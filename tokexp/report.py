@@ -12,15 +12,15 @@ from pathlib import Path
 
 from tokexp.analysis.figures import draw_figures
 from tokexp.analysis.page import write_readme
-from tokexp.analysis.store import Study, collect, read_study
+from tokexp.analysis.store import Study, collect, latest_runs, read_study
 from tokexp.analysis.tables import write_tables
 from tokexp.config import InputError
 
 UNNAMED = ("demo", "single")  # sweeps without a name of their own share the report reports/demo
 
 
-def write_report(sweep: str, runs: Path, reports: Path = Path("reports")) -> Path:
-    """Write reports/SWEEP from the runs in the folder `runs`, or from its own data where there are none.
+def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports")) -> Path:
+    """Write reports/SWEEP from the run folders `runs`, or from its own data where none has a result.
 
     Returns the path of its README. Raises InputError where there is neither.
     """
@@ -40,7 +40,10 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, help="the sweep's folder (default: runs/NAME)")
     args = parser.parse_args()
     try:
-        print(write_report(args.name, args.runs or Path("runs", args.name)))
+        runs = latest_runs(args.runs or Path("runs", args.name))
+        if args.runs and not runs:
+            raise InputError(f"--runs {args.runs}: no run in it; expected a folder of run folders")
+        print(write_report(args.name, runs))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -6,17 +6,16 @@ Reading results needs no torch; `load_run`, which rebuilds a model, imports it w
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import pandas as pd
 import yaml
 
 from tokexp.config import InputError, RunConfig, from_dict, to_dict
-from tokexp.corpus import Corpus
+from tokexp.corpus import Corpus, sha256
 from tokexp.files import write_json
 from tokexp.tokenizer import Tokenizer, identity, load_tokenizer
 
@@ -37,6 +36,7 @@ class RunResult:
     arm: str
     size: str
     config_hash: str
+    settings: dict[str, Any]  # what the hash is of, the seed and the texts left out, by dotted name
     git_commit: str | None
     git_dirty: bool | None
     versions: dict[str, str]
@@ -106,24 +106,30 @@ class RunResult:
     context_id: int  # the id before the held-out text
 
 
+def settings_of(cfg: RunConfig, precision: str) -> dict[str, Any]:
+    """The settings that change figures, by dotted name; not the seed, and of the texts only their content counts."""
+    tree = to_dict(cfg)
+    groups = {key: tree[key] for key in ("tokenizer", "model", "train", "budget", "sample")}
+    groups["tokenizer"] = identity(groups["tokenizer"])
+    flat = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
+    del flat["train.compile"]  # the same figures, sooner
+    return {**{name: value for name, value in flat.items() if value is not None}, "precision": precision}
+
+
 def config_hash(cfg: RunConfig, corpus: Corpus, precision: str) -> str:
     """SHA-256, hex, of everything that changes the figures; names, paths and logging do not.
 
     The corpus counts by the content of its two parts, `precision` as it was resolved.
     """
-    tree = to_dict(cfg)
-    train = {key: value for key, value in tree["train"].items() if key != "compile"}
     what = {
         "results_version": RESULTS_VERSION,
         "train_sha256": corpus.train_sha256,
         "val_sha256": corpus.val_sha256,
-        "precision": precision,
-        "train": train,
-        "tokenizer": identity(tree["tokenizer"]),
-        **{key: tree[key] for key in ("model", "budget", "sample", "seed")},
+        "seed": cfg.seed,
+        **settings_of(cfg, precision),
     }
     canonical = json.dumps(what, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return sha256(canonical.encode())
 
 
 def run_name(cfg: RunConfig, digest: str) -> str:
@@ -146,11 +152,21 @@ def load_result(folder: Path) -> RunResult:
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(f"{path}: got schema_version {version}, expected {SCHEMA_VERSION}; run again")
-    names = [f.name for f in dataclasses.fields(RunResult)]
-    missing = [name for name in names if name not in data]
-    if missing:
-        raise InputError(f"{path}: lacks {', '.join(missing)}; delete it and run again")
-    return RunResult(**{name: data[name] for name in names})
+    wrong = [name for name, kind in get_type_hints(RunResult).items() if not _is_a(data.get(name, _MISSING), kind)]
+    if wrong:
+        raise InputError(
+            f"{path}: {', '.join(wrong)} missing or of another type than expected; delete it and run again"
+        )
+    return RunResult(**{f.name: data[f.name] for f in dataclasses.fields(RunResult)})
+
+
+_MISSING = object()
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    allowed = [getattr(option, "__origin__", option) for option in get_args(kind) or (kind,)]
+    allowed = [dict] if getattr(kind, "__origin__", None) is dict else allowed
+    return type(value) in allowed or (float in allowed and type(value) is int)
 
 
 def has_result(folder: Path, digest: str) -> bool:
@@ -180,23 +196,33 @@ def load_results(folder: Path | str) -> pd.DataFrame:
 
 
 def flatten(result: RunResult) -> dict[str, Any]:
-    """One flat row: the versions as text."""
+    """One flat row: the versions and the settings as text."""
     row = dataclasses.asdict(result)
     row["versions"] = " ".join(f"{name}={version}" for name, version in sorted(result.versions.items()))
+    row["settings"] = json.dumps(result.settings, sort_keys=True)
     return row
+
+
+def load_lines(path: Path) -> list[dict[str, Any]]:
+    """The rows of a .jsonl file. Raises InputError where it is not there or damaged."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: missing or damaged ({error}); run again with rerun=true") from error
 
 
 def load_metrics(folder: Path) -> list[dict[str, Any]]:
     """The rows of `metrics.jsonl`: one for every step, one for every evaluation."""
-    with (folder / "metrics.jsonl").open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+    return load_lines(folder / "metrics.jsonl")
 
 
 def load_config(folder: Path) -> RunConfig:
     try:
         tree = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{folder}: no readable config.yaml ({error}); expected a run's folder") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{folder}: no readable config.yaml ({reason}); expected a run's folder") from error
     return from_dict(tree)
 
 
@@ -217,8 +243,13 @@ def load_run(folder: Path | str, weights: str = "end") -> Run:
     folder = Path(folder)
     result, config = load_result(folder), load_config(folder)
     tokenizer = load_tokenizer(folder / "tokenizer.json")
+    if sha256((folder / "tokenizer.json").read_bytes()) != result.tokenizer_sha256:
+        raise InputError(f"{folder / 'tokenizer.json'}: not the one that this run was trained with; bring that back")
+    files = {"end": "model.safetensors", "best": "best.safetensors"}
+    if weights not in files:
+        raise InputError(f"weights: got {weights!r}, expected end or best")
+    path = folder / files[weights]
     model = GPT(GPTConfig(**dataclasses.asdict(config.model), vocab_size=tokenizer.vocab_size))
-    path = folder / {"end": "model.safetensors", "best": "best.safetensors"}[weights]
     try:
         model.load_state_dict(load_file(path))
     except (OSError, RuntimeError) as error:

@@ -7,6 +7,7 @@ python -m tokexp.run -m tokenizer=char,word,bpe
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -49,7 +50,12 @@ def show_log() -> None:
 def main() -> None:
     show_log()
     sweep.register()
-    hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
+    except KeyboardInterrupt:
+        log.error("interrupted; what is done stays done, and the same command does the rest")
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

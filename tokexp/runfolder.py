@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from tokexp.config import InputError, RunConfig, to_dict
 from tokexp.files import replacing, write_json, write_text
+from tokexp.results import has_result
 from tokexp.train import DivergedError
 
 
@@ -27,13 +28,16 @@ class RunFolder:
     to `status.json` and `run.log`.
     """
 
-    def __init__(self, path: Path, cfg: RunConfig) -> None:
+    def __init__(self, path: Path, cfg: RunConfig, digest: str) -> None:
+        """`digest`: the hash of the settings, which a finished run in the folder must share."""
         self.path = path
         self._cfg = cfg
+        self._digest = digest
 
     def __enter__(self) -> Self:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._refuse_what_is_not_ours()
             self._lock = (self.path / ".lock").open("a")
         except OSError as error:
             raise InputError(
@@ -44,8 +48,6 @@ class RunFolder:
         except BlockingIOError:
             self._lock.close()
             raise InputError(f"{self.path}: another process is at work on this run; wait for it, or stop it") from None
-        for name in ("result.json", "metrics.jsonl", "samples.jsonl", "model.safetensors", "best.safetensors"):
-            (self.path / name).unlink(missing_ok=True)  # of an earlier try: a folder never mixes two
         tree = yaml.safe_dump(to_dict(self._cfg), sort_keys=False, allow_unicode=True)
         write_text(self.path / "config.yaml", tree)
         self._log = logging.FileHandler(self.path / "run.log", encoding="utf-8")
@@ -69,6 +71,22 @@ class RunFolder:
         logging.getLogger().removeHandler(self._log)
         self._log.close()
         self._lock.close()
+
+    def _refuse_what_is_not_ours(self) -> None:
+        there = [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
+        if there and "status.json" not in there:
+            raise InputError(
+                f"{self.path}: holds {', '.join(sorted(there)[:3])}, which no run left; choose another hydra.run.dir"
+            )
+        if (self.path / "result.json").exists() and not has_result(self.path, self._digest) and not self._cfg.rerun:
+            raise InputError(
+                f"{self.path}: holds a finished run of other settings; choose another hydra.run.dir, or rerun=true"
+            )
+
+    def clear(self) -> None:
+        """Remove what an earlier try left, so that the folder never mixes two."""
+        for name in ("result.json", "metrics.jsonl", "samples.jsonl", "model.safetensors", "best.safetensors"):
+            (self.path / name).unlink(missing_ok=True)
 
     def set_state(self, state: str, reason: str = "") -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from tokexp.config import InputError
-from tokexp.generate import sample_tokens
+from tokexp.generate import stream_tokens
 from tokexp.results import load_run
 
 
@@ -26,15 +26,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", choices=["best", "end"], default="best")
     args = parser.parse_args()
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         run = load_run(args.run, weights=args.weights)
         names = ("prompt", "tokens", "temperature", "top_k", "top_p")
         asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
         cfg = dataclasses.replace(run.config.sample, **asked)
-        print(cfg.prompt + sample_tokens(run.model, run.tokenizer, cfg, seed=args.seed))
+        print(cfg.prompt, end="", flush=True)
+        for text in stream_tokens(run.model, run.tokenizer, cfg, seed=args.seed):
+            print(text, end="", flush=True)
+        print()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader has seen enough
+        sys.stderr.close()
     return 0
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,10 +21,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, from_dict
 from tokexp.corpus import ROOT, load_corpus
@@ -76,7 +80,7 @@ def _run_name(*, _root_: DictConfig) -> str:
 
 def to_config(cfg: DictConfig) -> RunConfig:
     """What Hydra composed, as plain dataclasses. Raises InputError for a value that cannot be."""
-    return from_dict({f.name: _plain(cfg[f.name]) for f in fields(RunConfig)})
+    return from_dict({str(key): _plain(cfg[key]) for key in cfg if key != "hydra"})
 
 
 def _plain(value: Any) -> Any:
@@ -95,36 +99,54 @@ class SweepCallback(Callback):
     """Refuses bad input before anything is trained; says at the end what was done, and writes the report."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        if config.hydra.runtime.choices.get("sweeps"):
-            named = config.hydra.runtime.choices.sweeps
-            stop(f"sweeps={named} is a sweep of many runs; type: python -m tokexp.run -m sweeps={named}")
-        self._plan([config])
+        with _loudly():
+            if named := config.hydra.runtime.choices.get("sweeps"):
+                line = f"python -m tokexp.run -m sweeps={named}"
+                raise InputError(f"sweeps={named} is a sweep of many runs; type: {line}")
+            plan_run(to_config(_as_current(config)))
+            Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        runs = compose_runs(config)
-        self._runs = self._plan(runs)
-        self._sweep, self._folder = str(runs[0].sweep), Path(runs[0].hydra.sweep.dir)
-        write_json(self._folder / MANIFEST, {"sweep": self._sweep, "runs": list(self._runs)})
+        with _loudly():
+            self._runs: dict[Path, str] = {}  # folder -> hash of its settings
+            runs = compose_runs(config)
+            for run in runs:
+                digest = plan_run(to_config(_as_current(run)))[1]
+                self._runs[Path(run.hydra.sweep.dir, run.hydra.sweep.subdir)] = digest
+            self._sweep, folder = str(runs[0].sweep), Path(runs[0].hydra.sweep.dir)
+            for path in self._runs:
+                path.mkdir(parents=True, exist_ok=True)
+            write_json(folder / MANIFEST, {"sweep": self._sweep, "runs": [path.name for path in self._runs]})
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         from tokexp.report import write_report
 
-        done = [name for name, digest in self._runs.items() if has_result(self._folder / name, digest)]
-        failed = [name for name in self._runs if name not in done]
-        log.info("%d of %d runs done", len(done), len(self._runs))
-        for name in failed:
-            log.error("not done: %s, see %s", name, self._folder / name / "run.log")
-        if done:
-            log.info("report: %s", write_report(self._sweep, self._folder))
+        with _loudly():
+            done = [folder for folder, digest in self._runs.items() if has_result(folder, digest)]
+            failed = [folder for folder in self._runs if folder not in done]
+            log.info("%d of %d runs done", len(done), len(self._runs))
+            for folder in failed:
+                log.error("not done: %s, see %s", folder.name, folder / "run.log")
+            if done:
+                log.info("report: %s", write_report(self._sweep, list(self._runs)))
         if failed:
             sys.exit(1)
 
-    def _plan(self, configs: list[DictConfig]) -> dict[str, str]:
-        """Name and hash of each run. Ends the program, with one line, where one cannot be."""
-        try:
-            return dict(plan_run(to_config(_as_current(config))) for config in configs)
-        except InputError as error:
-            stop(str(error))
+
+@contextmanager
+def _loudly() -> Iterator[None]:
+    """Hydra makes a warning of what a callback raises; here it ends the program, in one line where it can."""
+    try:
+        yield
+    except InputError as error:
+        stop(str(error))
+    except OSError as error:
+        stop(f"{error.filename}: cannot be written ({error.strerror}); choose another folder")
+    except (HydraException, OmegaConfBaseException) as error:
+        stop(str(error).splitlines()[0])
+    except Exception:
+        log.exception("tokexp itself failed")
+        sys.exit(1)
 
 
 def compose_runs(config: DictConfig) -> list[DictConfig]:

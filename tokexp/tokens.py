@@ -169,7 +169,9 @@ def write_stream(tokenizer: Tokenizer, parts: Iterable[str], folder: Path, name:
             position, tokens = position + len(part.encode()), tokens + len(ids)
         np.array([position], dtype=np.int64).tofile(starts_file)
     if tokens == 0:
-        raise InputError(f"a text of {position} bytes has no tokens of kind {tokenizer.kind!r}; give a longer text")
+        raise InputError(
+            f"{name}: a text of {position} bytes has no tokens of kind {tokenizer.kind!r}; give a longer text"
+        )
     write_json(folder / f"{name}.json", {"dtype": id_type(tokenizer).str, "tokens": tokens})
 
 

@@ -37,10 +37,11 @@ class Tracker:
     """Receives finished rows. Use as a context manager: what was begun is always ended."""
 
     def __init__(self, folder: Path, name: str, cfg: RunConfig) -> None:
+        self._path = folder / "metrics.jsonl"
         self._wandb = _start_wandb(folder, name, cfg)
-        self._file = (folder / "metrics.jsonl").open("w", encoding="utf-8")
 
     def __enter__(self) -> Self:
+        self._file = self._path.open("w", encoding="utf-8")
         return self
 
     def __exit__(
@@ -74,6 +75,8 @@ def _start_wandb(folder: Path, name: str, cfg: RunConfig) -> Any:
     mode = cfg.tracking.mode
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE", "auto")
+        if mode not in ("auto", "online", "offline", "disabled"):
+            raise InputError(f"WANDB_MODE: got {mode!r}, expected online, offline or disabled")
     if mode == "disabled":
         return None
     try:
@@ -89,7 +92,10 @@ def _start_wandb(folder: Path, name: str, cfg: RunConfig) -> Any:
     try:
         return _init_wandb(wandb, folder, name, cfg, mode)
     except (wandb.errors.CommError, wandb.errors.UsageError, TimeoutError) as error:
-        log.warning("W&B cannot be reached (%s): going on offline", str(error).splitlines()[0])
+        reason = str(error).splitlines()[0]
+        if mode == "offline":  # then it is not the network
+            raise InputError(f"W&B refuses the settings: {reason}") from error
+        log.warning("W&B cannot be reached (%s): going on offline", reason)
         return _init_wandb(wandb, folder, name, cfg, "offline")
 
 

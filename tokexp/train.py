@@ -32,6 +32,8 @@ def resolve_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise InputError(f"device: got {name!r}, expected auto, cpu, cuda, cuda:N or mps") from None
+    if device.type not in ("cpu", "cuda", "mps") or (device.type == "cpu" and device.index):
+        raise InputError(f"device: got {name!r}, expected auto, cpu, cuda, cuda:N or mps")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device: got {name!r}, but torch finds no CUDA device here; try device=cpu")
     if device.type == "mps" and not torch.backends.mps.is_available():
@@ -96,6 +98,12 @@ def train(
         seconds += time.perf_counter() - began
         yield row
         if step % cfg.eval_every == 0 or step == plan.steps:
+            scores = evaluate()
+            if not all(math.isfinite(value) for value in scores.values() if isinstance(value, float)):
+                raise DivergedError(
+                    f"step {step} of {plan.steps}: the model's scores are no longer numbers; "
+                    f"the run diverged, so try a smaller train.lr than {cfg.lr:g}"
+                )
             yield {
                 "event": "eval",
                 "step": step,
@@ -104,7 +112,7 @@ def train(
                 "flops": float(tokens_seen * flops_per_token),
                 "seconds": seconds,
                 "tokens_per_second": tokens_seen / seconds,
-                **evaluate(),
+                **scores,
             }
 
 

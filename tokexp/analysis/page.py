@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from tokexp.analysis.store import Study
-from tokexp.analysis.tables import TABLES, by_corpus, labels, markdown, table
+from tokexp.analysis.tables import TABLES, by_corpus, cells, labels, markdown, table, varied
 from tokexp.files import write_text
 
 NOTES = {
@@ -20,12 +22,14 @@ NOTES = {
     "loss_per_token": (
         "Nats per token. **Not comparable between rows**: a token of one tokenizer is more text than one of another."
     ),
+    "tokenizers": "Figures of the tokenizers alone, over the held-out text; formulas in `tokexp/intrinsic.py`.",
     "cost": "What training consumed; bytes are text read, repetitions included; FLOPs by the usual estimate.",
     "parameters": "The body is the same for all; the vocabulary decides the rest.",
 }
 HEADINGS = {
     "bits_per_byte": "Bits per byte on held-out text",
     "loss_per_token": "Loss per token",
+    "tokenizers": "The tokenizers",
     "cost": "What it cost",
     "parameters": "Parameters",
 }
@@ -63,17 +67,22 @@ def write_readme(study: Study, folder: Path) -> Path:
 def held_equal(runs: pd.DataFrame) -> str:
     """What was the same for all runs, and what was not: the first line of every report."""
     same = [form.format(runs[column].iloc[0]) for column, form in SHARED.items() if runs[column].nunique() == 1]
-    varied = [column for column in SHARED if runs[column].nunique() > 1]
     line = f"Held equal: {', '.join(same)}."
-    if varied:
-        line += f" Varied: {', '.join(varied)}."
-    read = runs.groupby("arm").bytes_seen.mean()
+    rows = [json.loads(row) for row in runs.settings]
+    across = {key for key in varied(rows) if not key.startswith("tokenizer.")}
+    for arm in set(runs.arm):  # between arms a tokenizer's settings differ by intent
+        across |= varied([row for row, own in zip(rows, runs.arm, strict=True) if own == arm])
+    if across:
+        line += f" Varied besides the tokenizer: {', '.join(sorted(across))}."
+    if runs.seed.nunique() > 1:
+        line += f" Seeds: {', '.join(map(str, sorted(set(runs.seed))))}."
+    read = runs.assign(cell=cells(runs)).groupby("cell").bytes_seen.mean()
     if len(read) > 1:
         least = str(read.idxmin())
         others = [
-            f"{arm} read {read[arm] / read[least]:.1f} times the text of {least}"
-            for arm in read.index
-            if read[arm] / read[least] >= 1.05
+            f"{cell} read {read[cell] / read[least]:.1f} times the text of {least}"
+            for cell in read.index
+            if read[cell] / read[least] >= 1.05
         ]
         equal = runs.budget.iloc[0].split("=")[0] if runs.budget.nunique() == 1 else "budgets"
         line += f" Equal {equal}: " + ("; ".join(others) if others else "all read the same amount of text") + "."
@@ -81,16 +90,18 @@ def held_equal(runs: pd.DataFrame) -> str:
 
 
 def ranking(runs: pd.DataFrame) -> str:
-    """The order of the totals, and whether it can be believed."""
-    means = runs.groupby("arm").val_bpb.mean().sort_values()
-    seeds = runs.groupby("arm").seed.nunique().min()
-    order = ", ".join(f"{arm} {bpb:.3f}" for arm, bpb in means.items())
-    naive = runs.groupby("arm").val_loss.mean().sort_values()
+    """The order of the totals, a mean over the seeds of each cell, and whether it can be believed."""
+    runs = runs.assign(cell=cells(runs))
+    means = runs.groupby("cell").val_bpb.mean().sort_values()
+    order = ", ".join(f"{cell} {bpb:.3f}" for cell, bpb in means.items())
+    per_token = runs.groupby("cell").val_loss.mean().sort_values()
     text = f"Total bits per byte, best first: {order}."
-    if list(naive.index) != list(means.index):
-        text += f" Per token the order would have been {', '.join(map(str, naive.index))}, which means nothing."
-    if len(means) > 1 and seeds == 1:
-        text += " **Not resolved**: one seed is an anecdote; add seed=0,1,2."
+    if list(per_token.index) != list(means.index):
+        text += f" Per token the order would have been {', '.join(map(str, per_token.index))}, which means nothing."
+    if len(means) > 1:
+        one = runs.groupby("cell").seed.nunique().min() == 1
+        why = "one seed is an anecdote; add seed=0,1,2" if one else "no interval over seeds and text is computed yet"
+        text += f" **Not resolved**: {why}."
     return text
 
 
@@ -99,15 +110,17 @@ def samples(study: Study, runs: pd.DataFrame) -> str:
     rows = []
     for equal in ("tokens", "chars"):
         found = {row["name"]: row for row in reversed(study.samples) if row["equal"] == equal}
-        cells = [(label, found[name]) for label, name in zip(labels(runs), runs.name, strict=True) if name in found]
-        if cells:
-            prompt, temperature = cells[0][1]["prompt"], cells[0][1]["temperature"]
-            heading = f"Equal {'tokens' if equal == 'tokens' else 'characters'}, prompt {prompt!r}, "
-            rows.append(f"{heading}temperature {temperature}:")
-            head = "".join(f"<th>{_html(label)}, {len(row['text']):,} characters</th>" for label, row in cells)
-            body = "".join(f"<td><pre>{_html(row['text'])}</pre></td>" for _, row in cells)
+        drawn = [(label, found[name]) for label, name in zip(labels(runs), runs.name, strict=True) if name in found]
+        if drawn:
+            rows.append(f"Equal {'tokens' if equal == 'tokens' else 'characters'}, each after its prompt:")
+            head = "".join(f"<th>{_html(label)}: {_html(caption(row))}</th>" for label, row in drawn)
+            body = "".join(f"<td><pre>{_html(row['text'])}</pre></td>" for _, row in drawn)
             rows.append(f"<table>\n<tr>{head}</tr>\n<tr valign=top>{body}</tr>\n</table>")
     return "\n\n".join(rows)
+
+
+def caption(row: dict[str, Any]) -> str:
+    return f"{row['prompt']!r}, temperature {row['temperature']}, {len(row['text']):,} characters"
 
 
 def _html(text: str) -> str:
@@ -117,7 +130,7 @@ def _html(text: str) -> str:
 
 def provenance(results: pd.DataFrame) -> str:
     commits = sorted(
-        {f"{row.git_commit}{' with changes' if row.git_dirty is True else ''}" for row in results.itertuples()}
+        {f"{row.git_commit}{' with changes' if str(row.git_dirty) == 'True' else ''}" for row in results.itertuples()}
     )
     machines = sorted({f"{row.device}, {row.threads} threads, {row.versions}" for row in results.itertuples()})
     corpora = sorted(set(results.corpus + " SHA-256 " + results.corpus_sha256))

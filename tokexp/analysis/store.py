@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pandas as pd
 
 from tokexp.config import InputError
 from tokexp.files import write_text
-from tokexp.results import find_results, flatten, load_metrics, load_result
+from tokexp.results import RunResult, flatten, load_lines, load_metrics, load_result
 
 STEP_FIGURES = ("loss", "grad_norm")
 
@@ -31,42 +31,49 @@ class Study:
     missing: list[str]  # runs of the sweep that have no result
 
 
-def collect(runs: Path, data: Path) -> list[str]:
-    """Write the data files of the finished runs in the folder `runs`; returns a line for each unreadable one.
+def collect(runs: list[Path], data: Path) -> list[str]:
+    """Write the data files of the run folders `runs`; returns a line for each that has no readable result.
 
-    Where the sweep left a list of its latest runs, those are meant and no others. Without a finished
-    run nothing is written, and data that is there already stays.
+    Where none has, nothing is written, and data that is there already stays.
     """
-    folders, problems = find_results(runs)
-    planned = _planned(runs)
-    if planned:
-        folders = [folder for folder in folders if folder.name in planned]
-    if not folders:
-        return problems
-    results, curves, blocks, samples = [], [], [], []
-    for folder in folders:
-        result = load_result(folder)
+    results: list[dict[str, Any]] = []
+    curves: list[dict[str, Any]] = []
+    blocks: list[dict[str, Any]] = []
+    samples: list[dict[str, Any]] = []
+    missing, problems = [], []
+    for folder in sorted(runs):
+        try:
+            result, rows = load_result(folder), evaluations(load_metrics(folder))
+            drawn = load_lines(folder / "samples.jsonl")
+        except InputError as error:
+            missing.append(folder.name)
+            problems.append(str(error))
+            continue
+        except (KeyError, TypeError, IndexError) as error:
+            missing.append(folder.name)
+            problems.append(f"{folder}: metrics.jsonl is damaged ({error!r}); run again with rerun=true")
+            continue
         results.append(flatten(result))
-        for row in evaluations(load_metrics(folder)):
+        for row in rows:
             nats = row.pop("val_block_nats")
             curves.append({"name": result.name, **row})
             blocks.append({"name": result.name, "step": row["step"], **{f"b{i}": n for i, n in enumerate(nats)}})
-        with (folder / "samples.jsonl").open(encoding="utf-8") as file:
-            samples += [{"name": result.name, **json.loads(line)} for line in file]
+        samples += [{"name": result.name, **row} for row in drawn]
+    if not results:
+        return problems
     for name, rows in (("results", results), ("curves", curves), ("blocks", blocks)):
         write_text(data / f"{name}.csv", pd.DataFrame(rows).to_csv(index=False, float_format="%.8g"))
     write_text(data / "samples.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in samples))
-    missing = [name for name in planned if name not in {folder.name for folder in folders}]
     write_text(data / "missing.json", json.dumps(missing) + "\n")
     return problems
 
 
-def _planned(runs: Path) -> list[str]:
+def latest_runs(sweep: Path) -> list[Path]:
+    """The run folders of a sweep's folder: those of its latest command where it left their names, else all."""
     try:
-        names: list[str] = json.loads((runs / "sweep.json").read_bytes())["runs"]
-    except (OSError, ValueError, KeyError):
-        return []
-    return names
+        return [sweep / name for name in json.loads((sweep / "sweep.json").read_bytes())["runs"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [path.parent for path in sorted(sweep.glob("*/status.json"))]
 
 
 def evaluations(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -92,13 +99,21 @@ def evaluations(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def read_study(name: str, data: Path) -> Study:
     """Raises InputError where `data` has no results."""
     try:
-        results, curves = pd.read_csv(data / "results.csv"), pd.read_csv(data / "curves.csv")
-    except OSError as error:
+        results, curves = _read_table(data / "results.csv"), _read_table(data / "curves.csv")
+        samples = load_lines(data / "samples.jsonl")
+        missing = json.loads((data / "missing.json").read_bytes())
+    except FileNotFoundError as error:
         raise InputError(
             f"report {name!r}: no finished run and no {data}/results.csv; train first, for example "
             "python -m tokexp.run -m tokenizer=char,word,bpe"
         ) from error
-    with (data / "samples.jsonl").open(encoding="utf-8") as file:
-        samples = [json.loads(line) for line in file]
-    missing = json.loads((data / "missing.json").read_bytes())
+    except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
+        raise InputError(f"report {name!r}: {data} is damaged ({error}); bring its files back, or run again") from error
     return Study(name, results, curves, samples, missing)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """A table as it was written: text stays text, even where it looks like a number or like nothing."""
+    text = [name for name, kind in get_type_hints(RunResult).items() if kind in (str, str | None)]
+    types = dict.fromkeys([*text, "versions", "settings"], str)
+    return pd.read_csv(path, dtype=types, keep_default_na=False)

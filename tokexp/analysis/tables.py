@@ -5,8 +5,10 @@ A table never mixes two corpora: figures over different held-out bytes are not c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -31,6 +33,21 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "train, best": ("best_train_loss", ".3f"),
         "held out, best": ("best_val_loss", ".3f"),
         "characters in the sample of equal tokens": ("sample_chars_500", ",.0f"),
+    },
+    "tokenizers": {
+        "vocabulary": ("vocab_size", ",.0f"),
+        "used": ("vocab_used", ",.0f"),
+        "bytes/token": ("bytes_per_token", ".3f"),
+        "tokens/word": ("fertility", ".3f"),
+        "words split": ("words_split", ".1%"),
+        "unknown": ("unk_rate", ".2%"),
+        "byte fallback": ("byte_fallback_rate", ".2%"),
+        "bytes of a token, 10/50/90 %": ("token_bytes", "s"),
+        "longest": ("token_bytes_max", ",.0f"),
+        "unigram entropy, bits": ("unigram_entropy", ".3f"),
+        "Rényi efficiency": ("renyi_efficiency", ".3f"),
+        "training, s": ("tokenizer_train_seconds", ".2f"),
+        "encoding, s": ("tokenizer_encode_seconds", ".2f"),
     },
     "cost": {
         "steps": ("steps", ",.0f"),
@@ -64,7 +81,8 @@ def by_corpus(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def table(runs: pd.DataFrame, name: str) -> pd.DataFrame:
     """Table `name` of TABLES over `runs`, formatted: a row a run, called by its arm, size and seed."""
     embedding = runs.params_token_embedding + runs.params_position_embedding + runs.params_lm_head
-    runs = runs.assign(embedding_share=embedding / runs.params_total)
+    lengths = [f"{a:.0f} / {b:.0f} / {c:.0f}" for a, b, c in runs[[f"token_bytes_p{q}" for q in (10, 50, 90)]].values]
+    runs = runs.assign(embedding_share=embedding / runs.params_total, token_bytes=lengths)
     rows = {"run": list(labels(runs))}
     for heading, (column, form) in TABLES[name].items():
         rows[heading] = [format(value, form) for value in runs[column]]
@@ -72,17 +90,30 @@ def table(runs: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def labels(runs: pd.DataFrame) -> list[str]:
-    """The shortest names that tell the runs of one table apart: arm, then size, seed and hash as needed."""
-    parts = [runs.arm]
-    if runs["size"].nunique() > 1:
-        parts.append(runs["size"])
+    """What tells the runs of one table apart: the cell, and where there are several seeds the seed."""
+    names = cells(runs)
     if runs.seed.nunique() > 1:
-        parts.append("s" + runs.seed.astype(str))
-    names = [" ".join(row) for row in zip(*parts, strict=True)]
+        names = [f"{name} s{seed}" for name, seed in zip(names, runs.seed, strict=True)]
     if len(set(names)) < len(names):
         names = [f"{name} {digest[:8]}" for name, digest in zip(names, runs.config_hash, strict=True)]
-    outside = runs.trained_on == "external"
-    return [f"{name} (trained elsewhere)" if x else name for name, x in zip(names, outside, strict=True)]
+    return names
+
+
+def cells(runs: pd.DataFrame) -> list[str]:
+    """The cell of each run, all of it but the seed: its arm, and the settings that differ within the arm."""
+    settings = [json.loads(row) for row in runs.settings]
+    names = []
+    for arm, own, trained_on in zip(runs.arm, settings, runs.trained_on, strict=True):
+        same_arm = [row for row, other in zip(settings, runs.arm, strict=True) if other == arm]
+        parts = [f"{key.split('.')[-1]}={own.get(key)}" for key in sorted(varied(same_arm))]
+        names.append(" ".join([arm, *parts, *(["(trained elsewhere)"] if trained_on == "external" else [])]))
+    return names
+
+
+def varied(settings: list[dict[str, Any]]) -> set[str]:
+    """The keys whose values differ."""
+    keys = {key for row in settings for key in row}
+    return {key for key in keys if len({json.dumps(row.get(key)) for row in settings}) > 1}
 
 
 def write_tables(study: Study, folder: Path) -> None:

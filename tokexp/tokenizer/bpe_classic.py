@@ -41,7 +41,8 @@ class BPEClassicTokenizer(Tokenizer):
         pairs = [(left - FIRST, right - FIRST) for left, right in merges]
         self._merger = Merges(pairs, alphabet)
         self._symbol_of = {piece: chr(symbol) for symbol, piece in enumerate(alphabet)}
-        self._written = ["", UNKNOWN, "", "", *self._merger.written]
+        self.written = self._merger.written  # what each symbol writes, END included
+        self._written = ["", UNKNOWN, "", "", *self.written]
         self._encode_words = ChunkEncoder(self._encode_new)
 
     @classmethod

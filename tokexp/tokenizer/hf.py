@@ -31,7 +31,7 @@ class HFTokenizer(Tokenizer):
         self.settings = {**settings, "added_tokens": []}
         self._library = tokenizers.Tokenizer.from_str(json.dumps(self.settings))
         by_id = sorted(self._library.get_vocab().items(), key=lambda item: item[1])
-        self._shown = [piece for piece, _ in by_id][self.has_unk :]
+        self.shown = [piece for piece, _ in by_id][self.has_unk :]
         self._offset = FIRST - self.has_unk
 
     def _our_ids(self, ids: list[int]) -> list[int]:
@@ -86,7 +86,7 @@ class HFBPETokenizer(HFTokenizer):
         return b"".join([pieces[i] for i in ids]).decode("utf-8", errors="replace")
 
     def token_bytes(self) -> list[bytes]:
-        return [b""] * FIRST + [written(piece) for piece in self._shown]
+        return [b""] * FIRST + [written(piece) for piece in self.shown]
 
 
 class HFWordPieceTokenizer(HFLossyTokenizer):
@@ -109,11 +109,11 @@ class HFWordPieceTokenizer(HFLossyTokenizer):
 
     def decode(self, ids: list[int]) -> str:
         """One space between words: how they were spaced, and lines, are lost."""
-        shown = ["", UNKNOWN, "", "", *self._shown]
+        shown = ["", UNKNOWN, "", "", *self.shown]
         return "".join(f" {shown[i]}" for i in ids if shown[i]).replace(" ##", "").removeprefix(" ")
 
     def token_bytes(self) -> list[bytes]:
-        return [b""] * FIRST + [piece.removeprefix("##").encode() for piece in self._shown]
+        return [b""] * FIRST + [piece.removeprefix("##").encode() for piece in self.shown]
 
 
 class HFUnigramTokenizer(HFLossyTokenizer):
@@ -137,11 +137,11 @@ class HFUnigramTokenizer(HFLossyTokenizer):
         return cls(learn(models.Unigram(), cutter, trainer, text))
 
     def decode(self, ids: list[int]) -> str:
-        shown = ["", UNKNOWN, "", "", *self._shown]
+        shown = ["", UNKNOWN, "", "", *self.shown]
         return "".join(shown[i] for i in ids).replace("▁", " ")
 
     def token_bytes(self) -> list[bytes]:
-        return [b""] * FIRST + [piece.replace("▁", " ").encode() for piece in self._shown]
+        return [b""] * FIRST + [piece.replace("▁", " ").encode() for piece in self.shown]
 
 
 def learn(model: Any, cutter: Any, trainer: Any, text: str) -> dict[str, Any]:

@@ -50,9 +50,16 @@ class WordTokenizer(Tokenizer):
         """The words of `text` seen `min_frequency` times or more, most frequent first, at most `vocab_size`."""
         refuse_surrogates(text)
         check_vocab_size(vocab_size, len(SPECIALS) + 1, "a word")
+        if min_frequency < 1:
+            raise InputError(f"tokenizer.min_frequency: got {min_frequency}, expected at least 1")
         counts = Counter(fold(surface) for surface in TOKEN.findall(text))
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, count in ranked if count >= min_frequency]
+        if not words:
+            raise InputError(
+                f"tokenizer.min_frequency: got {min_frequency}, expected one that some word reaches; "
+                f"the commonest is there {max(counts.values(), default=0)} times"
+            )
         return cls(words if vocab_size is None else words[: vocab_size - len(SPECIALS)])
 
     def encode(self, text: str) -> list[int]:

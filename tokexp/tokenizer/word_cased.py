@@ -35,6 +35,8 @@ class WordCasedTokenizer(Tokenizer):
         """The chunks of `text` seen `min_frequency` times or more, commonest first, at most `vocab_size` tokens."""
         refuse_surrogates(text)
         check_vocab_size(vocab_size, FIRST_WORD, "256 bytes")
+        if min_frequency < 1:
+            raise InputError(f"tokenizer.min_frequency: got {min_frequency}, expected at least 1")
         counts = Counter(splitter("gpt2")(text))
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, count in ranked if count >= min_frequency]
