@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -174,3 +176,101 @@ def test_one_failed_run_does_not_stop_the_others(text_file: Path, tmp_path: Path
     assert sorted(states) == ["diverged", "done"]
     report = (tmp_path / "reports/demo/README.md").read_text()
     assert report.count("no result") == 1
+
+
+def test_show_needs_no_training(tmp_path: Path, text_file: Path) -> None:
+    given = ["--text", "KING né", "--data", "text", "--data-path", str(text_file)]
+    done = tokexp("show", "char", "word", "bpe", "--ids", *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "K(" in done.stdout
+    assert "[·né(1)?]" in done.stdout
+    assert "\\xc3(" in done.stdout
+    assert re.search(r"bytes per token +1\.000", done.stdout)
+    coloured = tokexp("show", "word", "--color", "always", *given, cwd=tmp_path).stdout
+    assert "\x1b[30;48;5;" in coloured
+    assert "\x1b[1;97;41m·né" in coloured
+    wrong = tokexp("show", "nonsense", *given, cwd=tmp_path)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "expected one of bpe, bpe_classic" in wrong.stderr
+
+
+def test_bench_prints_ratios_with_their_spread(tmp_path: Path, text_file: Path) -> None:
+    done = tokexp("bench", "tokenizers", "--file", str(text_file), "--vocab-size", "300", "--rounds", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"tokexp is \d+\.\d\d times as fast \(\d+\.\d\d to \d+\.\d\d\)", done.stdout)) == 7
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(text_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "proj").mkdir()
+    (tmp_path / "proj/model.safetensors").write_text("mine")
+    done = tokexp("run", "data=text", f"data.path={text_file}", "hydra.run.dir=proj", *QUICK, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "holds model.safetensors, which no run left" in done.stderr
+    assert (tmp_path / "proj/model.safetensors").read_text() == "mine"
+
+
+def test_rerun_that_cannot_start_keeps_the_good_result(text_file: Path, tmp_path: Path) -> None:
+    data = ["data=text", f"data.path={text_file}", "hydra.run.dir=mine"]
+    assert tokexp("run", *data, *QUICK, cwd=tmp_path).returncode == 0
+    before = (tmp_path / "mine/result.json").read_bytes()
+    failed = tokexp(
+        "run", *data, *QUICK, "rerun=true", "tracking.mode=online", cwd=tmp_path, WANDB_API_KEY="", HOME=str(tmp_path)
+    )
+    assert failed.returncode != 0
+    assert "W&B has no key" in failed.stderr
+    assert (tmp_path / "mine/result.json").read_bytes() == before
+    other = tokexp("run", *data, *QUICK, "seed=7", cwd=tmp_path)
+    assert "holds a finished run of other settings" in other.stderr
+    assert (tmp_path / "mine/result.json").read_bytes() == before
+
+
+def test_interrupted_is_one_line_and_a_status(text_file: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "tokexp.run", "data=text", f"data.path={text_file}", "tokenizer=char",
+        *QUICK, "budget.steps=100000", "hydra.run.dir=mine",
+    ]  # fmt: skip
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "step 3 of" in line:
+                break
+        process.send_signal(number)
+        rest = process.communicate(timeout=60)[1]
+        assert process.returncode == code, rest
+        assert "Traceback" not in rest
+        assert json.loads((tmp_path / "mine/status.json").read_text())["state"] == "interrupted"
+
+
+def test_names_that_look_like_numbers_or_like_nothing(tmp_path: Path, text_file: Path) -> None:
+    for name in ("1984.txt", "null.txt"):
+        (tmp_path / name).write_bytes(text_file.read_bytes() + name.encode())
+        done = tokexp("run", "-m", "data=text", f"data.path={name}", "tokenizer=char,byte", *QUICK, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert name.removesuffix(".txt") in (tmp_path / "reports/demo/README.md").read_text()
+
+
+def test_report_says_what_varied_and_keeps_cells_apart(tmp_path: Path, text_file: Path) -> None:
+    data = ["data=text", f"data.path={text_file}", "tokenizer=bpe"]
+    done = tokexp("run", "-m", *data, *QUICK, "tokenizer.vocab_size=270,300", "train.lr=1e-3,1e-2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = (tmp_path / "reports/demo/README.md").read_text()
+    assert "Varied besides the tokenizer: tokenizer.vocab_size, train.lr." in report
+    assert "bpe vocab_size=270 lr=0.001" in report
+    assert report.count("Not resolved") == 1
+
+
+def test_damaged_run_is_named_and_left_out(tmp_path: Path, text_file: Path) -> None:
+    data = ["data=text", f"data.path={text_file}", "tokenizer=char"]
+    assert tokexp("run", "-m", *data, *QUICK, "seed=0,1", "sweep=mine", cwd=tmp_path).returncode == 0
+    first, second = sorted(tmp_path.glob("runs/mine/char*"))
+    (first / "metrics.jsonl").write_text("")
+    done = tokexp("report", "mine", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"left out: {first.relative_to(tmp_path)}" in done.stderr
+    assert f"{first.name}: no result" in (tmp_path / "reports/mine/README.md").read_text()
+    (second / "model.safetensors").write_bytes(b"nonsense")
+    (first / "tokenizer.json").write_text((first / "tokenizer.json").read_text().replace("a", "A", 1))
+    for run in (first, second):
+        broken = tokexp("evaluate", str(run), "--text", str(text_file), cwd=tmp_path)
+        assert (broken.returncode, broken.stderr.count("\n")) == (2, 1), broken.stderr

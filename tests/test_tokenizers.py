@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import itertools
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import regex
+import sentencepiece
+import tiktoken
 import tokenizers
-from conftest import settings_of
+from conftest import needs_data, settings_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tokenizers import models, pre_tokenizers, trainers
 
 from tokexp.config import InputError
+from tokexp.restoration import restoration_cost
 from tokexp.tokenizer import KINDS, Tokenizer, load_tokenizer, train_tokenizer
-from tokexp.tokenizer.base import SPECIALS, UNK
-from tokexp.tokenizer.split import pieces
+from tokexp.tokenizer.base import SPECIALS, UNK, StreamingDecoder
+from tokexp.tokenizer.export import export_hf, to_hf
+from tokexp.tokenizer.split import PATTERNS, pieces, splitter
 from tokexp.tokenizer.word import TOKEN, fold
 
 NASTY = {
@@ -75,7 +86,7 @@ def test_specials_write_nothing_and_come_first_in_kinds_trained_here(tokenizer: 
     unwritten = [i for i, piece in enumerate(pieces) if not piece]
     if tokenizer.trained_on == "train":
         assert unwritten == [0, 1, 2, 3]
-    assert set(tokenizer.never_drawn()) | {UNK} >= set(unwritten)
+    assert set(tokenizer.never_drawn()) | {tokenizer.unk_id} >= set(unwritten)
 
 
 def test_what_is_never_drawn_is_never_emitted(tokenizer: Tokenizer, text: str) -> None:
@@ -140,7 +151,7 @@ def test_file_of_another_kind_is_refused(text: str, tmp_path: Path, change: dict
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "message"),
+    ("kind", "given_settings", "message"),
     [
         ("smoke", {}, "got 'smoke', expected one of"),
         ("bpe", {"vocab_size": 100}, "got 100, expected at least 260"),
@@ -150,9 +161,9 @@ def test_file_of_another_kind_is_refused(text: str, tmp_path: Path, change: dict
         ("char", {"vocab_size": 4}, "expected at least 5"),
     ],
 )
-def test_bad_settings_are_one_line(kind: str, settings: dict[str, Any], message: str) -> None:
+def test_bad_settings_are_one_line(kind: str, given_settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        train_tokenizer(kind, "some text", **settings)
+        train_tokenizer(kind, "some text", **given_settings)
 
 
 def test_training_does_not_depend_on_the_hash_seed(text_file: Path) -> None:
@@ -191,11 +202,24 @@ def hf_merges(text: str, vocab_size: int) -> list[tuple[int, int]]:
     return [(model["vocab"][left], model["vocab"][right]) for left, right in model["merges"]]
 
 
+TRICKY = " ".join(NASTY.values()) + "aaaa aaa bababab abab " * 9
+
+
+def code() -> str:
+    """Python's own source: indentation, underscores, repeated marks."""
+    return Path(json.__file__).read_text() + Path(subprocess.__file__).read_text()
+
+
+def cjk(text: str) -> str:
+    """A text of many characters with few repetitions."""
+    return "".join(chr(0x4E00 + (ord(a) * 31 + ord(b)) % 2000) for a, b in itertools.pairwise(text)) + text
+
+
 @pytest.mark.parametrize("vocab_size", [400, 6551])
-def test_bpe_merges_equal_hugging_face_at_every_rank(text: str, vocab_size: int) -> None:
-    tricky = text + " ".join(NASTY.values()) + "aaaa aaa bababab abab " * 9
-    ours = train_tokenizer("bpe", tricky, vocab_size=vocab_size)
-    assert ours.merges == hf_merges(tricky, vocab_size)
+@pytest.mark.parametrize("nature", ["speech", "code", "cjk"])
+def test_bpe_merges_equal_hugging_face_at_every_rank(text: str, nature: str, vocab_size: int) -> None:
+    sample = {"speech": text + TRICKY, "code": code(), "cjk": cjk(text)}[nature]
+    assert train_tokenizer("bpe", sample, vocab_size=vocab_size).merges == hf_merges(sample, vocab_size)
 
 
 def test_bpe_merges_equal_hugging_face_on_shakespeare(shakespeare: str) -> None:
@@ -203,6 +227,201 @@ def test_bpe_merges_equal_hugging_face_on_shakespeare(shakespeare: str) -> None:
     ours = train_tokenizer("bpe", train, vocab_size=6551)
     assert ours.merges == hf_merges(train, 6551)
     assert ours.vocab_size == 6551
+
+
+@pytest.mark.parametrize("pattern", ["gpt2", "gpt4"])
+def test_bpe_ids_equal_tiktoken_with_the_same_ranks(text: str, pattern: str) -> None:
+    sample = text + code()
+    ours = train_tokenizer("bpe", sample, vocab_size=1000, pattern=pattern)
+    ranks = {piece: rank for rank, piece in enumerate(ours.token_bytes()[4:])}
+    theirs = tiktoken.Encoding("x", pat_str=PATTERNS[pattern][0], mergeable_ranks=ranks, special_tokens={})
+    for each in (sample, cjk(text), *NASTY.values()):
+        assert ours.encode(each) == [i + 4 for i in theirs.encode_ordinary(each)]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_quick_patterns_cut_ascii_as_the_published_ones(pattern: str) -> None:
+    published = regex.compile(PATTERNS[pattern][0])
+    rng = random.Random(0)
+    for _ in range(3000):
+        sample = "".join(rng.choices("aB'sd 1 2.!\n\t\r\x0b\x1c\x1f_-", k=rng.randint(0, 12)))
+        assert splitter(pattern)(sample) == published.findall(sample)
+
+
+def test_merging_many_long_and_single_words_is_the_same() -> None:
+    """`_many` and `_long` against `_one`, which does what the algorithm says and nothing else."""
+    rng = random.Random(1)
+    sample = "".join(rng.choices("ababcd ", k=4000))
+    bpe = train_tokenizer("bpe", sample, vocab_size=330)
+    merger = bpe._merger
+    words = ["".join(chr(rng.choice([64, 65, 66, 67])) for _ in range(rng.randint(1, 40))) for _ in range(500)]
+    words += ["A" * n for n in range(1, 12)]
+    one = [list(map(ord, merger._one(word))) for word in words]
+    assert merger._many(words) == one
+    assert [merger._long(word) for word in words] == one
+    long = "".join(words)
+    assert merger.apply([long]) == [list(map(ord, merger._one(long)))]
+
+
+@pytest.mark.parametrize("hard", ["a" * 30_000, "abcdefgh" * 4000, "the king of" * 300])
+def test_long_words_equal_hugging_face(text: str, hard: str) -> None:
+    ours = train_tokenizer("bpe", text, vocab_size=600)
+    hf = to_hf(ours)
+    assert ours.encode(hard.replace(" ", "")) == hf.encode(hard.replace(" ", "")).ids
+
+
+def test_fallback_compresses_as_sentencepiece(shakespeare: str) -> None:
+    train, val = shakespeare[:300_000], shakespeare[1_003_854:]
+    ours, theirs = (len(train_tokenizer(k, train, vocab_size=2000).encode(val)) for k in ("bpe_fallback", "sp_bpe"))
+    assert ours == pytest.approx(theirs, rel=0.01)
+
+
+def test_fallback_bytes_are_only_for_what_is_unknown(text: str) -> None:
+    tokenizer = train_tokenizer("bpe_fallback", text, vocab_size=330, coverage=1.0)
+    fallback = set(tokenizer.fallback_ids())
+    assert not fallback & set(tokenizer.encode(text))
+    assert len(fallback) == 256
+    assert [tokenizer.token_bytes()[i] for i in tokenizer.encode("é")] == [b"\xc3", b"\xa9"]
+    assert set(tokenizer.encode("é")) <= fallback
+
+
+def test_gpt2_is_the_published_one() -> None:
+    needs_data("gpt2/vocab.bpe")
+    gpt2 = train_tokenizer("gpt2", "")
+    assert gpt2.encode("Not all heroes wear capes.") == [3673, 477, 10281, 5806, 1451, 274, 13]
+    assert (gpt2.vocab_size, gpt2.trained_on) == (50_257, "external")
+    assert gpt2.never_drawn() == [50_256]
+    with pytest.raises(InputError, match="expected null"):
+        train_tokenizer("gpt2", "", vocab_size=1000)
+
+
+EXPORTED: list[tuple[str, dict[str, Any]]] = [
+    ("byte", {}), ("char", {}), ("char", {"byte_fallback": True}), ("word", {}), ("bpe", {"vocab_size": 400}),
+    ("bpe", {"vocab_size": 400, "pattern": "gpt4"}), ("bpe", {"vocab_size": 300, "pattern": "none"}),
+    ("bpe_fallback", {"vocab_size": 400}), ("bpe_classic", {"vocab_size": 400}), ("hf_bpe", {"vocab_size": 400}),
+    ("hf_wordpiece", {"vocab_size": 400}), ("gpt2", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "chosen"), EXPORTED)
+def test_exported_tokenizer_gives_the_same_ids(text: str, tmp_path: Path, kind: str, chosen: dict[str, Any]) -> None:
+    if kind == "gpt2":
+        needs_data("gpt2/vocab.bpe")
+    ours = train_tokenizer(kind, text, **chosen)
+    export_hf(ours, tmp_path / "tokenizer.json")
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert theirs.get_vocab_size() == ours.vocab_size
+    for name, sample in {**NASTY, "text": text}.items():
+        if (kind, name) != ("word", "case"):  # there the library's lower case makes two characters of one
+            assert theirs.encode(sample, add_special_tokens=False).ids == ours.encode(sample), name
+
+
+@pytest.mark.parametrize("kind", ["word_cased", "hf_unigram", "sp_bpe"])
+def test_what_cannot_be_exported_says_why(text: str, kind: str) -> None:
+    with pytest.raises(InputError, match=r"has no form in tokenizer\.json"):
+        to_hf(train_tokenizer(kind, text, **settings_of(kind, Path(), text)))
+
+
+def foreign_files(folder: Path, text: str) -> dict[str, tuple[Path, bool]]:
+    """A file of each foreign format, and whether it is lossless."""
+    files = {}
+    for name, kind, lossless in (("level.json", "hf_bpe", True), ("piece.json", "hf_wordpiece", False)):
+        files[name] = (folder / name, lossless)
+        files[name][0].write_text(json.dumps(train_tokenizer(kind, text, vocab_size=330).to_json()["library"]))
+    model = io.BytesIO()
+    lines = iter(text.split("\n"))
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=lines, model_writer=model, vocab_size=60, hard_vocab_limit=False, minloglevel=2
+    )
+    files["mine.model"] = (folder / "mine.model", False)
+    files["mine.model"][0].write_bytes(model.getvalue())
+    ours = train_tokenizer("bpe", text, vocab_size=400, pattern="gpt4")
+    ranks = [f"{base64.b64encode(piece).decode()} {i}" for i, piece in enumerate(ours.token_bytes()[4:])]
+    files["mine.tiktoken"] = (folder / "mine.tiktoken", True)
+    files["mine.tiktoken"][0].write_text("\n".join(ranks))
+    return files
+
+
+def test_a_tokenizer_of_your_own_is_read_and_checked(text: str, tmp_path: Path) -> None:
+    for name, (path, lossless) in foreign_files(tmp_path, text).items():
+        tokenizer = train_tokenizer("file", text, path=str(path))
+        assert tokenizer.lossless == lossless, name
+        assert tokenizer.trained_on == "external"
+        ids, spans = tokenizer.encode_with_spans(text)
+        assert (spans[0][0], spans[-1][1]) == (0, len(text.encode()))
+        assert (tokenizer.decode(ids) == text) == lossless
+        assert restoration_cost(tokenizer, text, text[:3000]).total < 3000
+        tokenizer.save(tmp_path / "saved.json")
+        path.unlink()
+        assert load_tokenizer(tmp_path / "saved.json").encode(text) == ids, "the run folder needs no file of yours"
+
+
+def test_tiktoken_ranks_are_read_as_tiktoken_reads_them(text: str, tmp_path: Path) -> None:
+    path, _ = foreign_files(tmp_path, text)["mine.tiktoken"]
+    ranks = {base64.b64decode(t): int(r) for t, r in (line.split() for line in path.read_text().splitlines())}
+    theirs = tiktoken.Encoding("x", pat_str=PATTERNS["gpt4"][0], mergeable_ranks=ranks, special_tokens={})
+    assert train_tokenizer("file", "", path=str(path)).encode(text + TRICKY) == theirs.encode_ordinary(text + TRICKY)
+
+
+def test_a_file_of_no_known_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"\x00\x01nonsense")
+    with pytest.raises(InputError, match=r"x\.bin: got a file of no known format"):
+        train_tokenizer("file", "", path=str(tmp_path / "x.bin"))
+    with pytest.raises(InputError, match=r"needs tokenizer\.path"):
+        train_tokenizer("file", "")
+
+
+def test_streaming_holds_back_what_is_incomplete(tokenizer: Tokenizer, text: str) -> None:
+    for sample in ("the king 👩‍👩‍👧‍👦 né\nof", text[:200]):
+        ids = tokenizer.encode(sample)
+        decoder = StreamingDecoder(tokenizer)
+        parts = [decoder.feed(i) for i in ids] + [decoder.finish()]
+        assert "".join(parts) == tokenizer.decode(ids)
+        assert not tokenizer.lossless or "\ufffd" not in "".join(parts)
+
+
+def test_decoding_half_a_character_shows_it_and_goes_on() -> None:
+    byte = train_tokenizer("byte", "")
+    assert byte.decode(byte.encode("é")[:1] + byte.encode("a")) == "\ufffda"
+    decoder = StreamingDecoder(byte)
+    assert [decoder.feed(i) for i in byte.encode("é")] == ["", "é"]
+    decoder.feed(byte.encode("é")[0])
+    assert decoder.finish() == "\ufffd"
+
+
+@pytest.fixture(scope="module")
+def lossless_kinds(text: str, tmp_path_factory: pytest.TempPathFactory) -> list[Tokenizer]:
+    folder = tmp_path_factory.mktemp("lossless")
+    trained = [train_tokenizer(kind, text, **settings_of(kind, folder, text)) for kind in KINDS]
+    trained += [train_tokenizer("bpe", text, vocab_size=300, pattern=pattern) for pattern in ("gpt4", "none")]
+    trained.append(train_tokenizer("char", text, byte_fallback=True))
+    return [tokenizer for tokenizer in trained if tokenizer.lossless]
+
+
+AWKWARD = ["<0x41>", "▁", "Ġ", "</w>", "<unk>", "<|endoftext|>", "\r\n", "\0", "\u200d", "  ", "e\u0301", "the ", "'s"]
+TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(AWKWARD)).map("".join)
+
+
+def check_lossless(kinds: list[Tokenizer], sample: str) -> None:
+    raw = sample.encode()
+    for tokenizer in kinds:
+        ids = tokenizer.encode(sample)
+        written = tokenizer.token_bytes()
+        assert tokenizer.decode(ids) == sample, tokenizer.kind
+        assert b"".join(written[i] for i in ids) == raw, tokenizer.kind
+
+
+@settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+@given(sample=TEXTS)
+def test_any_text_survives_every_lossless_kind(lossless_kinds: list[Tokenizer], sample: str) -> None:
+    check_lossless(lossless_kinds, sample)
+
+
+@pytest.mark.slow
+@settings(max_examples=100_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(sample=TEXTS)
+def test_any_text_survives_every_lossless_kind_at_length(lossless_kinds: list[Tokenizer], sample: str) -> None:
+    check_lossless(lossless_kinds, sample)
 
 
 def test_bpe_by_hand() -> None:

@@ -40,17 +40,19 @@ def generate(
     cache = KVCache(model.config, len(tokens_BT), next(model.parameters()))
     was_training = model.training
     model.eval()
-    for _ in itertools.count() if tokens is None else range(tokens):
-        with torch.no_grad():
-            if tokens_BT.shape[1] <= T:
-                logits_BV = model(tokens_BT[:, cache.length :], cache)[:, -1].float()
-            else:
-                logits_BV = model(tokens_BT[:, -T:])[:, -1].float()
-            if forbidden is not None:
-                logits_BV[:, forbidden] = -torch.inf
-            tokens_BT = torch.cat([tokens_BT, draw(logits_BV, temperature, top_k, top_p, generator)], dim=1)
-        yield tokens_BT
-    model.train(was_training)
+    try:
+        for _ in itertools.count() if tokens is None else range(tokens):
+            with torch.no_grad():
+                if tokens_BT.shape[1] <= T:
+                    logits_BV = model(tokens_BT[:, cache.length :], cache)[:, -1].float()
+                else:
+                    logits_BV = model(tokens_BT[:, -T:])[:, -1].float()
+                if forbidden is not None:
+                    logits_BV[:, forbidden] = -torch.inf
+                tokens_BT = torch.cat([tokens_BT, draw(logits_BV, temperature, top_k, top_p, generator)], dim=1)
+            yield tokens_BT
+    finally:  # also where nobody asks for more
+        model.train(was_training)
 
 
 def draw(

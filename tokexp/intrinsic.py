@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tokexp.tokenizer.base import UNK, Tokenizer
+from tokexp.tokenizer.base import Tokenizer
 from tokexp.tokens import TokenStream
 
 WORD = re.compile(r"\S+")
@@ -39,13 +39,14 @@ def intrinsic(tokenizer: Tokenizer, text: str, stream: TokenStream) -> dict[str,
     lengths = np.diff(stream.starts)
     p10, p50, p90 = np.percentile(lengths, [10, 50, 90])
     pieces = tokens_per_word(text, stream)
+    unk = None if tokenizer.lossless else tokenizer.unk_id
     return {
         "vocab_used": int((counts > 0).sum()),
         "bytes_per_token": stream.n_bytes / len(stream),
         "chars_per_token": len(text) / len(stream),
         "fertility": float(pieces.mean()),
         "words_split": float((pieces > 1).mean()),
-        "unk_rate": 0.0 if tokenizer.lossless else float(counts[UNK] / len(stream)),
+        "unk_rate": 0.0 if unk is None else float(counts[unk] / len(stream)),
         "byte_fallback_rate": float(counts[tokenizer.fallback_ids()].sum() / len(stream)),
         "token_bytes_p10": float(p10),
         "token_bytes_p50": float(p50),

@@ -236,6 +236,7 @@ class Run:
 
 def load_run(folder: Path | str, weights: str = "end") -> Run:
     """A finished run, its model on the CPU in eval mode. `weights`: those at the "end", or the "best"."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from tokexp.model import GPT, GPTConfig
@@ -252,7 +253,7 @@ def load_run(folder: Path | str, weights: str = "end") -> Run:
     model = GPT(GPTConfig(**dataclasses.asdict(config.model), vocab_size=tokenizer.vocab_size))
     try:
         model.load_state_dict(load_file(path))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise InputError(
             f"{path}: cannot be loaded ({str(error).splitlines()[0]}); run again with rerun=true"
         ) from error

@@ -18,7 +18,6 @@ from tokexp.config import DataConfig, InputError
 from tokexp.corpus import ROOT, load_corpus, read_bytes
 from tokexp.intrinsic import intrinsic
 from tokexp.tokenizer import Tokenizer
-from tokexp.tokenizer.base import UNK
 from tokexp.tokens import prepare
 
 BACKGROUNDS = (153, 186, 181, 222, 151)  # of the 256 colours of a terminal: pale, told apart side by side
@@ -75,7 +74,7 @@ def paint(tokenizer: Tokenizer, text: str, *, colour: bool, ids: bool) -> str:
     parts = []
     for n, (i, piece) in enumerate(segments(tokenizer, text)):
         label = f"{piece}({i})" if ids else piece
-        unknown = i == UNK and not tokenizer.lossless
+        unknown = i == tokenizer.unk_id and not tokenizer.lossless
         if colour:
             style = "1;97;41" if unknown else f"30;48;5;{BACKGROUNDS[n % len(BACKGROUNDS)]}"
             label = f"\x1b[{style}m{label}\x1b[0m"

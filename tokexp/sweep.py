@@ -15,21 +15,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, from_dict
-from tokexp.corpus import ROOT, load_corpus
+from tokexp.corpus import load_corpus
 from tokexp.files import write_json
 from tokexp.results import config_hash, has_result, run_name
 from tokexp.tokenizer import check_settings
@@ -48,15 +45,8 @@ class Schema(RunConfig):
     budget: BudgetConfig = MISSING
 
 
-class SweepsSearchPath(SearchPathPlugin):
-    """Makes `sweeps/` of this checkout a config group, from whatever folder the command is typed in."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append(provider="tokexp", path=f"file://{ROOT}")
-
-
 def register() -> None:
-    """Tell Hydra of the schema, the resolvers and the search path. Harmless when done twice."""
+    """Tell Hydra of the schema and the resolvers. Harmless when done twice."""
     schema = OmegaConf.structured(Schema)
     OmegaConf.set_readonly(schema, None)  # frozen dataclasses would refuse every override
     for group in GROUP_TYPES:
@@ -65,7 +55,6 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=schema)
     OmegaConf.register_new_resolver("sweep_name", _sweep_name, replace=True)
     OmegaConf.register_new_resolver("run_name", _run_name, replace=True)
-    Plugins.instance().register(SweepsSearchPath)
 
 
 def _sweep_name() -> str:

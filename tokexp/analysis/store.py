@@ -47,7 +47,7 @@ def collect(runs: list[Path], data: Path) -> list[str]:
             drawn = load_lines(folder / "samples.jsonl")
         except InputError as error:
             missing.append(folder.name)
-            problems.append(str(error))
+            problems.append(f"{folder}: {error}")
             continue
         except (KeyError, TypeError, IndexError) as error:
             missing.append(folder.name)
@@ -93,6 +93,8 @@ def evaluations(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         rows.append({**{key: value for key, value in row.items() if key != "event"}, **summary})
         steps = []
+    if not rows:
+        raise InputError("metrics.jsonl has no evaluation")
     return rows
 
 

@@ -31,6 +31,7 @@ class Tokenizer(Protocol):
     kind: ClassVar[str]
     lossless: bool  # declares decode(encode(s)) == s for every s that has a UTF-8 form; checked before use
     trained_on: str = "train"  # "external" for what learned from something else than the training part
+    unk_id: int | None = UNK  # what stands for the unknown in kinds that are not lossless
     cuts_at_spaces: bool = True  # a text may be encoded in `split.pieces`, and the ids joined
 
     @classmethod
@@ -72,8 +73,9 @@ class Tokenizer(Protocol):
         return ids, spans_of_lengths([len(written[i]) for i in ids])
 
     def never_drawn(self) -> list[int]:
-        """The ids that a sampler must not draw, since no text has them."""
-        return [i for i, piece in enumerate(self.token_bytes()) if piece == b""]
+        """The ids that a sampler must not draw, since no text has them; a lossy kind's UNK some text has."""
+        unwritten = [i for i, piece in enumerate(self.token_bytes()) if piece == b""]
+        return unwritten if self.lossless else [i for i in unwritten if i != self.unk_id]
 
     def fallback_ids(self) -> list[int]:
         """The ids that spell a byte of what has no token of its own."""

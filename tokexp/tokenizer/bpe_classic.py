@@ -94,9 +94,6 @@ class BPEClassicTokenizer(Tokenizer):
     def token_bytes(self) -> list[bytes]:
         return [b""] * FIRST + [piece.removesuffix(END).encode() for piece in self._merger.written]
 
-    def never_drawn(self) -> list[int]:
-        return [i for i in range(FIRST) if i != UNK]
-
     def to_json(self) -> dict[str, Any]:
         lines = [f"{left} {right}" for left, right in self.merges]
         return {"inner": self.inner, "final": self.final, "merges": lines}

@@ -73,9 +73,8 @@ class CharTokenizer(Tokenizer):
         return list(self._bytes)
 
     def never_drawn(self) -> list[int]:
-        if not self.byte_fallback:
-            return super().never_drawn()
-        unreachable = unreachable_bytes(set(self.alphabet))
+        """UNK too: it has its place in scoring, but a model was hardly ever shown one."""
+        unreachable = unreachable_bytes(set(self.alphabet)) if self.byte_fallback else []
         return [*range(len(SPECIALS)), *(self._first_byte + byte for byte in unreachable)]
 
     def fallback_ids(self) -> list[int]:

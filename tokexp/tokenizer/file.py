@@ -37,6 +37,7 @@ class Foreign:
     written: list[bytes]  # by id; b"" for specials and the unknown token
     encode: Callable[[str], tuple[list[int], list[Span]]]
     decode: Callable[[list[int]], str]
+    unk_id: int | None = None
 
 
 class FileTokenizer(Tokenizer):
@@ -47,6 +48,7 @@ class FileTokenizer(Tokenizer):
     def __init__(self, content: bytes, pattern: str, lossless: bool) -> None:
         self.content, self.pattern, self.lossless = content, pattern, lossless
         self._foreign = _read(content, pattern)
+        self.unk_id = self._foreign.unk_id
 
     @classmethod
     def train(cls, text: str, *, path: str | None = None, pattern: str = "gpt4", vocab_size: None = None) -> Self:
@@ -137,7 +139,7 @@ def _hugging_face(settings: dict[str, Any]) -> Foreign:
         text: str = library.decode(ids, skip_special_tokens=False)
         return text
 
-    return Foreign(pieces, encode, decode)
+    return Foreign(pieces, encode, decode, library.token_to_id(unk_name) if unk_name else None)
 
 
 def _sentencepiece(content: bytes) -> Foreign:
@@ -157,7 +159,7 @@ def _sentencepiece(content: bytes) -> Foreign:
         ends = [piece.end for piece in found[:-1]] + ([len(text.encode())] if found else [])
         return [piece.id for piece in found], list(itertools.pairwise([0, *ends]))
 
-    return Foreign(pieces, encode, library.decode)
+    return Foreign(pieces, encode, library.decode, library.unk_id())
 
 
 def _piece_bytes(piece: str) -> bytes:

@@ -41,9 +41,6 @@ class HFTokenizer(Tokenizer):
         refuse_surrogates(text)
         return self._our_ids(self._library.encode(text, add_special_tokens=False).ids)
 
-    def never_drawn(self) -> list[int]:
-        return [i for i in range(FIRST) if not (self.has_unk and i == UNK)]
-
     def to_json(self) -> dict[str, Any]:
         return {"library": self.settings}
 

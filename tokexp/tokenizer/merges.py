@@ -196,10 +196,11 @@ class Merges(Generic[Piece]):
 
         def add_places(at: np.ndarray) -> None:
             ranks = self._ranks(symbols[at], symbols[after[at]])
-            order = np.argsort(ranks, kind="stable")
-            found, first = np.unique(ranks[order], return_index=True)
-            for rank, group in zip(found.tolist(), np.split(at[order], first[1:]), strict=True):
-                if rank < self._none:
+            at, ranks = at[ranks < self._none], ranks[ranks < self._none]
+            if len(at):
+                order = np.argsort(ranks, kind="stable")
+                found, first = np.unique(ranks[order], return_index=True)
+                for rank, group in zip(found.tolist(), np.split(at[order], first[1:]), strict=True):
                     if rank not in places:
                         places[rank] = []
                         heappush(queue, rank)

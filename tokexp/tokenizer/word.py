@@ -86,9 +86,6 @@ class WordTokenizer(Tokenizer):
     def token_bytes(self) -> list[bytes]:
         return [b""] * len(SPECIALS) + [word.encode() for word in self.words]
 
-    def never_drawn(self) -> list[int]:
-        return [i for i in range(len(SPECIALS)) if i != UNK]  # text does have unknown words
-
     def to_json(self) -> dict[str, Any]:
         return {"words": self.words}
 
