@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,17 @@ def records(path: Path) -> Iterator[Any]:
 
 
 def recorded(folder: Path) -> dict[str, list[Any]]:
+    """What an offline run recorded, by kind. Its writer is a process of its own, which may be a moment behind."""
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
-    found: dict[str, list[Any]] = {}
-    for record in records(path):
-        kind = record.WhichOneof("record_type")
-        found.setdefault(kind, []).append(getattr(record, kind))
-    return found
+    for _ in range(200):
+        found: dict[str, list[Any]] = {}
+        for record in records(path):
+            kind = record.WhichOneof("record_type")
+            found.setdefault(kind, []).append(getattr(record, kind))
+        if "exit" in found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{path} never got its last record")
 
 
 def items(record: Any, field: str = "item") -> dict[str, Any]:
