@@ -45,6 +45,7 @@ ORDER = [
     "runfolder",
     "progress",
     "analysis.store",
+    "analysis.statistics",
     "analysis.tables",
     "analysis.figures",
     "analysis.page",

@@ -60,8 +60,9 @@ def train(
     """Train `model` in place. Yields a row for every step, and one for every evaluation.
 
     A step's row: event="step", step, loss (nats per token of its batch), grad_norm (before
-    clipping), lr. An evaluation's: event="eval", step, tokens_seen, bytes_seen (of the text
-    predicted), flops, seconds and tokens_per_second (of training alone), and what `evaluate` returns.
+    clipping), lr, tokens_seen, bytes_seen (of the text predicted). An evaluation's: event="eval",
+    step, tokens_seen, bytes_seen, flops, seconds and tokens_per_second (of training alone), and what
+    `evaluate` returns.
     Raises DivergedError at the first loss or gradient that is not finite, before it is applied.
     """
     device = next(model.parameters()).device
@@ -96,7 +97,7 @@ def train(
         tokens_seen += cfg.batch_size * T
         bytes_seen += int((data.starts[offsets + T + 1] - data.starts[offsets + 1]).sum())
         seconds += time.perf_counter() - began
-        yield row
+        yield {**row, "tokens_seen": tokens_seen, "bytes_seen": bytes_seen}
         if step % cfg.eval_every == 0 or step == plan.steps:
             scores = evaluate()
             if not all(math.isfinite(value) for value in scores.values() if isinstance(value, float)):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from tokexp.analysis.statistics import Cell, compare
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import TABLES, by_corpus, cells, labels, markdown, table, varied
 from tokexp.files import write_text
@@ -50,7 +51,7 @@ def write_readme(study: Study, folder: Path) -> Path:
     """Write `folder`/README.md and return its path."""
     parts = [f"# {study.name}"]
     for i, (corpus, runs) in enumerate(by_corpus(study.results)):
-        parts += [held_equal(runs), f"## {corpus}", ranking(runs)]
+        parts += [held_equal(runs), f"## {corpus}", ranking(study, runs)]
         for name in TABLES:
             parts += [f"### {HEADINGS[name]}", NOTES[name], markdown(table(runs, name))]
         parts += ["### Curves", f"![bits per byte against bytes read](figures/bits_per_byte_{i}.png)"]
@@ -89,8 +90,8 @@ def held_equal(runs: pd.DataFrame) -> str:
     return line
 
 
-def ranking(runs: pd.DataFrame) -> str:
-    """The order of the totals, a mean over the seeds of each cell, and whether it can be believed."""
+def ranking(study: Study, runs: pd.DataFrame) -> str:
+    """The order of the totals, a mean over the seeds of each cell, and which differences from the best are real."""
     runs = runs.assign(cell=cells(runs))
     means = runs.groupby("cell").val_bpb.mean().sort_values()
     order = ", ".join(f"{cell} {bpb:.3f}" for cell, bpb in means.items())
@@ -98,11 +99,26 @@ def ranking(runs: pd.DataFrame) -> str:
     text = f"Total bits per byte, best first: {order}."
     if list(per_token.index) != list(means.index):
         text += f" Per token the order would have been {', '.join(map(str, per_token.index))}, which means nothing."
-    if len(means) > 1:
-        one = runs.groupby("cell").seed.nunique().min() == 1
-        why = "one seed is an anecdote; add seed=0,1,2" if one else "no interval over seeds and text is computed yet"
-        text += f" **Not resolved**: {why}."
+    best, others = means.index[0], means.index[1:]
+    lines = []
+    for other in others:
+        pair = [cell_of(study, runs[runs.cell == cell]) for cell in (best, other)]
+        difference = compare(pair[0], pair[1], int(runs.val_bytes.iloc[0]), family=len(others))
+        verdict = "resolved" if difference.resolved else "**not resolved**"
+        seeds = "one seed is an anecdote: add seed=0,1,2"
+        if difference.over_seeds:
+            seeds = "over seeds {:.3f} to {:.3f}".format(*difference.over_seeds)
+        over_text = "over the text {:.3f} to {:.3f}".format(*difference.over_text)
+        lines.append(f"- {best} before {other} by {difference.mean:.3f} ({seeds}; {over_text}): {verdict}")
+    if lines:
+        text += f"\n\nDifferences, with intervals that hold together with 95 %:\n\n{chr(10).join(lines)}"
     return text
+
+
+def cell_of(study: Study, runs: pd.DataFrame) -> Cell:
+    """The runs of one cell, as `statistics.compare` wants them."""
+    ends = study.blocks.groupby("name").last().filter(regex=r"^b\d+$")
+    return Cell(runs.val_bpb.to_numpy(), ends.loc[list(runs["name"])].to_numpy())
 
 
 def samples(study: Study, runs: pd.DataFrame) -> str:

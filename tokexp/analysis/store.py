@@ -27,6 +27,7 @@ class Study:
     name: str
     results: pd.DataFrame
     curves: pd.DataFrame
+    blocks: pd.DataFrame
     samples: list[dict[str, Any]]
     missing: list[str]  # runs of the sweep that have no result
 
@@ -102,6 +103,7 @@ def read_study(name: str, data: Path) -> Study:
     """Raises InputError where `data` has no results."""
     try:
         results, curves = _read_table(data / "results.csv"), _read_table(data / "curves.csv")
+        blocks = _read_table(data / "blocks.csv")
         samples = load_lines(data / "samples.jsonl")
         missing = json.loads((data / "missing.json").read_bytes())
     except FileNotFoundError as error:
@@ -111,7 +113,7 @@ def read_study(name: str, data: Path) -> Study:
         ) from error
     except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
         raise InputError(f"report {name!r}: {data} is damaged ({error}); bring its files back, or run again") from error
-    return Study(name, results, curves, samples, missing)
+    return Study(name, results, curves, blocks, samples, missing)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
