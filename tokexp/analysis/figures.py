@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from tokexp.analysis.store import Study
-from tokexp.analysis.tables import by_corpus, labels
+from tokexp.analysis.tables import by_corpus, cells
 from tokexp.files import replacing
 
 # Okabe and Ito (2008): told apart with any colour vision.
@@ -79,19 +79,19 @@ def panel(curves: pd.DataFrame, title: str, line: str) -> Figure:
 
 
 def overlay(study: Study, runs: pd.DataFrame, corpus: str) -> Figure:
-    """Total bits per byte on the held-out text against training text read, a line a run, named at its end.
+    """Total bits per byte on the held-out text against training text read, a line a run, each cell named once.
 
     Only the last point of a run has had its whole schedule; the ones before are drawn hollow.
     """
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes: Axes = figure.subplots()
-    ends = []
-    for run, label in zip(runs.itertuples(), labels(runs), strict=True):
+    ends: dict[str, list[tuple[float, float, str]]] = {}
+    for run, cell in zip(runs.itertuples(), cells(runs), strict=True):
         curves = study.curves[study.curves.name == run.name]
         line = colour(study, run.arm)
         axes.plot(curves.bytes_seen, curves.val_bpb, color=line, marker="o", ms=4, mfc="white")
         axes.plot(curves.bytes_seen.iloc[-1:], curves.val_bpb.iloc[-1:], color=line, marker="o", ms=5)
-        ends.append((curves.bytes_seen.iloc[-1], curves.val_bpb.iloc[-1], label, line))
+        ends.setdefault(cell, []).append((curves.bytes_seen.iloc[-1], curves.val_bpb.iloc[-1], line))
     axes.set(
         xscale="log",
         xlabel="training text read, repetitions included",
@@ -101,8 +101,10 @@ def overlay(study: Study, runs: pd.DataFrame, corpus: str) -> Figure:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(EngFormatter("B"))
     axes.xaxis.set_minor_locator(NullLocator())
-    for x, y, label, line in ends[:12]:  # more would cover each other
-        axes.annotate(f" {label}", (x, y), color=line, va="center", fontsize=9, annotation_clip=False)
+    for cell, points in list(ends.items())[:12]:  # more would cover each other
+        xs, ys, lines = zip(*points, strict=True)
+        middle = (sum(xs) / len(xs), sum(ys) / len(ys))
+        axes.annotate(f"  {cell}", middle, color=lines[0], va="center", fontsize=9, annotation_clip=False)
     axes.margins(x=0.12)
     return figure
 
