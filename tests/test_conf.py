@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from tokexp import sweep
 from tokexp.config import GROUP_TYPES, RunConfig
-from tokexp.corpus import ROOT
+from tokexp.provenance import ROOT
 from tokexp.tokenizer import KINDS, check_settings
 from tokexp.tokenizer.bpe import BPETokenizer
 

@@ -19,10 +19,10 @@ from typing import Any
 
 from tokexp.config import DataConfig, InputError
 from tokexp.files import replacing
+from tokexp.provenance import ROOT
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parent.parent  # the checkout
 CACHE = ROOT / "data"  # git-ignored; what was found or downloaded once
 
 SHAKESPEARE = Path("tinyshakespeare/input.txt")

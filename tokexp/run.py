@@ -19,8 +19,8 @@ from omegaconf import DictConfig
 
 from tokexp import sweep
 from tokexp.config import InputError
-from tokexp.corpus import ROOT
 from tokexp.experiment import run_experiment
+from tokexp.provenance import ROOT
 from tokexp.train import DivergedError
 
 log = logging.getLogger("tokexp.run")

@@ -15,8 +15,9 @@ import yaml
 from tabulate import tabulate
 
 from tokexp.config import DataConfig, InputError
-from tokexp.corpus import ROOT, load_corpus, read_bytes
+from tokexp.corpus import load_corpus, read_bytes
 from tokexp.intrinsic import intrinsic
+from tokexp.provenance import ROOT
 from tokexp.tokenizer import Tokenizer
 from tokexp.tokens import prepare
 
