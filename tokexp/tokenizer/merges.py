@@ -47,9 +47,9 @@ def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[
     spelling, weight = list(words), list(words.values())
     count: defaultdict[str, int] = defaultdict(int)
     where: defaultdict[str, set[int]] = defaultdict(set)  # pair -> the words that may hold it
-    for i, word in enumerate(spelling):
+    for i, (word, n) in enumerate(zip(spelling, weight, strict=True)):
         for pair in map(add, word, word[1:]):
-            count[pair] += weight[i]
+            count[pair] += n
             where[pair].add(i)
     heap = [(-n, pair) for pair, n in count.items()]
     heapify(heap)
@@ -77,18 +77,23 @@ def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[
             around = spelling[i].split(pair)
             n = weight[i]
             for j, (before, after) in enumerate(itertools.pairwise(around), start=1):
-                changes = []
                 if before:
-                    changes.append((before[-1] + left, before[-1] + joined))
-                if after:
-                    changes.append((right + after[0], joined + after[0]))
-                elif j < len(around) - 1:  # the next occurrence follows at once
-                    changes.append((right + left, joined + joined))
-                for gone, come in changes:
-                    count[gone] -= n
+                    count[before[-1] + left] -= n
+                    come = before[-1] + joined
                     count[come] += n
                     where[come].add(i)
                     grown.add(come)
+                if after:
+                    count[right + after[0]] -= n
+                    come = joined + after[0]
+                elif j < len(around) - 1:  # the next occurrence follows at once
+                    count[right + left] -= n
+                    come = joined + joined
+                else:
+                    continue
+                count[come] += n
+                where[come].add(i)
+                grown.add(come)
             spelling[i] = joined.join(around)
         count[pair] = 0
         for pair in grown:
