@@ -69,7 +69,7 @@ def test_every_command_named_is_there() -> None:
 
 def test_every_option_in_the_tables_is_there() -> None:
     rest = README.split("## Add a tokenizer")[0]
-    for group, name in re.findall(r"`(data|tokenizer|model|budget|experiment)=(\w+)", rest):
+    for group, name in re.findall(r"`(data|tokenizer|model|budget|experiment|sweeps)=(\w+)", rest):
         assert (ROOT / "conf" / group / f"{name}.yaml").is_file(), f"{group}={name}"
     for path in re.findall(r"`((?:tokexp|conf|reports)/[\w./]+)`", rest):
         assert (ROOT / path).exists() or path.startswith("reports/demo"), path
