@@ -20,12 +20,12 @@ import tokenizers
 from conftest import needs_data, settings_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers import models, pre_tokenizers, trainers
 
+from tokexp.bench import hugging_face
 from tokexp.config import InputError
 from tokexp.restoration import restoration_cost
 from tokexp.tokenizer import KINDS, Tokenizer, load_tokenizer, train_tokenizer
-from tokexp.tokenizer.base import SPECIALS, UNK, StreamingDecoder
+from tokexp.tokenizer.base import UNK, StreamingDecoder
 from tokexp.tokenizer.export import export_hf, to_hf
 from tokexp.tokenizer.split import PATTERNS, pieces, splitter
 from tokexp.tokenizer.word import TOKEN, fold
@@ -189,16 +189,7 @@ def test_training_does_not_depend_on_the_hash_seed(text_file: Path) -> None:
 
 def hf_merges(text: str, vocab_size: int) -> list[tuple[int, int]]:
     """What Hugging Face's byte-level trainer learns, as pairs of ids."""
-    hf = tokenizers.Tokenizer(models.BPE())
-    hf.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=list(SPECIALS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    hf.train_from_iterator([text], trainer)
-    model = json.loads(hf.to_str())["model"]
+    model = json.loads(hugging_face(text, vocab_size).to_str())["model"]
     return [(model["vocab"][left], model["vocab"][right]) for left, right in model["merges"]]
 
 

@@ -62,7 +62,6 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
         tokenizer, data = prepared.tokenizer, prepared.data
         require_length(corpus, data, cfg.model.block_size)
         prompt_ids(tokenizer, cfg.sample.prompt)  # refused now rather than after training
-        tokenizer.save(folder / "tokenizer.json")
         restoration = restoration_cost(tokenizer, corpus.train, corpus.val)
 
         torch.manual_seed(cfg.seed)
@@ -85,6 +84,7 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
         evaluator = Evaluator(model, data, restoration)
         tracker = Tracker(folder, name, cfg)
         run.clear()
+        tokenizer.save(folder / "tokenizer.json")
         with tracker, Progress(name, plan.steps, tokens_per_step) as progress:
             for row in train(model, data.train, plan, cfg.train, cfg.seed, precision, evaluator):
                 tracker.log(row)

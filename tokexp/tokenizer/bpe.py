@@ -42,6 +42,7 @@ class BPETokenizer(Tokenizer):
         self.cuts_at_spaces = pattern != "none"
         self._split = splitter(pattern)
         self._merger = Merges([(left - self.first_id, right - self.first_id) for left, right in merges], ALPHABET)
+        self._bytes = self.token_bytes()
         self._encode_chunks = ChunkEncoder(self._encode_new)
 
     @classmethod
@@ -65,8 +66,7 @@ class BPETokenizer(Tokenizer):
         return [[symbol + self.first_id for symbol in word] for word in merged]
 
     def decode(self, ids: list[int]) -> str:
-        written = self.token_bytes()
-        return b"".join([written[i] for i in ids]).decode("utf-8", errors="replace")
+        return b"".join([self._bytes[i] for i in ids]).decode("utf-8", errors="replace")
 
     def token_bytes(self) -> list[bytes]:
         return [b""] * len(SPECIALS) + self._merger.written

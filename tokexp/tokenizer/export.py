@@ -16,7 +16,7 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 
 from tokexp.config import InputError
 from tokexp.files import write_text
-from tokexp.tokenizer.base import SPECIALS, Tokenizer
+from tokexp.tokenizer.base import SPECIALS, UNK, Tokenizer
 from tokexp.tokenizer.bpe import BPETokenizer
 from tokexp.tokenizer.bpe_classic import END, BPEClassicTokenizer
 from tokexp.tokenizer.bpe_classic import WORD as CLASSIC_WORD
@@ -28,7 +28,7 @@ from tokexp.tokenizer.hf import HFBPETokenizer, HFWordPieceTokenizer
 from tokexp.tokenizer.split import PATTERNS
 from tokexp.tokenizer.word import WordTokenizer
 
-PAD, UNK, BOS, EOS = SPECIALS
+UNK_NAME = SPECIALS[UNK]
 _SHOWN_AS = {byte[0]: char for char, byte in SHOWN.items()}
 
 
@@ -88,7 +88,7 @@ def _char(tokenizer: CharTokenizer) -> tokenizers.Tokenizer:
     if tokenizer.byte_fallback:
         vocab |= {f"<0x{byte:02X}>": len(SPECIALS) + byte for byte in range(256)}
     vocab |= {char: i for i, char in enumerate(tokenizer.alphabet, start=len(vocab))}
-    model = models.BPE(vocab, [], unk_token=UNK, byte_fallback=tokenizer.byte_fallback)
+    model = models.BPE(vocab, [], unk_token=UNK_NAME, byte_fallback=tokenizer.byte_fallback)
     result = tokenizers.Tokenizer(model)
     result.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     return result
@@ -96,7 +96,7 @@ def _char(tokenizer: CharTokenizer) -> tokenizers.Tokenizer:
 
 def _word(tokenizer: WordTokenizer) -> tokenizers.Tokenizer:
     vocab = {word: i for i, word in enumerate([*SPECIALS, *tokenizer.words])}
-    result = tokenizers.Tokenizer(models.WordLevel(vocab, unk_token=UNK))
+    result = tokenizers.Tokenizer(models.WordLevel(vocab, unk_token=UNK_NAME))
     result.normalizer = normalizers.Lowercase()
     result.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -112,7 +112,7 @@ def _fallback(tokenizer: BPEFallbackTokenizer) -> tokenizers.Tokenizer:
     names = {i: piece.decode() for i, piece in enumerate(tokenizer.token_bytes()) if i >= FIRST_CHAR}
     names |= {FIRST_BYTE + byte: f"<0x{byte:02X}>" for byte in range(256)} | dict(enumerate(SPECIALS))
     merges = [(names[a], names[b]) for a, b in tokenizer.merges]
-    model = models.BPE({name: i for i, name in names.items()}, merges, unk_token=UNK, byte_fallback=True)
+    model = models.BPE({name: i for i, name in names.items()}, merges, unk_token=UNK_NAME, byte_fallback=True)
     result = tokenizers.Tokenizer(model)
     result.pre_tokenizer = pre_tokenizers.Split(Regex(CHUNK.pattern), "isolated")
     result.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
@@ -125,7 +125,7 @@ def _classic(tokenizer: BPEClassicTokenizer) -> tokenizers.Tokenizer:
     vocab = {name: i for i, name in names.items()}
     if len(vocab) < len(names):
         raise InputError("the text has </w> as characters, which tokenizer.json cannot tell from the end of a word")
-    model = models.BPE(vocab, merges, unk_token=UNK, end_of_word_suffix="</w>", fuse_unk=False)
+    model = models.BPE(vocab, merges, unk_token=UNK_NAME, end_of_word_suffix="</w>", fuse_unk=False)
     result = tokenizers.Tokenizer(model)
     result.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -140,7 +140,7 @@ def _classic(tokenizer: BPEClassicTokenizer) -> tokenizers.Tokenizer:
 def _wordpiece(tokenizer: HFWordPieceTokenizer) -> tokenizers.Tokenizer:
     settings: dict[str, Any] = json.loads(json.dumps(tokenizer.settings))
     names = [*SPECIALS, *tokenizer.shown]
-    settings["model"] |= {"vocab": {name: i for i, name in enumerate(names)}, "unk_token": UNK}
+    settings["model"] |= {"vocab": {name: i for i, name in enumerate(names)}, "unk_token": UNK_NAME}
     return tokenizers.Tokenizer.from_str(json.dumps(settings))
 
 

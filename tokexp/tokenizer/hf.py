@@ -33,6 +33,7 @@ class HFTokenizer(Tokenizer):
         by_id = sorted(self._library.get_vocab().items(), key=lambda item: item[1])
         self.shown = [piece for piece, _ in by_id][self.has_unk :]
         self._offset = FIRST - self.has_unk
+        self._bytes = self.token_bytes()
 
     def _our_ids(self, ids: list[int]) -> list[int]:
         return [UNK if self.has_unk and i == 0 else i + self._offset for i in ids]
@@ -79,8 +80,7 @@ class HFBPETokenizer(HFTokenizer):
         return cls(learn(models.BPE(), cutter, trainer, text))
 
     def decode(self, ids: list[int]) -> str:
-        pieces = self.token_bytes()
-        return b"".join([pieces[i] for i in ids]).decode("utf-8", errors="replace")
+        return b"".join([self._bytes[i] for i in ids]).decode("utf-8", errors="replace")
 
     def token_bytes(self) -> list[bytes]:
         return [b""] * FIRST + [written(piece) for piece in self.shown]
