@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from math import log2
 
+import numpy as np
+
 CODE_POINTS = 0x110000 - 0x800  # characters that have a UTF-8 form: all but the surrogates
 
 
@@ -83,3 +85,108 @@ class Speller:
         padded: list[str | None] = [*[self.END] * (self.order - 1), *symbols, self.END]
         for i in range(self.order - 1, len(padded)):
             yield [tuple(padded[i - k : i]) for k in range(self.order)], padded[i]
+
+
+class KneserNey:
+    """Interpolated Kneser-Ney over ids, for every order up to `order` at once.
+
+    P_k(w | h) = max(c_k(hw) - D_k, 0) / c_k(h.) + D_k n_k(h.) / c_k(h.) P_{k-1}(w | h'), where h is the k - 1
+    ids before w and h' is h without its first; n_k(h.) counts the different w after h. c_k are counts
+    of the text at the order asked for, and below it the number of different ids that precede each gram.
+    D_k = n1 / (n1 + 2 n2), of the grams counted once and twice. Below order 1: uniform over the ids.
+    Where h was never seen, P_k is P_{k-1}. Sums to one over the ids.
+
+    Source: Kneser and Ney (1995), in the interpolated form of Chen and Goodman (1999).
+    """
+
+    def __init__(self, ids: np.ndarray, order: int, vocab_size: int) -> None:
+        """`ids`: the text to fit, (N,) int, each below `vocab_size`."""
+        self.order, self.vocab_size = order, vocab_size
+        self._keys: list[np.ndarray] = []  # of order k, sorted: (number of the gram's first k - 1 ids) * V + its last
+        self._counted: list[tuple[_Counts, _Counts]] = []  # of order k: as the highest order, and below another
+        grams: list[np.ndarray] = []  # of order k, (N,): the number of the gram that ends at each id, -1 for none
+        firsts: list[np.ndarray] = []  # of order k: where each different gram ends first
+        raw: list[np.ndarray] = []
+        before = np.zeros(len(ids), dtype=np.int64)  # the number of the context of each id
+        for _ in range(order):
+            inside = np.flatnonzero(before >= 0)
+            keys, first, gram, counts = np.unique(
+                before[inside] * vocab_size + ids[inside], return_index=True, return_inverse=True, return_counts=True
+            )
+            grams.append(np.full(len(ids), -1))
+            grams[-1][inside] = gram
+            self._keys.append(keys)
+            firsts.append(inside[first])
+            raw.append(counts)
+            before = np.concatenate([[-1], grams[-1][:-1]])
+        contexts = 1
+        for k in range(order):
+            highest = _Counts(raw[k], self._keys[k] // vocab_size, contexts)
+            preceded = raw[k]  # of the longest grams, for which it is never asked
+            if k + 1 < order:
+                preceded = np.bincount(grams[k][firsts[k + 1]], minlength=len(raw[k]))
+            below = _Counts(preceded, self._keys[k] // vocab_size, contexts)
+            self._counted.append((highest, below))
+            contexts = len(raw[k])
+
+    def bits(self, ids: np.ndarray, context: np.ndarray, order: int | None = None) -> np.ndarray:
+        """-log2 P of each id given those before it, the first ones after `context`: (N,) float64.
+
+        `order`: of the model, at most the one it was fitted with, which is the default.
+        """
+        order = order or self.order
+        context = context[max(0, len(context) - order + 1) :]
+        text = np.concatenate([context, ids]).astype(np.int64)
+        p = np.full(len(text), 1 / self.vocab_size)
+        before = np.zeros(len(text), dtype=np.int64)
+        for k in range(order):
+            gram = _find(self._keys[k], before * self.vocab_size + text, before >= 0)
+            p = self._counted[k][k + 1 < order].smooth(p, gram, before)
+            before = np.concatenate([[-1], gram[:-1]])
+        return -np.log2(p[len(context) :])
+
+    def distribution(self, context: np.ndarray) -> np.ndarray:
+        """P of every id after `context`, (vocab_size,)."""
+        p = np.full(self.vocab_size, 1 / self.vocab_size)
+        for k in range(min(self.order, len(context) + 1)):
+            before = self._number(context[len(context) - k :])
+            if before < 0:
+                break
+            everyone = np.arange(self.vocab_size)
+            gram = _find(self._keys[k], before * self.vocab_size + everyone, everyone >= 0)
+            p = self._counted[k][k + 1 < self.order].smooth(p, gram, np.full(self.vocab_size, before))
+        return p
+
+    def _number(self, gram: np.ndarray) -> int:
+        """The number of a gram that was seen, -1 for another; 0 for the empty one."""
+        number = 0
+        for k, last in enumerate(gram):
+            keys, key = self._keys[k], number * self.vocab_size + int(last)
+            number = int(np.searchsorted(keys, key))
+            if number == len(keys) or keys[number] != key:
+                return -1
+        return number
+
+
+class _Counts:
+    """The counts of one order, and what smoothing needs of them."""
+
+    def __init__(self, counts: np.ndarray, context_of: np.ndarray, contexts: int) -> None:
+        once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+        discount = once / (once + 2 * twice) if once and twice else 0.5
+        total = np.bincount(context_of, weights=counts, minlength=contexts)
+        kinds = np.bincount(context_of[counts > 0], minlength=contexts)
+        with np.errstate(invalid="ignore"):
+            self._rest = np.where(total > 0, discount * kinds / total, 1.0)  # what is left for the order below
+            self._kept = np.maximum(counts - discount, 0) / total[context_of]
+
+    def smooth(self, p: np.ndarray, gram: np.ndarray, context: np.ndarray) -> np.ndarray:
+        """P of this order from `p` of the one below; -1 in `gram` and `context` is what was never seen."""
+        rest = np.where(context >= 0, self._rest[context], 1.0)
+        return rest * p + np.where(gram >= 0, self._kept[gram], 0.0)
+
+
+def _find(keys: np.ndarray, wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Where each of `wanted` stands in the sorted `keys`; -1 where it does not, or is not `known`."""
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(known & (keys[at] == wanted), at, -1)
