@@ -1,7 +1,8 @@
 """Smoothed counts: how probable is a symbol after what came before it, with nothing ever impossible.
 
 Small models that are fitted in seconds and whose probabilities sum to one. `WittenBell` is the
-mechanism; `Speller` uses it to give every string a probability.
+mechanism; `Speller` uses it to give every string a probability. `KneserNey` is for long texts;
+`CharModel` is one over characters.
 """
 
 from __future__ import annotations
@@ -140,6 +141,8 @@ class KneserNey:
         p = np.full(len(text), 1 / self.vocab_size)
         before = np.zeros(len(text), dtype=np.int64)
         for k in range(order):
+            if not len(self._keys[k]):  # the text is shorter than the order
+                break
             gram = _find(self._keys[k], before * self.vocab_size + text, before >= 0)
             p = self._counted[k][k + 1 < order].smooth(p, gram, before)
             before = np.concatenate([[-1], gram[:-1]])
@@ -150,7 +153,7 @@ class KneserNey:
         p = np.full(self.vocab_size, 1 / self.vocab_size)
         for k in range(min(self.order, len(context) + 1)):
             before = self._number(context[len(context) - k :])
-            if before < 0:
+            if before < 0 or not len(self._keys[k]):
                 break
             everyone = np.arange(self.vocab_size)
             gram = _find(self._keys[k], before * self.vocab_size + everyone, everyone >= 0)
@@ -178,7 +181,8 @@ class _Counts:
         kinds = np.bincount(context_of[counts > 0], minlength=contexts)
         with np.errstate(invalid="ignore"):
             self._rest = np.where(total > 0, discount * kinds / total, 1.0)  # what is left for the order below
-            self._kept = np.maximum(counts - discount, 0) / total[context_of]
+            # A gram that only the very beginning of the text has is preceded by nothing: its count is 0 of 0.
+            self._kept = np.maximum(counts - discount, 0) / np.maximum(total[context_of], 1)
 
     def smooth(self, p: np.ndarray, gram: np.ndarray, context: np.ndarray) -> np.ndarray:
         """P of this order from `p` of the one below; -1 in `gram` and `context` is what was never seen."""
@@ -190,3 +194,59 @@ def _find(keys: np.ndarray, wanted: np.ndarray, known: np.ndarray) -> np.ndarray
     """Where each of `wanted` stands in the sorted `keys`; -1 where it does not, or is not `known`."""
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(known & (keys[at] == wanted), at, -1)
+
+
+class CharModel:
+    """Kneser-Ney over the characters of a text, for every order up to `order`; gives any text a finite cost.
+
+    Characters that the fitted text lacks share one escape, spread evenly over the rest of Unicode, as
+    in `Speller`: an escaped character costs log2(1,112,064 - alphabet) bits more. The escape was never
+    seen, so it has only what smoothing leaves it.
+    """
+
+    def __init__(self, text: str, order: int = 6) -> None:
+        """`order`: characters of context plus one; of a text shorter than that, its length."""
+        if not text:
+            raise ValueError("got an empty text, expected at least one character to count; give a longer text")
+        self._alphabet = np.unique(_code_points(text))  # sorted
+        self.order = min(order, len(text))
+        self._escape = len(self._alphabet)
+        self._escape_bits = log2(CODE_POINTS - len(self._alphabet))
+        self._model = KneserNey(self._ids(text), self.order, self._escape + 1)
+
+    @property
+    def alphabet(self) -> str:
+        """The characters of the fitted text, sorted."""
+        return "".join(map(chr, self._alphabet))
+
+    def bits(self, text: str, context: str = "", order: int | None = None) -> np.ndarray:
+        """-log2 P of each character given those before it, the first ones after `context`: (characters,) float64.
+
+        `order`: of the model, at most the one it was fitted with, which is the default.
+        """
+        ids = self._ids(text)
+        bits = self._model.bits(ids, self._context(context), min(order or self.order, self.order))
+        return bits + np.where(ids == self._escape, self._escape_bits, 0.0)
+
+    def sample(self, prompt: str, chars: int, rng: np.random.Generator) -> str:
+        """`chars` characters after `prompt`, as probable as the model finds them; the escape is never drawn."""
+        context, drawn = self._context(prompt), []
+        for _ in range(chars):
+            p = self._model.distribution(context)[: self._escape]
+            drawn.append(int(rng.choice(self._escape, p=p / p.sum())))
+            context = np.append(context, drawn[-1])
+            context = context[max(0, len(context) - self.order + 1) :]
+        return "".join(chr(self._alphabet[i]) for i in drawn)
+
+    def _context(self, text: str) -> np.ndarray:
+        """The ids of the end of `text`, as many as the model looks at."""
+        return self._ids(text[max(0, len(text) - self.order + 1) :])
+
+    def _ids(self, text: str) -> np.ndarray:
+        points = _code_points(text)
+        at = np.minimum(np.searchsorted(self._alphabet, points), len(self._alphabet) - 1)
+        return np.where(self._alphabet[at] == points, at, self._escape)
+
+
+def _code_points(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
