@@ -3,13 +3,15 @@
 For a deterministic tokenizer t = f(x), -log p(x) = -log p(t) - log p(x | t). A model's loss over t
 is the first term alone; comparing it with a lossless tokenizer's is a free lunch. Here is the
 second: a normalised model, fitted on the training part, that writes each token's own stretch of the
-text, left to right, given the tokens and what was written before. Three parts:
+text, left to right, given the tokens and what was written before. Three parts, in the order in which
+they are written, each given those before it:
 
+    spelling  the letters of an UNK (and, by an escape, whatever the other two cannot express)
     spacing   the white space before a token, given it and its neighbour
     case      which letters are capitals, given the token and its neighbours
-    spelling  the letters of an UNK (and, by an escape, whatever the other two cannot express)
 
-It is exactly zero where decode(encode(text)) == text.
+It is exactly zero where decode(encode(text)) == text. Otherwise it is the length of a code that can be
+had: a test writes TinyShakespeare in so many bits, and reads it back from the tokens and those bits.
 """
 
 from __future__ import annotations
@@ -41,8 +43,11 @@ class Restoration:
 
 
 def restoration_cost(tokenizer: Tokenizer, train: str, text: str) -> Restoration:
-    """The bits that restore `text` from its tokens, given what `train` teaches; none where decoding does it."""
-    ids = tokenizer.encode(text)
+    """The bits that restore `text` from its tokens, given what `train` teaches; none where decoding does it.
+
+    The one bit that says which of the two it is, for a whole text, is left out.
+    """
+    ids, _ = tokenizer.encode_with_spans(text)  # those that a model is scored on
     if tokenizer.decode(ids) == text:
         return Restoration(np.zeros((len(ids), len(PARTS))))
     return RestorationModel(tokenizer, train).cost(text)
@@ -62,6 +67,8 @@ class Piece:
 # The shapes that a word with 0, 1, 2 or more cased letters can have; "other" is any other mixture.
 SHAPES = ((), ("lower", "title"), ("lower", "title", "upper", "other"))
 
+NEW = None  # in the place of a gap that training lacks: all of what the contexts leave to its spelling
+
 
 class RestorationModel:
     """P(text | tokens), fitted on a training text. Gives any text a finite cost."""
@@ -70,9 +77,10 @@ class RestorationModel:
         self._tokenizer = tokenizer
         self._written = [piece.decode("utf-8", errors="replace") for piece in tokenizer.token_bytes()]
         pieces = list(self._pieces(train))
-        self._gap_speller = Speller({piece.gap for piece in pieces}, order=2)
+        self._known_gaps = {piece.gap for piece in pieces}
+        self._gap_speller = Speller(self._known_gaps, order=2)
         self._speller = Speller({piece.word for piece in pieces}, order=5)
-        self._gaps = WittenBell(lambda gap: 2 ** -self._gap_speller.bits(str(gap)))
+        self._gaps = WittenBell(lambda gap: 1.0 if gap is NEW else 2 ** -self._gap_speller.bits(str(gap)))
         self._escapes = WittenBell(lambda _: 0.5)
         self._shapes = [_uniform(len(shapes)) for shapes in SHAPES]
         for piece, gap_contexts, shape_contexts in self._in_context(pieces):
@@ -86,7 +94,7 @@ class RestorationModel:
         """The bits that restore `text` from its tokens, in the order of the tokens."""
         rows = []
         for piece, gap_contexts, shape_contexts in self._in_context(list(self._pieces(text))):
-            spacing, case, spelling = self._gaps.bits(gap_contexts, piece.gap), 0.0, 0.0
+            spacing, case, spelling = self._gap_bits(gap_contexts, piece.gap), 0.0, 0.0
             if self._written[piece.id]:
                 spelling += self._escapes.bits([()], piece.shape is None)
                 if piece.shape is None:
@@ -100,6 +108,12 @@ class RestorationModel:
                     case += log2(2**letters - 3)  # all but: all small, the first capital, all capital
             rows.append((spacing, case, spelling))
         return Restoration(np.array(rows).reshape(-1, len(PARTS)))
+
+    def _gap_bits(self, contexts: list[tuple], gap: str) -> float:
+        if gap in self._known_gaps:
+            return self._gaps.bits(contexts, gap)
+        # The same product in logarithms: the probability of a long gap is too small for a float.
+        return self._gaps.bits(contexts, NEW) + self._gap_speller.bits(gap)
 
     def _pieces(self, text: str) -> Iterator[Piece]:
         raw = text.encode()
