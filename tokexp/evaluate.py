@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -65,48 +65,81 @@ def by_block(values: np.ndarray, stream: TokenStream) -> np.ndarray:
     return np.bincount(block, weights=values, minlength=BLOCKS)
 
 
-@torch.no_grad()
+class Window(NamedTuple):
+    """What a model reads at once: inputs [context_id, *ids][first:end], targets ids[first:end]."""
+
+    first: int
+    new: int  # the targets that are scored here: ids[new:end]
+    end: int
+
+
+def windows(tokens: int, block_size: int, *, sliding: bool = False) -> list[Window]:
+    """Windows of block_size inputs, end to end, the last one short: every id is scored in exactly one.
+
+    With `sliding` a window advances by half a block and scores only its new half, so that every
+    target but the first ones has at least half a block of context.
+    """
+    overlap = block_size // 2 if sliding else 0
+    found: list[Window] = []
+    scored = 0
+    while scored < tokens:
+        first = max(0, scored - overlap)
+        found.append(Window(first, scored, min(first + block_size, tokens)))
+        scored = found[-1].end
+    return found
+
+
+def predictions(
+    model: GPT, context_id: int, ids: np.ndarray, *, sliding: bool = False
+) -> Iterator[tuple[list[Window], torch.Tensor, torch.Tensor]]:
+    """Some windows at a time, in order: the windows, their logits (B, T, V) float32 and targets (B, T).
+
+    Who reads them should drop the logits before asking for the next ones: there may be a gigabyte of them.
+    """
+    T = model.config.block_size
+    device = next(model.parameters()).device
+    stream = torch.from_numpy(np.concatenate([[context_id], ids.astype(np.int64)])).to(device)
+    was_training = model.training
+    model.eval()
+    try:
+        for group in _equally_long(windows(len(ids), T, sliding=sliding), TOKENS_AT_ONCE // T or 1):
+            rows = torch.stack([stream[first : end + 1] for first, _, end in group])
+            yield group, _logits(model, rows[:, :-1]), rows[:, 1:]
+    finally:
+        model.train(was_training)
+
+
 def token_nats(model: GPT, context_id: int, ids: np.ndarray, *, sliding: bool = False) -> np.ndarray:
     """-ln P of each id given what stands before it in its window: (tokens,) float64.
 
-    The stream is `context_id` and then `ids`. Windows of block_size inputs lie end to end, the last
-    one short; targets are one further on. With `sliding` a window advances by half a block and scores
-    only its new half, so that every target but the first ones has at least half a block of context.
+    The stream is `context_id` and then `ids`, cut into `windows`.
     """
-    T = model.config.block_size
-    overlap = T // 2 if sliding else 0
-    windows, scored = [], 0  # (first input, first new target, end)
-    while scored < len(ids):
-        start = max(0, scored - overlap)
-        windows.append((start, scored, min(start + T, len(ids))))
-        scored = windows[-1][2]
-
-    device = next(model.parameters()).device
-    stream = torch.from_numpy(np.concatenate([[context_id], ids.astype(np.int64)])).to(device)
     nats, times_scored = np.empty(len(ids)), np.zeros(len(ids), dtype=int)
-    was_training = model.training
-    model.eval()
-    for group in _equally_long(windows, TOKENS_AT_ONCE // T or 1):
-        rows = _nats(model, torch.stack([stream[start : end + 1] for start, _, end in group]))
-        for (start, new, end), row in zip(group, rows, strict=True):
-            nats[new:end] = row[new - start :]
+    for group, logits_BTV, targets_BT in predictions(model, context_id, ids, sliding=sliding):
+        rows = target_nats(logits_BTV, targets_BT)
+        del logits_BTV
+        for (first, new, end), row in zip(group, rows, strict=True):
+            nats[new:end] = row[new - first :]
             times_scored[new:end] += 1
-    model.train(was_training)
     assert (times_scored == 1).all(), "every id is a target exactly once"
     return nats
 
 
-def _equally_long(windows: list[tuple[int, int, int]], most: int) -> Iterator[list[tuple[int, int, int]]]:
+def target_nats(logits_BTV: torch.Tensor, targets_BT: torch.Tensor) -> np.ndarray:
+    """-ln P of every target: (B, T) float64."""
+    return F.cross_entropy(logits_BTV.transpose(1, 2), targets_BT, reduction="none").cpu().double().numpy()
+
+
+def _equally_long(cut: list[Window], most: int) -> Iterator[list[Window]]:
     """Groups of at most `most` windows of one length; only the last window can be a short one."""
-    for _, same in itertools.groupby(windows, key=lambda window: window[2] - window[0]):
+    for _, same in itertools.groupby(cut, key=lambda window: window.end - window.first):
         group = list(same)
         yield from (group[i : i + most] for i in range(0, len(group), most))
 
 
-def _nats(model: GPT, windows: torch.Tensor) -> np.ndarray:
-    """-ln P of every id but the first of each window (B, T + 1): (B, T) float64."""
-    logits_BTV = model(windows[:, :-1]).float()
-    return F.cross_entropy(logits_BTV.transpose(1, 2), windows[:, 1:], reduction="none").cpu().double().numpy()
+@torch.no_grad()
+def _logits(model: GPT, idx_BT: torch.Tensor) -> torch.Tensor:
+    return model(idx_BT).float()
 
 
 class Evaluator:
