@@ -42,6 +42,17 @@ def test_greedy_equals_uncached_token_for_token(model: GPT) -> None:
     assert torch.equal(got, tokens)
 
 
+def test_approximate_forgets_the_older_half_of_a_full_window(model: GPT) -> None:
+    tokens = torch.tensor([[5, 6, 7], [9, 8, 7]])
+    got = run(model, tokens, temperature=0, tokens=47, exact=False)
+    start = 0
+    while tokens.shape[1] < 50:
+        if tokens.shape[1] - start == 17:
+            start += 9
+        tokens = torch.cat([tokens, model(tokens[:, start:])[:, -1].argmax(-1, keepdim=True)], dim=1)
+    assert torch.equal(got, tokens)
+
+
 def test_prompt_longer_than_the_context(model: GPT) -> None:
     prompt = torch.arange(30)[None]
     got = run(model, prompt, temperature=0, tokens=1)

@@ -1,7 +1,8 @@
 """Sampling from a model, with a cache of keys and values as long as the context fits.
 
 Past `block_size` tokens every position moves, and with it every key: the window is then read anew
-for each token, which is slower and exact.
+for each token, which is slow and exact. Where that is too slow there is an approximation: the older
+half of a full window is forgotten, so that the context is between half a block and a block long.
 """
 
 from __future__ import annotations
@@ -27,26 +28,31 @@ def generate(
     top_p: float | None = None,
     forbidden: Tensor | None = None,
     seed: int = 0,
+    exact: bool = True,
 ) -> Iterator[Tensor]:
     """Draw `tokens` tokens (null: for as long as asked) after each row of `prompt_BT`.
 
     Yields all tokens so far, prompt included, after each one: (B, T). temperature 0 is greedy.
     `forbidden`: ids that are never drawn, (N,). The same seed on the same device draws the same tokens.
+    `exact`: past block_size tokens each one sees the block_size before it; otherwise at least half as many.
     """
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     T = model.config.block_size
     tokens_BT = prompt_BT.to(device)
     cache = KVCache(model.config, len(tokens_BT), next(model.parameters()))
+    start = 0  # of what the cache holds
     was_training = model.training
     model.eval()
     try:
         for _ in itertools.count() if tokens is None else range(tokens):
             with torch.no_grad():
-                if tokens_BT.shape[1] <= T:
-                    logits_BV = model(tokens_BT[:, cache.length :], cache)[:, -1].float()
-                else:
+                if exact and tokens_BT.shape[1] > T:
                     logits_BV = model(tokens_BT[:, -T:])[:, -1].float()
+                else:
+                    if tokens_BT.shape[1] - start > T:
+                        start, cache.length = tokens_BT.shape[1] - (T + 1) // 2, 0
+                    logits_BV = model(tokens_BT[:, start + cache.length :], cache)[:, -1].float()
                 if forbidden is not None:
                     logits_BV[:, forbidden] = -torch.inf
                 tokens_BT = torch.cat([tokens_BT, draw(logits_BV, temperature, top_k, top_p, generator)], dim=1)
@@ -83,19 +89,23 @@ def stream_tokens(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: 
     decoder = StreamingDecoder(tokenizer)
     for i in prompt:
         decoder.feed(i)
-    for tokens_BT in _generate(model, tokenizer, cfg, prompt, 1, seed, cfg.tokens):
+    for tokens_BT in _generate(model, tokenizer, cfg, prompt, 1, seed, cfg.tokens, exact=True):
         yield decoder.feed(int(tokens_BT[0, -1]))
     yield decoder.finish()
 
 
 def sample_chars(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: int) -> list[str]:
-    """`cfg.count` texts of `cfg.chars` characters each after the prompt: equal text, not equal tokens."""
+    """`cfg.count` texts of `cfg.chars` characters each after the prompt: equal text, not equal tokens.
+
+    Drawn many at once, with the approximation for what does not fit into the context.
+    """
     if cfg.count == 0:
         return []
     prompt = prompt_ids(tokenizer, cfg.prompt)
 
     texts: list[str] = []
-    for n, tokens_BT in enumerate(_generate(model, tokenizer, cfg, prompt, cfg.count, seed, None), start=1):
+    drawn = _generate(model, tokenizer, cfg, prompt, cfg.count, seed, None, exact=False)
+    for n, tokens_BT in enumerate(drawn, start=1):
         if n % 16 == 0:  # decoding is not free
             texts = [continuation(tokenizer, prompt, row) for row in tokens_BT.tolist()]
             # One more than asked for, since a character at the very end may still be half written.
@@ -117,7 +127,15 @@ def continuation(tokenizer: Tokenizer, prompt: list[int], ids: list[int]) -> str
 
 
 def _generate(
-    model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, prompt: list[int], count: int, seed: int, tokens: int | None
+    model: GPT,
+    tokenizer: Tokenizer,
+    cfg: SampleConfig,
+    prompt: list[int],
+    count: int,
+    seed: int,
+    tokens: int | None,
+    *,
+    exact: bool,
 ) -> Iterator[Tensor]:
     device = next(model.parameters()).device
     return generate(
@@ -129,4 +147,5 @@ def _generate(
         top_p=cfg.top_p,
         forbidden=torch.tensor(tokenizer.never_drawn(), device=device),
         seed=seed,
+        exact=exact,
     )
