@@ -32,8 +32,9 @@ from tokexp.config import (
 from tokexp.corpus import load_corpus
 from tokexp.experiment import run_experiment
 from tokexp.model import GPT, GPTConfig
+from tokexp.readability import MEASURES
 from tokexp.results import RunResult, config_hash, load_metrics, load_results, load_run
-from tokexp.tokenizer import load_tokenizer
+from tokexp.tokenizer import load_tokenizer, train_tokenizer
 from tokexp.train import DivergedError
 
 
@@ -65,7 +66,8 @@ def test_folder_has_what_the_design_says(run: tuple[RunConfig, Path, RunResult])
     left = {path.name for path in folder.iterdir()} - {".lock"}
     assert left == {
         "config.yaml", "status.json", "result.json", "metrics.jsonl", "tokenizer.json",
-        "model.safetensors", "best.safetensors", "samples.jsonl", "run.log",
+        "model.safetensors", "best.safetensors", "samples.jsonl", "run.log", "content.jsonl", "readability.jsonl",
+        "corpus.json",
     }  # fmt: skip
     assert json.loads((folder / "status.json").read_text())["state"] == "done"
 
@@ -122,10 +124,53 @@ def test_best_weights_are_those_of_the_best_evaluation(run: tuple[RunConfig, Pat
 def test_samples_are_as_asked(run: tuple[RunConfig, Path, RunResult]) -> None:
     _, folder, result = run
     rows = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
-    assert [row["equal"] for row in rows] == ["tokens", "chars", "chars"]
-    assert [len(row["text"]) for row in rows[1:]] == [40, 40]
+    assert [(row["equal"], row["temperature"], row["sample"]) for row in rows] == [
+        ("tokens", 0.8, 0), ("chars", 0.8, 0), ("chars", 0.8, 1), ("chars", 1.0, 0), ("chars", 1.0, 1),
+    ]  # fmt: skip
+    assert [len(row["text"]) for row in rows[1:]] == [40] * 4
+    read = [json.loads(line) for line in (folder / "readability.jsonl").read_text().splitlines()]
+    assert [(row["temperature"], row["sample"]) for row in read] == [(0.8, 0), (0.8, 1), (1.0, 0), (1.0, 1)]
+    assert read[0].keys() == {"temperature", "sample", *MEASURES}
     assert len(rows[0]["text"]) == result.sample_chars_500
     assert result.tokenizer != "char" or result.sample_chars_500 == 20
+
+
+def test_content_adds_up_to_the_total(run: tuple[RunConfig, Path, RunResult]) -> None:
+    """Attributed with the weights at the end, which the total is of, not the best ones."""
+    _, folder, result = run
+    rows = [json.loads(line) for line in (folder / "content.jsonl").read_text().splitlines()]
+    for partition in ("place", "context"):
+        own = [row for row in rows if row["partition"] == partition]
+        assert sum(row["bytes"] for row in own) == result.val_bytes
+        assert sum(row["bits"] for row in own) / result.val_bytes == pytest.approx(result.val_bpb, rel=1e-6)
+
+
+def test_all_segmentations_where_there_is_a_choice(run: tuple[RunConfig, Path, RunResult]) -> None:
+    result = run[2]
+    if result.tokenizer in ("bpe", "bpe_fallback", "sp_unigram"):
+        assert result.marginal_gain_bpb is not None
+        assert 0 <= result.marginal_gain_bpb < result.val_bpb
+    else:
+        assert result.marginal_gain_bpb is result.marginal_gain_error is None
+
+
+def test_sizes_that_follow_are_written_down(text_file: Path, tmp_path: Path) -> None:
+    cfg = settings(text_file, "word", params_total=30_000)
+    cfg = dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, block_bytes=80))
+    result = run_experiment(cfg, tmp_path)
+    saved = load_run(tmp_path).config
+    assert abs(result.params_total / 30_000 - 1) < 0.02
+    assert saved.model.n_embd == result.n_embd != cfg.model.n_embd
+    assert saved.model.block_size == result.block_size == round(80 / result_bytes_per_token(cfg))
+    assert {"model.n_embd", "model.block_size"}.isdisjoint(result.settings)
+    assert (result.settings["params_total"], result.settings["data.block_bytes"]) == (30_000, 80)
+    corpus = load_corpus(cfg.data)
+    assert config_hash(saved, corpus, "float32") == config_hash(cfg, corpus, "float32") == result.config_hash
+
+
+def result_bytes_per_token(cfg: RunConfig) -> float:
+    train = load_corpus(cfg.data).train
+    return len(train.encode()) / len(train_tokenizer("word", train).encode(train))
 
 
 def test_second_time_returns_the_first_result(

@@ -26,6 +26,7 @@ class DataConfig:
     val_fraction: float = 0.1  # the last part of the text, by characters, is held out
     val_path: str | None = None  # a held-out text of your own, instead of val_fraction
     val_max_bytes: int | None = None  # at most this much of the held-out text is scored
+    block_bytes: int | None = None  # context in bytes of text: model.block_size is worked out from it
 
     def __post_init__(self) -> None:
         for name in ("path", "val_path"):
@@ -34,7 +35,8 @@ class DataConfig:
         _check(self.path is None or self.name != "pydoc", "data.path", self.path, "none: data=pydoc needs no file")
         _one_of("data.name", self.name, "auto", "tinyshakespeare", "pydoc", "text")
         _check(0 < self.val_fraction < 1, "data.val_fraction", self.val_fraction, "a number between 0 and 1")
-        _positive("data.val_max_bytes", self.val_max_bytes)
+        for name in ("val_max_bytes", "block_bytes"):
+            _positive(f"data.{name}", getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,10 @@ class BudgetConfig:
 class SampleConfig:
     prompt: str = "KING"
     tokens: int = 500  # the seed experiment's sample: equal tokens, so unequal characters
-    count: int = 3  # further samples, of equal characters
-    chars: int = 500  # characters in each of those
-    temperature: float = 0.8  # 0 is greedy
+    temperature: float = 0.8  # of that sample; 0 is greedy
+    count: int = 20  # further samples, of equal characters, at each of `temperatures`: their readability is scored
+    chars: int = 1500  # characters in each of those
+    temperatures: list[float] = field(default_factory=lambda: [0.8, 1.0])
     top_k: int | None = None
     top_p: float | None = None
 
@@ -126,8 +129,9 @@ class SampleConfig:
             _positive(f"sample.{name}", getattr(self, name))
         _check(self.prompt != "", "sample.prompt", "''", "at least one character")
         _check(self.count >= 0, "sample.count", self.count, "at least 0")
-        warm = self.temperature == 0 or 1e-3 <= self.temperature <= 1e3
-        _check(warm, "sample.temperature", self.temperature, "0, which is greedy, or from 0.001 to 1000")
+        for name, value in [("temperature", self.temperature), *(("temperatures", t) for t in self.temperatures)]:
+            number = type(value) in (int, float) and (value == 0 or 1e-3 <= value <= 1e3)
+            _check(number, f"sample.{name}", value, "0, which is greedy, or from 0.001 to 1000")
         _check(self.top_p is None or 0 < self.top_p <= 1, "sample.top_p", self.top_p, "above 0 and at most 1")
 
 
@@ -151,6 +155,10 @@ class RunConfig:
     budget: BudgetConfig = field(default_factory=lambda: BudgetConfig(steps=1000))
     sample: SampleConfig = field(default_factory=SampleConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    params_total: int | None = None  # total parameters: model.n_embd is worked out from it
+    tuned: list[str] = field(  # what was chosen by looking at held-out text: the report names it
+        default_factory=lambda: ["model=micro and train.lr, with characters, on TinyShakespeare"]
+    )
     seed: int = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N | mps; auto is cuda where there is one, else cpu
     precision: str = "auto"  # auto | float32 | bf16; auto is bf16 on cuda, else float32
@@ -161,10 +169,13 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         _check_types("", self)
+        _positive("params_total", self.params_total)
         _check(0 <= self.seed < 2**63, "seed", self.seed, "from 0 up to, not including, 2**63")
         _one_of("precision", self.precision, "auto", "float32", "bf16")
         if not self.arm:
             object.__setattr__(self, "arm", self.tokenizer.kind)
+        for name in self.tuned:
+            _check(type(name) is str, "tuned", repr(name), "text")
         for name in ("sweep", "arm", "size"):  # they name files
             plain = re.fullmatch(r"\w[\w.+-]*", getattr(self, name)) is not None
             _check(plain, name, repr(getattr(self, name)), "letters, digits and . + - _, a letter or digit first")
@@ -229,8 +240,8 @@ def _check_types(where: str, config: Any) -> None:
     """Refuse a value of another type than its field's; a whole number may stand for a float."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
-        allowed = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-        exact = Any in allowed or type(value) in allowed or dict in map(_origin, allowed)
+        allowed = [_origin(k) for k in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
+        exact = Any in allowed or type(value) in allowed
         if not exact and not (float in allowed and type(value) is int):
             names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
             raise InputError(f"{where}{name}: got {value!r}, expected {names}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from functools import lru_cache
@@ -16,7 +17,7 @@ PACKAGES = ("tokexp", "torch", "numpy", "regex", "safetensors")
 def provenance() -> dict[str, Any]:
     """As result columns."""
     commit, dirty = git_state()
-    return {"git_commit": commit, "git_dirty": dirty, "versions": versions()}
+    return {"git_commit": commit, "git_dirty": dirty, "versions": versions(), "workers": workers()}
 
 
 @lru_cache(maxsize=1)
@@ -34,6 +35,20 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def processor() -> str:
+    """The name of the processor, as the machine tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def workers() -> int:
+    """How many runs share this machine, as what launched them says; one where nothing does."""
+    return int(os.environ.get("TOKEXP_WORKERS", "1"))
 
 
 def versions() -> dict[str, str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tokexp.analysis.figures import draw_figures
 from tokexp.analysis.page import write_readme
+from tokexp.analysis.sections import write_tables
 from tokexp.analysis.store import Study, collect, latest_runs, read_study
-from tokexp.analysis.tables import write_tables
 from tokexp.config import InputError
 
 UNNAMED = ("demo", "single")  # sweeps without a name of their own share the report reports/demo

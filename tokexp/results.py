@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tokexp.model import GPT
 
 SCHEMA_VERSION = 1
-RESULTS_VERSION = 1  # raised when a change to the code changes figures, so that old runs are not mistaken for new
+RESULTS_VERSION = 2  # raised when a change to the code changes figures, so that old runs are not mistaken for new
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class RunResult:
     git_dirty: bool | None
     versions: dict[str, str]
     threads: int
+    machine: str  # its processor or GPU; seconds are compared only within one
+    workers: int  # runs at work on it at the same time
+    tuned: list[str]  # what was chosen by looking at the held-out text
     seed: int
     device: str
     precision: str
@@ -70,6 +73,7 @@ class RunResult:
     bytes_seen: int
     epochs: float  # tokens_seen over the tokens of the training part
     flops: float
+    grad_norm_spikes: float  # share of steps, see train.spike_share
     train_seconds: float  # evaluation left out
     tokens_per_second: float
     train_loss: float  # nats per token, on a training slice as long as the held-out text, at the end
@@ -87,6 +91,8 @@ class RunResult:
     val_bpb_sliding: float
     best_val_bpb: float  # checkpoint chosen on this text
     best_val_bpb_crossfit: float
+    marginal_gain_bpb: float | None  # what all segmentations would save, see segmentation.py; None without a choice
+    marginal_gain_error: float | None  # its standard error
     bytes_per_token: float  # this and the next: of the tokenizer alone, see intrinsic.py
     chars_per_token: float
     vocab_used: int
@@ -113,6 +119,11 @@ def settings_of(cfg: RunConfig, precision: str) -> dict[str, Any]:
     groups["tokenizer"] = identity(groups["tokenizer"])
     flat = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
     del flat["train.compile"]  # the same figures, sooner
+    flat |= {"data.block_bytes": cfg.data.block_bytes, "params_total": cfg.params_total}
+    if cfg.data.block_bytes is not None:
+        del flat["model.block_size"]  # it follows
+    if cfg.params_total is not None:
+        del flat["model.n_embd"]
     return {**{name: value for name, value in flat.items() if value is not None}, "precision": precision}
 
 
@@ -165,7 +176,8 @@ _MISSING = object()
 
 def _is_a(value: Any, kind: Any) -> bool:
     allowed = [getattr(option, "__origin__", option) for option in get_args(kind) or (kind,)]
-    allowed = [dict] if getattr(kind, "__origin__", None) is dict else allowed
+    origin = getattr(kind, "__origin__", None)
+    allowed = [origin] if origin in (dict, list) else allowed
     return type(value) in allowed or (float in allowed and type(value) is int)
 
 
@@ -196,11 +208,21 @@ def load_results(folder: Path | str) -> pd.DataFrame:
 
 
 def flatten(result: RunResult) -> dict[str, Any]:
-    """One flat row: the versions and the settings as text."""
+    """One flat row: the versions, the settings and what was tuned as text."""
     row = dataclasses.asdict(result)
     row["versions"] = " ".join(f"{name}={version}" for name, version in sorted(result.versions.items()))
     row["settings"] = json.dumps(result.settings, sort_keys=True)
+    row["tuned"] = "; ".join(result.tuned)
     return row
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """The content of a .json file. Raises InputError where it is not there or damaged."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: missing or damaged ({error}); run again with rerun=true") from error
+    return content
 
 
 def load_lines(path: Path) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import torch
 import yaml
@@ -19,6 +19,12 @@ from tokexp.config import InputError, RunConfig, to_dict
 from tokexp.files import replacing, write_json, write_text
 from tokexp.results import has_result
 from tokexp.train import DivergedError
+
+# What a run leaves once it has begun to train, beside tokenizer.json.
+LEFT = (
+    "result.json", "metrics.jsonl", "content.jsonl", "samples.jsonl", "readability.jsonl", "corpus.json",
+    "model.safetensors", "best.safetensors",
+)  # fmt: skip
 
 
 class RunFolder:
@@ -48,8 +54,7 @@ class RunFolder:
         except BlockingIOError:
             self._lock.close()
             raise InputError(f"{self.path}: another process is at work on this run; wait for it, or stop it") from None
-        tree = yaml.safe_dump(to_dict(self._cfg), sort_keys=False, allow_unicode=True)
-        write_text(self.path / "config.yaml", tree)
+        self.write_config(self._cfg)
         self._log = logging.FileHandler(self.path / "run.log", encoding="utf-8")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         self._log.addFilter(lambda record: record.name.startswith("tokexp"))
@@ -85,12 +90,16 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what an earlier try left, so that the folder never mixes two."""
-        for name in ("result.json", "metrics.jsonl", "samples.jsonl", "model.safetensors", "best.safetensors"):
+        for name in LEFT:
             (self.path / name).unlink(missing_ok=True)
 
     def set_state(self, state: str, reason: str = "") -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         write_json(self.path / "status.json", {"state": state, "since": now, "reason": reason})
+
+    def write_config(self, cfg: RunConfig) -> None:
+        """The settings, resolved; once more where the tokenizer has decided some."""
+        write_text(self.path / "config.yaml", yaml.safe_dump(to_dict(cfg), sort_keys=False, allow_unicode=True))
 
     def save_weights(self, name: str, state: dict[str, torch.Tensor]) -> None:
         """Every key of the model's state, tied ones too, as float32 safetensors."""
@@ -98,5 +107,10 @@ class RunFolder:
         with replacing(self.path / name) as temporary:
             save_file(tensors, temporary)
 
+    def write_json(self, name: str, value: Any) -> None:
+        write_json(self.path / name, value)
+
     def write_lines(self, name: str, rows: list[dict]) -> None:
-        write_text(self.path / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_text(
+            self.path / name, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+        )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +17,7 @@ import torch.nn.functional as F
 from tokexp.budget import TrainPlan
 from tokexp.config import InputError, TrainConfig
 from tokexp.model import GPT, training_flops_per_token
+from tokexp.provenance import processor
 from tokexp.tokens import TokenStream, batch_offsets
 
 Row = dict[str, Any]
@@ -39,6 +42,13 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError(f"device: got {name!r}, but torch finds no MPS device here; try device=cpu")
     return device
+
+
+def describe_device(device: torch.device) -> str:
+    """What does the work: the GPU's name, or the processor's and its cores."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{processor()}, {os.cpu_count()} cores"
 
 
 def resolve_precision(name: str, device: torch.device) -> str:
@@ -126,6 +136,16 @@ def make_optimizer(model: GPT, cfg: TrainConfig) -> torch.optim.AdamW:
         {"params": vectors, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=cfg.lr, betas=(0.9, 0.95), fused=True)
+
+
+def spike_share(norms: list[float]) -> float:
+    """Share of the steps whose gradient norm is over three times the median of the fifty steps before.
+
+    From 0 to 1; a figure for unstable training. The first fifty steps, much of the warm-up, have no
+    median to be held against. Not good for comparing learning rates: a smaller one spikes less.
+    """
+    spikes = sum(norm > 3 * statistics.median(norms[i - 50 : i]) for i, norm in enumerate(norms) if i >= 50)
+    return spikes / max(1, len(norms) - 50)
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:

@@ -9,31 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from tokexp.analysis.statistics import Cell, compare
+from tokexp.analysis.differences import differences, verdict
+from tokexp.analysis.sections import sections
 from tokexp.analysis.store import Study
-from tokexp.analysis.tables import TABLES, by_corpus, cells, labels, markdown, table, varied
+from tokexp.analysis.tables import baselines_of, by_cell, by_corpus, cells, labels, markdown, varied
+from tokexp.analysis.views import flips, under, views
 from tokexp.files import write_text
 
-NOTES = {
-    "bits_per_byte": (
-        "Ranked by *total*, at the end of the budget: the model's bits for its tokens (naive) and, for a tokenizer "
-        "that loses case, spacing or rare words, the bits that bring them back (restoration), over the UTF-8 bytes "
-        "of the original text. A checkpoint chosen on this text flatters itself; the cross-fitted figure does not."
-    ),
-    "loss_per_token": (
-        "Nats per token. **Not comparable between rows**: a token of one tokenizer is more text than one of another."
-    ),
-    "tokenizers": "Figures of the tokenizers alone, over the held-out text; formulas in `tokexp/intrinsic.py`.",
-    "cost": "What training consumed; bytes are text read, repetitions included; FLOPs by the usual estimate.",
-    "parameters": "The body is the same for all; the vocabulary decides the rest.",
-}
-HEADINGS = {
-    "bits_per_byte": "Bits per byte on held-out text",
-    "loss_per_token": "Loss per token",
-    "tokenizers": "The tokenizers",
-    "cost": "What it cost",
-    "parameters": "Parameters",
-}
 # Columns that runs share where a comparison is fair, and how a report names them.
 SHARED = {
     "budget": "budget {}",
@@ -52,8 +34,8 @@ def write_readme(study: Study, folder: Path) -> Path:
     parts = [f"# {study.name}"]
     for i, (corpus, runs) in enumerate(by_corpus(study.results)):
         parts += [held_equal(runs), f"## {corpus}", ranking(study, runs)]
-        for name in TABLES:
-            parts += [f"### {HEADINGS[name]}", NOTES[name], markdown(table(runs, name))]
+        for section, made in sections(study, runs):
+            parts += [f"### {section.heading}", section.note, markdown(made)]
         parts += ["### Curves", f"![bits per byte against bytes read](figures/bits_per_byte_{i}.png)"]
         parts += [f"![{run.name}](figures/panel_{run.name}.png)" for run in runs.itertuples()]
         parts += ["### Samples", samples(study, runs)]
@@ -91,34 +73,43 @@ def held_equal(runs: pd.DataFrame) -> str:
 
 
 def ranking(study: Study, runs: pd.DataFrame) -> str:
-    """The order of the totals, a mean over the seeds of each cell, and which differences from the best are real."""
-    runs = runs.assign(cell=cells(runs))
-    means = runs.groupby("cell").val_bpb.mean().sort_values()
-    order = ", ".join(f"{cell} {bpb:.3f}" for cell, bpb in means.items())
-    per_token = runs.groupby("cell").val_loss.mean().sort_values()
-    text = f"Total bits per byte, best first: {order}."
-    if list(per_token.index) != list(means.index):
-        text += f" Per token the order would have been {', '.join(map(str, per_token.index))}, which means nothing."
-    best, others = means.index[0], means.index[1:]
-    lines = []
-    for other in others:
-        pair = [cell_of(study, runs[runs.cell == cell]) for cell in (best, other)]
-        difference = compare(pair[0], pair[1], int(runs.val_bytes.iloc[0]), family=len(others))
-        verdict = "resolved" if difference.resolved else "**not resolved**"
-        seeds = "one seed is an anecdote: add seed=0,1,2"
-        if difference.over_seeds:
-            seeds = "over seeds {:.3f} to {:.3f}".format(*difference.over_seeds)
-        over_text = "over the text {:.3f} to {:.3f}".format(*difference.over_text)
-        lines.append(f"- {best} before {other} by {difference.mean:.3f} ({seeds}; {over_text}): {verdict}")
-    if lines:
-        text += f"\n\nDifferences, with intervals that hold together with 95 %:\n\n{chr(10).join(lines)}"
-    return text
+    """The order of the totals, what the best one's lead is worth, where the order turns round, what was tuned."""
+    means = by_cell(runs)
+    order = ", ".join(f"{cell} {bpb:.3f}" for cell, bpb in zip(means.cell, means.val_bpb, strict=True))
+    lines = [f"Total bits per byte, best first: {order}."]
+    per_token = list(means.sort_values("val_loss", kind="stable").cell)
+    if per_token != list(means.cell):
+        lines[0] += f" Per token the order would have been {', '.join(per_token)}, which means nothing."
+    against = [
+        f"- {better} before {worse} by {difference.mean:.3f}: {verdict(difference)}"
+        for (better, worse), difference in differences(study, runs).items()
+        if better == means.cell.iloc[0]
+    ]
+    if against:
+        lines += ["The best one's lead:", "\n".join(against)]
+    found = views(study, runs)
+    ranked = [view.name for view in found if view.ranking]
+    turned = list(flips(found))
+    if turned:
+        lines += ["The ranking turns round: " + "; ".join(turned) + "."]
+    elif len(ranked) > 1:
+        lines += [f"The ranking is the same {under(ranked)}; under other terms there is none."]
+    lines.append(beaten(means, baselines_of(study, runs)))
+    if tuned := sorted({name for names in runs.tuned for name in names.split("; ") if name}):
+        lines.append(f"Chosen by looking at held-out text, so flattering: {'; '.join(tuned)}.")
+    return "\n\n".join(line for line in lines if line)
 
 
-def cell_of(study: Study, runs: pd.DataFrame) -> Cell:
-    """The runs of one cell, as `statistics.compare` wants them."""
-    ends = study.blocks.groupby("name").last().filter(regex=r"^b\d+$")
-    return Cell(runs.val_bpb.to_numpy(), ends.loc[list(runs["name"])].to_numpy())
+def beaten(means: pd.DataFrame, baselines: pd.DataFrame) -> str:
+    """What the best cell does and does not leave behind."""
+    best = means.iloc[0]
+    better = baselines[baselines.val_bpb < best.val_bpb].sort_values("val_bpb")
+    if not len(baselines):
+        return ""
+    if not len(better):
+        return f"{best.cell} is better than every baseline."
+    named = ", ".join(f"{row.baseline} ({row.family}) {row.val_bpb:.3f}" for row in better.itertuples())
+    return f"Baselines that {best.cell} does not reach: {named}."
 
 
 def samples(study: Study, runs: pd.DataFrame) -> str:

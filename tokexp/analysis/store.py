@@ -3,7 +3,10 @@
 results.csv     a row a run
 curves.csv      a row an evaluation, with mean, least and most of each step's figures since the last
 blocks.csv      a row an evaluation: total nats of each of the 64 blocks of the held-out text
-samples.jsonl   a row a sample
+content.csv     a row a run and class of bytes: total bits on it at the end
+readability.csv a row a sample, and one a passage of the held-out text, which people wrote
+baselines.csv   a row a held-out text and baseline
+samples.jsonl   a row a sample, a few of each run
 """
 
 from __future__ import annotations
@@ -17,9 +20,17 @@ import pandas as pd
 
 from tokexp.config import InputError
 from tokexp.files import write_text
-from tokexp.results import RunResult, flatten, load_lines, load_metrics, load_result
+from tokexp.results import RunResult, flatten, load_json, load_lines, load_metrics, load_result
 
+TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
+# What tells rows apart of which every run of a text brings the same.
+KEYS = {
+    "readability": ["name", "corpus_sha256", "val_sha256", "chars", "temperature", "sample"],
+    "baselines": ["corpus_sha256", "val_sha256", "baseline"],
+}
+TEXT_COLUMNS = ("name", "class", "partition", "baseline", "family", "versions", "settings", "tuned")
 STEP_FIGURES = ("loss", "grad_norm")
+KEPT_SAMPLES = 2  # of equal characters, at each temperature
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,9 @@ class Study:
     results: pd.DataFrame
     curves: pd.DataFrame
     blocks: pd.DataFrame
+    content: pd.DataFrame
+    readability: pd.DataFrame
+    baselines: pd.DataFrame
     samples: list[dict[str, Any]]
     missing: list[str]  # runs of the sweep that have no result
 
@@ -37,36 +51,58 @@ def collect(runs: list[Path], data: Path) -> list[str]:
 
     Where none has, nothing is written, and data that is there already stays.
     """
-    results: list[dict[str, Any]] = []
-    curves: list[dict[str, Any]] = []
-    blocks: list[dict[str, Any]] = []
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     samples: list[dict[str, Any]] = []
     missing, problems = [], []
     for folder in sorted(runs):
         try:
-            result, rows = load_result(folder), evaluations(load_metrics(folder))
-            drawn = load_lines(folder / "samples.jsonl")
+            found, drawn = read_run(folder)
         except InputError as error:
             missing.append(folder.name)
             problems.append(f"{folder}: {error}")
             continue
         except (KeyError, TypeError, IndexError) as error:
             missing.append(folder.name)
-            problems.append(f"{folder}: metrics.jsonl is damaged ({error!r}); run again with rerun=true")
+            problems.append(f"{folder}: its files are damaged ({error!r}); run again with rerun=true")
             continue
-        results.append(flatten(result))
-        for row in rows:
-            nats = row.pop("val_block_nats")
-            curves.append({"name": result.name, **row})
-            blocks.append({"name": result.name, "step": row["step"], **{f"b{i}": n for i, n in enumerate(nats)}})
-        samples += [{"name": result.name, **row} for row in drawn]
-    if not results:
+        for name, rows in found.items():
+            tables[name] += rows
+        samples += drawn
+    if not tables["results"]:
         return problems
-    for name, rows in (("results", results), ("curves", curves), ("blocks", blocks)):
-        write_text(data / f"{name}.csv", pd.DataFrame(rows).to_csv(index=False, float_format="%.8g"))
+    for name, rows in tables.items():
+        frame = pd.DataFrame(rows).drop_duplicates(KEYS.get(name))
+        write_text(data / f"{name}.csv", frame.to_csv(index=False, float_format="%.8g"))
     write_text(data / "samples.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in samples))
     write_text(data / "missing.json", json.dumps(missing) + "\n")
     return problems
+
+
+def read_run(folder: Path) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, Any]]]:
+    """The rows that a run's folder has for each of TABLES, and the samples that are kept."""
+    result = load_result(folder)
+    name, of_text = {"name": result.name}, {"corpus_sha256": result.corpus_sha256, "val_sha256": result.val_sha256}
+    text = load_json(folder / "corpus.json")
+    rows = evaluations(load_metrics(folder))
+    blocks = [
+        {**name, "step": row["step"], **{f"b{i}": nats for i, nats in enumerate(row.pop("val_block_nats"))}}
+        for row in rows
+    ]
+    human = {"name": "", **of_text, "chars": text["chars"], "temperature": None}
+    read = {**name, **of_text, "chars": text["chars"]}
+    tables = {
+        "results": [flatten(result)],
+        "curves": [{**name, **row} for row in rows],
+        "blocks": blocks,
+        "content": [{**name, **row} for row in load_lines(folder / "content.jsonl")],
+        "readability": [
+            *({**read, **row} for row in load_lines(folder / "readability.jsonl")),
+            *({**human, "sample": i, **row} for i, row in enumerate(text["human"])),
+        ],
+        "baselines": [{**of_text, **row} for row in text["baselines"]],
+    }
+    kept = [row for row in load_lines(folder / "samples.jsonl") if row["sample"] < KEPT_SAMPLES]
+    return tables, [{**name, **row} for row in kept]
 
 
 def latest_runs(sweep: Path) -> list[Path]:
@@ -102,8 +138,7 @@ def evaluations(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def read_study(name: str, data: Path) -> Study:
     """Raises InputError where `data` has no results."""
     try:
-        results, curves = _read_table(data / "results.csv"), _read_table(data / "curves.csv")
-        blocks = _read_table(data / "blocks.csv")
+        tables = {table: _read_table(data / f"{table}.csv") for table in TABLES}
         samples = load_lines(data / "samples.jsonl")
         missing = json.loads((data / "missing.json").read_bytes())
     except FileNotFoundError as error:
@@ -113,11 +148,12 @@ def read_study(name: str, data: Path) -> Study:
         ) from error
     except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
         raise InputError(f"report {name!r}: {data} is damaged ({error}); bring its files back, or run again") from error
-    return Study(name, results, curves, blocks, samples, missing)
+    return Study(name, **tables, samples=samples, missing=missing)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
     """A table as it was written: text stays text, even where it looks like a number or like nothing."""
     text = [name for name, kind in get_type_hints(RunResult).items() if kind in (str, str | None)]
-    types = dict.fromkeys([*text, "versions", "settings"], str)
-    return pd.read_csv(path, dtype=types, keep_default_na=False)
+    types = dict.fromkeys([*text, *TEXT_COLUMNS], str)
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    return table.fillna(dict.fromkeys(set(types) & set(table), ""))

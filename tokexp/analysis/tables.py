@@ -6,24 +6,26 @@ A table never mixes two corpora: figures over different held-out bytes are not c
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from tokexp.analysis.store import Study
-from tokexp.files import write_text
 
 # Columns of each table: heading -> column of results.csv and its format.
 TABLES: dict[str, dict[str, tuple[str, str]]] = {
     "bits_per_byte": {
         "naive": ("val_bpb_naive", ".3f"),
         "+ restoration": ("val_bpb_restoration", ".3f"),
-        "= total": ("val_bpb", ".3f"),
+        "= total": ("total", "s"),
         "best (chosen on this text)": ("best_val_bpb", ".3f"),
         "best, cross-fitted": ("best_val_bpb_crossfit", ".3f"),
         "sliding context": ("val_bpb_sliding", ".3f"),
+        "less, with all segmentations": ("marginal", "s"),
     },
     "loss_per_token": {
         "vocabulary": ("vocab_size", ",.0f"),
@@ -78,15 +80,57 @@ def by_corpus(results: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield name, group.sort_values(["val_bpb", "name"])
 
 
-def table(runs: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Table `name` of TABLES over `runs`, formatted: a row a run, called by its arm, size and seed."""
-    embedding = runs.params_token_embedding + runs.params_position_embedding + runs.params_lm_head
-    lengths = [f"{a:.0f} / {b:.0f} / {c:.0f}" for a, b, c in runs[[f"token_bytes_p{q}" for q in (10, 50, 90)]].values]
-    runs = runs.assign(embedding_share=embedding / runs.params_total, token_bytes=lengths)
-    rows = {"run": list(labels(runs))}
+def by_cell(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row a cell, best first: the mean of each figure over its seeds, how many they are, and `val_bpb_half`.
+
+    That is half the width of the 95 % interval of the mean total over the seeds (Student's t), NaN for one.
+    """
+    grouped = runs.assign(cell=cells(runs)).groupby("cell", sort=False)
+    means = grouped.mean(numeric_only=True)
+    means["seeds"] = grouped.size()
+    spread = grouped.val_bpb.std(ddof=1)
+    means["val_bpb_half"] = stdtrit(means.seeds - 1, 0.975) * spread / np.sqrt(means.seeds)
+    return means.sort_values("val_bpb", kind="stable").reset_index()
+
+
+def table(study: Study, runs: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Table `name` of TABLES over `runs`, formatted: a row a cell, and in the first table one a baseline."""
+    means = by_cell(runs)
+    embedding = means.params_token_embedding + means.params_position_embedding + means.params_lm_head
+    lengths = [f"{a:.0f} / {b:.0f} / {c:.0f}" for a, b, c in means[[f"token_bytes_p{q}" for q in (10, 50, 90)]].values]
+    total = [
+        f"{bpb:.3f}" + ("" if math.isnan(half) else f" ± {half:.3f}")
+        for bpb, half in means[["val_bpb", "val_bpb_half"]].values
+    ]
+    marginal = [
+        "" if math.isnan(gain) else f"{gain:.4f} ± {error:.4f}"
+        for gain, error in means[["marginal_gain_bpb", "marginal_gain_error"]].values
+    ]
+    means = means.assign(
+        embedding_share=embedding / means.params_total, token_bytes=lengths, total=total, marginal=marginal
+    )
+    rows = {"run": list(means.cell), "seeds": [str(n) for n in means.seeds]}
     for heading, (column, form) in TABLES[name].items():
-        rows[heading] = [format(value, form) for value in runs[column]]
-    return pd.DataFrame(rows)
+        rows[heading] = ["" if pd.isna(value) else format(value, form) for value in means[column]]
+    formatted = pd.DataFrame(rows)
+    if name != "bits_per_byte":
+        return formatted
+    beside = baselines_of(study, runs)
+    others = pd.DataFrame(
+        {
+            "run": [f"*{row.baseline} ({row.family})*" for row in beside.itertuples()],
+            "naive": [f"{bpb:.3f}" for bpb in beside.val_bpb - beside.val_bpb_restoration],
+            "+ restoration": [f"{bpb:.3f}" for bpb in beside.val_bpb_restoration],
+            "= total": [f"{bpb:.3f}" for bpb in beside.val_bpb],
+        }
+    )
+    order = np.argsort([*means.val_bpb, *beside.val_bpb], kind="stable")
+    return pd.concat([formatted, others]).iloc[order].fillna("")
+
+
+def baselines_of(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
+    """The baselines over the bytes on which `runs` were scored."""
+    return study.baselines[study.baselines.val_sha256 == runs.val_sha256.iloc[0]]
 
 
 def labels(runs: pd.DataFrame) -> list[str]:
@@ -99,9 +143,12 @@ def labels(runs: pd.DataFrame) -> list[str]:
     return names
 
 
-def cells(runs: pd.DataFrame) -> list[str]:
-    """The cell of each run, all of it but the seed: its arm, and the settings that differ within the arm."""
-    settings = [json.loads(row) for row in runs.settings]
+def cells(runs: pd.DataFrame, but: str = "nothing") -> list[str]:
+    """The cell of each run, all of it but the seed: its arm, and the settings that differ within the arm.
+
+    `but`: settings whose names begin so are left out.
+    """
+    settings = [{k: v for k, v in json.loads(row).items() if not k.startswith(but)} for row in runs.settings]
     names = []
     for arm, own, trained_on in zip(runs.arm, settings, runs.trained_on, strict=True):
         same_arm = [row for row, other in zip(settings, runs.arm, strict=True) if other == arm]
@@ -114,18 +161,6 @@ def varied(settings: list[dict[str, Any]]) -> set[str]:
     """The keys whose values differ."""
     keys = {key for row in settings for key in row}
     return {key for key in keys if len({json.dumps(row.get(key)) for row in settings}) > 1}
-
-
-def write_tables(study: Study, folder: Path) -> None:
-    """Every table of every corpus: NAME.md formatted, NAME.csv with all digits."""
-    corpora = list(by_corpus(study.results))
-    for name, columns in TABLES.items():
-        sections = [f"### {corpus}\n\n{markdown(table(runs, name))}" for corpus, runs in corpora]
-        write_text(folder / f"{name}.md", "\n\n".join(sections) + "\n")
-        raw = [column for column, _ in columns.values() if column in study.results]
-        keys = ["corpus", "val_sha256", "arm", "size", "seed", "config_hash"]
-        rows = pd.concat([runs for _, runs in corpora])[keys + raw]
-        write_text(folder / f"{name}.csv", rows.to_csv(index=False))
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -1,0 +1,253 @@
+"""What a report says of made-up runs: rankings that turn round, insights that hold or do not, tables worked by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tokexp.analysis.content import content_of, content_table
+from tokexp.analysis.differences import difference_table
+from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
+from tokexp.analysis.page import held_equal, ranking
+from tokexp.analysis.readability import readability_table, readings, typical_distance
+from tokexp.analysis.sections import sections
+from tokexp.analysis.store import Study
+from tokexp.analysis.tables import by_cell, cells, table
+from tokexp.analysis.views import View, flips, view_table, views
+from tokexp.readability import MEASURES
+from tokexp.results import RunResult
+
+ARMS = {"char": 1.0, "bpe": 2.0, "word": 4.0}  # bytes per token
+EVERY = dict.fromkeys(("corpus", "corpus_sha256", "val_sha256"), "text")
+
+
+def run(arm: str, seed: int = 0, **changes: Any) -> dict[str, Any]:
+    """A row of results.csv: any value, of the right type, that a test does not name."""
+    row: dict[str, Any] = {f.name: 1 for f in dataclasses.fields(RunResult)}
+    row |= EVERY | {"arm": arm, "seed": seed, "size": "nano", "trained_on": "train", "tuned": "", "val_bytes": 640}
+    row |= {"machine": "one", "device": "cpu", "git_commit": "abc", "git_dirty": "False", "versions": "v"}
+    row |= {"bytes_per_token": ARMS[arm], "chars_per_token": ARMS[arm], "budget": "steps=100", "precision": "float32"}
+    row |= {"params_body": 100, "params_total": 100 + int(ARMS[arm]), "marginal_gain_bpb": np.nan}
+    settings = {"train.schedule": "cosine", "budget.steps": 100, **changes.pop("settings", {})}
+    row |= changes
+    name = f"{arm}-s{seed}-{json.dumps(settings, sort_keys=True)}-{row['machine']}"
+    return {**row, "name": name, "config_hash": name, "settings": json.dumps(settings)}
+
+
+def curve(row: dict[str, Any], bpb: Iterable[float], steps: int = 100) -> list[dict[str, Any]]:
+    """Evaluations evenly spaced up to the end, at which the run is as good as its last figure."""
+    bpb = list(bpb)
+    row |= {"val_bpb": bpb[-1], "best_val_bpb_crossfit": row.get("best", min(bpb))}
+    at = [steps * (i + 1) // len(bpb) for i in range(len(bpb))]
+    per_step = {
+        "bytes_seen": ARMS[row["arm"]],
+        "flops": ARMS[row["arm"]] ** 2,
+        "seconds": 9 if row["arm"] == "word" else 1,
+    }
+    return [
+        {"name": row["name"], "step": step, **{key: step * value for key, value in per_step.items()}, "val_bpb": value}
+        for step, value in zip(at, bpb, strict=True)
+    ]
+
+
+def study(rows: list[dict[str, Any]], curves: list[dict[str, Any]], **tables: list[dict[str, Any]]) -> Study:
+    """With blocks in which every run is as good as its total, but for noise that runs share."""
+    noise = np.random.default_rng(0).normal(0, 0.01, 64)
+    blocks = [
+        {"name": row["name"], "step": 100, **{f"b{i}": (row["val_bpb"] + noise[i]) * 10 * np.log(2) for i in range(64)}}
+        for row in rows
+    ]
+    columns = {
+        "content": ["name", "partition", "class", "bytes", "bits"],
+        "readability": ["name", "val_sha256", "chars", "temperature", "sample", *MEASURES],
+        "baselines": ["val_sha256", "baseline", "family", "val_bpb", "val_bpb_restoration"],
+    }
+    frames = {name: pd.DataFrame(tables.get(name, []), columns=given) for name, given in columns.items()}
+    return Study(
+        "made-up", pd.DataFrame(rows), pd.DataFrame(curves), pd.DataFrame(blocks), **frames, samples=[], missing=[]
+    )
+
+
+def found(made: Study) -> dict[str, View]:
+    return {view.name: view for view in views(made, made.results)}
+
+
+def equal_steps() -> Study:
+    rows = [run(arm) for arm in ARMS]
+    bpb = {"char": [4, 3, 2.5, 2.0], "bpe": [5, 3, 2.8, 2.4], "word": [3, 2.6, 2.5, 2.2]}
+    return study(rows, [point for row in rows for point in curve(row, bpb[row["arm"]])])
+
+
+def test_only_the_ends_of_schedules_are_ranked() -> None:
+    by_name = found(equal_steps())
+    assert by_name["equal steps"].ranking == ["char", "word", "bpe"]
+    at_bytes = by_name["equal bytes"]
+    assert at_bytes.terms == "100 bytes read"
+    assert at_bytes.points["char"].share == 1.0
+    bpe = at_bytes.points["bpe"]  # halfway through its steps
+    assert (bpe.bpb, bpe.share, bpe.ranked) == (3, pytest.approx(0.5), False)
+    assert at_bytes.ranking == []
+    assert "(3.000 at 50% of its schedule)" in view_table(list(by_name.values())).to_string()
+    assert by_name["equal steps"].points["word"].ranked
+
+
+def test_between_evaluations_a_curve_is_straight_and_before_the_first_unknown() -> None:
+    rows = [run("char", settings={"budget.steps": 60}), run("bpe")]
+    made = study(rows, [*curve(rows[0], [4, 3, 2], steps=60), *curve(rows[1], [5, 3, 2, 1])])
+    points = found(made)["equal steps"].points
+    assert points["bpe"].bpb == pytest.approx(3 - 10 / 25)
+    rows = [run("char", settings={"budget.steps": 10}), run("bpe")]
+    made = study(rows, [*curve(rows[0], [4], steps=10), *curve(rows[1], [5, 3, 2, 1])])
+    assert set(found(made)["equal steps"].points) == {"char"}
+
+
+def test_a_constant_rate_may_be_ranked_anywhere() -> None:
+    rows = [run(arm, settings={"train.schedule": "constant"}) for arm in ARMS]
+    made = study(rows, [point for row in rows for point in curve(row, [4, 3 + ARMS[row["arm"]] / 10, 2, 1])])
+    assert found(made)["equal bytes"].ranking == ["char", "bpe", "word"]
+
+
+def test_runs_with_that_budget_are_ranked_and_the_ranking_turns_round() -> None:
+    """Words are better at equal steps, characters at equal bytes: from runs that had that budget."""
+    steps = [run(arm) for arm in ("char", "word")]
+    read = [run(arm, settings={"budget.steps": None, "budget.bytes": 100}) for arm in ("char", "word")]
+    curves = [
+        *curve(steps[0], [4, 3, 3, 2.5]), *curve(steps[1], [3, 2.5, 2.4, 2.2]),
+        *curve(read[0], [4, 3, 3, 2.5]), *curve(read[1], [4, 3.5, 3, 2.9], steps=25),
+    ]  # fmt: skip
+    made = study(steps + read, curves)
+    by_name = found(made)
+    assert by_name["equal steps"].ranking == ["word", "char"]
+    assert by_name["equal bytes"].ranking == ["char", "word"]
+    lines = list(flips(list(by_name.values())))
+    assert lines == ["char is before word at equal bytes, but after it at equal steps"]
+    assert "turns round: char is before word" in ranking(made, made.results)
+
+
+def test_seconds_are_compared_on_one_machine_only() -> None:
+    rows = [run("char"), run("bpe"), run("word", machine="another")]
+    made = study(rows, [point for row in rows for point in curve(row, [4, 3, 2])])
+    view = found(made)["equal seconds"]
+    assert set(view.points) == {"char", "bpe"}
+    assert "on one, with 1 at once, only" in view.terms
+
+
+def seeds(gap: float) -> Study:
+    rows = [run(arm, seed) for arm in ("char", "bpe") for seed in range(3)]
+    curves = [point for row in rows for point in curve(row, [2 + gap * (row["arm"] == "bpe") + row["seed"] / 100])]
+    baselines = [
+        {**EVERY, "baseline": "PPMd", "family": "adaptive", "val_bpb": 2.005, "val_bpb_restoration": 0.0},
+        {**EVERY, "baseline": "gzip", "family": "adaptive", "val_bpb": 3.1, "val_bpb_restoration": 0.0},
+        {**EVERY, "val_sha256": "another text", "baseline": "xz", "family": "adaptive", "val_bpb": 1.0},
+    ]
+    return study(rows, curves, baselines=baselines)
+
+
+def test_a_cell_is_the_mean_of_its_seeds_among_the_baselines() -> None:
+    made = seeds(0.5)
+    means = by_cell(made.results)
+    assert list(zip(means.cell, means.seeds, strict=True)) == [("char", 3), ("bpe", 3)]
+    assert means.val_bpb_half[0] == pytest.approx(4.303 * 0.01 / np.sqrt(3), rel=1e-3)
+    rows = table(made, made.results, "bits_per_byte")
+    assert list(rows.run) == ["*PPMd (adaptive)*", "char", "bpe", "*gzip (adaptive)*"]
+    assert list(rows["= total"]) == ["2.005", "2.010 ± 0.025", "2.510 ± 0.025", "3.100"]
+    assert "Baselines that char does not reach: PPMd (adaptive) 2.005." in ranking(made, made.results)
+
+
+def test_the_lead_is_resolved_or_says_what_would_do() -> None:
+    assert list(difference_table(seeds(0.5), seeds(0.5).results).verdict) == ["resolved"]
+    close = seeds(0.01)
+    assert "seeds each would do" in difference_table(close, close.results).verdict[0]
+
+
+def test_what_was_tuned_is_named() -> None:
+    made = seeds(0.5)
+    assert "Chosen by looking" not in ranking(made, made.results)
+    tuned = dataclasses.replace(made, results=made.results.assign(tuned="train.lr; model"))
+    assert "Chosen by looking at held-out text, so flattering: model; train.lr." in ranking(tuned, tuned.results)
+
+
+def test_content_by_hand() -> None:
+    made = seeds(0.5)
+    names = {arm: [row.name for row in made.results.itertuples() if row.arm == arm] for arm in ("char", "bpe")}
+    rows = [
+        {"name": name, "partition": "place", "class": kind, "bytes": n, "bits": n * (bpb + 0.1 * i)}
+        for arm, base in (("char", 1.0), ("bpe", 2.0))
+        for i, name in enumerate(names["char" if arm == "char" else "bpe"])
+        for kind, n, bpb in (("heading", 64, base), ("spacing", 576, base + 1), ("none", 0, 0.0))
+    ]
+    made = dataclasses.replace(made, content=pd.DataFrame(rows))
+    wide = content_of(made, made.results, "place")
+    assert wide.loc["char"].to_dict() == pytest.approx({"heading": 1.1, "spacing": 2.1})
+    assert list(content_table(made, made.results, "place").columns) == ["run", "heading (10.0%)", "spacing (90.0%)"]
+
+
+def with_samples(made: Study, far: dict[str, float]) -> Study:
+    """People's measures are 0 +- 1; each arm's samples lie `far` away."""
+    human = [{**EVERY, "name": "", "chars": 9, "temperature": np.nan, "sample": i} for i in range(3)]
+    rows = [{**row, **dict.fromkeys(MEASURES, float(i - 1))} for i, row in enumerate(human)]
+    for run_ in made.results.itertuples():
+        row = {**EVERY, "name": run_.name, "chars": 9, "temperature": 0.8}
+        rows += [{**row, "sample": i, **dict.fromkeys(MEASURES, far[run_.arm] + i - 0.5)} for i in range(2)]
+    return dataclasses.replace(made, readability=pd.DataFrame(rows))
+
+
+def test_distance_is_from_the_human_band() -> None:
+    made = with_samples(seeds(0.5), {"char": -3.0, "bpe": 2.0})
+    read = readings(made, made.results, 0.8)
+    reading = read["char"]["judge"]
+    assert (reading.mean, reading.distance) == (pytest.approx(-3), pytest.approx(-3))
+    assert -3.5 <= reading.low < -3 < reading.high <= -2.5
+    assert typical_distance(read["bpe"]) == pytest.approx(2)
+    rows = readability_table(made, made.results, 0.8).set_index("measure")
+    assert rows["char"]["median distance from human text"] == "3.0 sd"
+    assert "+2.0 sd" in rows["bpe"]["real words"]
+
+
+def test_insights_follow_the_figures() -> None:
+    rows = [
+        run(arm, val_loss=loss, sample_chars_500=500 * ARMS[arm], block_size=10, train_seconds=seconds)
+        for arm, loss, seconds in (("char", 1.0, 3), ("bpe", 2.0, 2), ("word", 3.0, 1))
+    ]
+    made = study(rows, [p for row in rows for p in curve(row, [{"char": 3.0, "bpe": 2.5, "word": 2.0}[row["arm"]]])])
+    made = with_samples(made, {"char": 3.0, "bpe": 1.0, "word": 2.0})
+    verdicts = insights(made, made.results).verdict.tolist()
+    assert verdicts == [HOLDS, HOLDS, HOLDS, OPEN, HOLDS, HOLDS]
+
+    worse = made.results.assign(
+        val_bpb=[2.0, 2.5, 3.0], sample_chars_500=500, params_total=100, train_seconds=[1, 2, 3], unk_rate=[0, 1, 1]
+    )
+    against = with_samples(dataclasses.replace(made, results=worse), {"char": 0.0, "bpe": 1.0, "word": 2.0})
+    verdicts = insights(against, against.results).verdict.tolist()
+    assert verdicts == [NOT, NOT, NOT, OPEN, NOT, NOT]
+
+
+def test_stability_needs_seeds() -> None:
+    made = seeds(0.5)
+    spikes = np.where(made.results.arm == "char", 0.0, 0.1) + made.results.seed / 1000
+    steady = dataclasses.replace(made, results=made.results.assign(grad_norm_spikes=spikes))
+    assert insights(steady, steady.results).verdict[3] == HOLDS
+    assert insights(made, made.results).verdict[3] == NOT
+
+
+def test_one_run_alone_makes_a_report() -> None:
+    row = run("char")
+    made = study([row], curve(row, [2.0]))
+    names = [section.name for section, _ in sections(made, made.results)]
+    assert {"bits_per_byte", "views", "insights", "seed_rows", "cost"} <= set(names)
+    assert "differences" not in names
+    assert set(insights(made, made.results).verdict) == {OPEN}
+    assert seed_rows(made, made.results).run.tolist() == ["char"]
+    assert "Held equal" in held_equal(made.results)
+
+
+def test_cells_without_the_budget() -> None:
+    rows = pd.DataFrame([run("char"), run("char", settings={"budget.steps": 7, "train.lr": 1})])
+    assert cells(rows) == ["char steps=100 lr=None", "char steps=7 lr=1"]
+    assert cells(rows, but="budget.") == ["char lr=None", "char lr=1"]

@@ -1,0 +1,53 @@
+"""Which of two cells is better, by how much, and whether that is real: `statistics.py` over the runs of a report."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tokexp.analysis.statistics import Cell, Difference, compare_all
+from tokexp.analysis.store import Study
+from tokexp.analysis.tables import by_cell, cells
+
+
+def differences(study: Study, runs: pd.DataFrame) -> dict[tuple[str, str], Difference]:
+    """Every pair of cells, the better one first."""
+    runs = runs.assign(cell=cells(runs))
+    ends = study.blocks.groupby("name").last().filter(regex=r"^b\d+$")
+    found = {}
+    for cell in by_cell(runs).cell:
+        own = runs[runs.cell == cell]
+        found[cell] = Cell(own.val_bpb.to_numpy(), ends.loc[list(own["name"])].to_numpy())
+    return compare_all(found, int(runs.val_bytes.iloc[0]))
+
+
+def difference_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
+    rows = [
+        {
+            "better": better,
+            "worse": worse,
+            "bits per byte": f"{difference.mean:.3f}",
+            "over seeds": _interval(difference.over_seeds),
+            "over the text": _interval(difference.over_text),
+            "p": f"{difference.p:.2g}" if difference.over_seeds else "",
+            "verdict": verdict(difference),
+        }
+        for (better, worse), difference in differences(study, runs).items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def verdict(difference: Difference) -> str:
+    """Resolved or not, and if not what would do."""
+    if difference.resolved:
+        return "resolved"
+    if not difference.text_suffices:
+        return "**not resolved**: the held-out text is too short, whatever the seeds"
+    if difference.over_seeds is None:
+        return "**not resolved**: one seed is an anecdote; add seed=0,1,2"
+    if difference.seeds is None:
+        return "**not resolved**: a thousand seeds would not do"
+    return f"**not resolved**: some {difference.seeds} seeds each would do"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else "{:.3f} to {:.3f}".format(*interval)

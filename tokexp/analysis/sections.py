@@ -1,0 +1,145 @@
+"""The tables of a report in their order: what each is called, what must be known to read it, how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from tokexp.analysis.content import content_table
+from tokexp.analysis.differences import difference_table
+from tokexp.analysis.insights import insights, seed_rows
+from tokexp.analysis.readability import readability_table, temperatures
+from tokexp.analysis.store import Study
+from tokexp.analysis.tables import by_corpus, markdown, table
+from tokexp.analysis.views import view_table, views
+from tokexp.files import write_text
+
+Make = Callable[[Study, pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Section:
+    name: str  # of its files in tables/
+    heading: str
+    note: str
+    make: Make
+
+
+def _of(name: str) -> Make:
+    return lambda study, runs: table(study, runs, name)
+
+
+def _content(partition: str) -> Make:
+    return lambda study, runs: content_table(study, runs, partition)
+
+
+def _readability(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
+    parts = [
+        readability_table(study, runs, temperature).assign(temperature=f"{temperature:g}").set_index("temperature")
+        for temperature in temperatures(study, runs)
+    ]
+    return pd.concat(parts).reset_index() if parts else pd.DataFrame()
+
+
+SECTIONS = [
+    Section(
+        "bits_per_byte",
+        "Bits per byte on held-out text",
+        "Ranked by *total*, at the end of the budget: the model's bits for its tokens (naive) and, for a tokenizer "
+        "that loses case, spacing or rare words, the bits that bring them back (restoration), over the UTF-8 bytes "
+        "of the original text; a mean over the seeds, ± half the width of its 95 % interval. A checkpoint chosen on "
+        "this text flatters itself; the cross-fitted figure does not. In italics the baselines: a static one learned "
+        "from the training part alone, as the models did; an adaptive one goes on learning as it reads.",
+        _of("bits_per_byte"),
+    ),
+    Section(
+        "differences",
+        "Which differences are real",
+        "Every pair of cells, the better one first. Intervals at 95 %: over the seeds (Welch), and over the text "
+        "(paired bootstrap over its 64 blocks). *Resolved* where both tests reject, corrected for the number of "
+        "pairs (Holm).",
+        difference_table,
+    ),
+    Section(
+        "views",
+        "Under other terms",
+        "The same runs read where they had taken equal steps, read equally much, and so on. In brackets: before the "
+        "end of a run's schedule, so not to be ranked; train with that budget, or a constant rate, to compare there.",
+        lambda study, runs: view_table(views(study, runs)),
+    ),
+    Section(
+        "place",
+        "Where the loss lies",
+        "Total bits per byte of each kind of content, headed by its share of the bytes. A token's bits are shared "
+        "out among its bytes by the model's own probabilities (`tokexp/content.py`). Where a word ends is paid by the "
+        "space after it, or by a token's last letter: compare words and spacing together.",
+        _content("place"),
+    ),
+    Section(
+        "word",
+        "Common and rare words",
+        "The same over the words outside headings, by how often the training part has them.",
+        _content("word"),
+    ),
+    Section("context", "By the context before", "The same by the bytes of context in the window.", _content("context")),
+    Section(
+        "readability",
+        "How the samples read",
+        "A mean over samples and seeds (95 % by bootstrap over both), and its distance from passages of the held-out "
+        "text, in standard deviations of those. Above the human band is not better: it is copying, or playing safe.",
+        _readability,
+    ),
+    Section(
+        "seed_rows",
+        "What the seed experiment ticked by eye",
+        "Its rows as figures; the distance from human text in brackets.",
+        seed_rows,
+    ),
+    Section("insights", "Do its six insights hold?", "Computed from the tables above.", insights),
+    Section(
+        "loss_per_token",
+        "Loss per token",
+        "Nats per token. **Not comparable between rows**: a token of one tokenizer is more text than one of another.",
+        _of("loss_per_token"),
+    ),
+    Section(
+        "tokenizers",
+        "The tokenizers",
+        "Figures of the tokenizers alone, over the held-out text; formulas in `tokexp/intrinsic.py`.",
+        _of("tokenizers"),
+    ),
+    Section(
+        "cost",
+        "What it cost",
+        "What training consumed; bytes are text read, repetitions included; FLOPs by the usual estimate.",
+        _of("cost"),
+    ),
+    Section(
+        "parameters", "Parameters", "The body is the same for all; the vocabulary decides the rest.", _of("parameters")
+    ),
+]
+
+
+def sections(study: Study, runs: pd.DataFrame) -> Iterator[tuple[Section, pd.DataFrame]]:
+    """Each section that `runs`, which were scored on the same bytes, have something for."""
+    for section in SECTIONS:
+        made = section.make(study, runs)
+        if len(made):
+            yield section, made
+
+
+def write_tables(study: Study, folder: Path) -> None:
+    """Every table of every corpus, as NAME.md and, with a column for the corpus, NAME.csv."""
+    found: dict[str, list[tuple[str, pd.DataFrame]]] = {}
+    for corpus, runs in by_corpus(study.results):
+        for section, made in sections(study, runs):
+            found.setdefault(section.name, []).append((corpus, made))
+    for name, parts in found.items():
+        write_text(
+            folder / f"{name}.md", "\n\n".join(f"### {corpus}\n\n{markdown(made)}" for corpus, made in parts) + "\n"
+        )
+        rows = pd.concat([made.assign(corpus=corpus) for corpus, made in parts])
+        write_text(folder / f"{name}.csv", rows.to_csv(index=False))

@@ -1,0 +1,146 @@
+"""The same runs under other terms: at equal steps, bytes, FLOPs or seconds, and at each one's best checkpoint.
+
+Nothing is trained again: each run's curve is read where the terms say. A point before the end of a run's
+schedule is no fair one, since the learning rate had not come down; it is shown with the share of the
+schedule that it had, and is not ranked. Runs with a budget of that kind, or with a constant rate, are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tokexp.analysis.store import Study
+from tokexp.analysis.tables import cells
+
+# What may be held equal: the column of curves.csv, and how a value of it is written.
+AXES = {
+    "steps": ("step", "{:,.0f} steps"),
+    "bytes": ("bytes_seen", "{:,.0f} bytes read"),
+    "FLOPs": ("flops", "{:.3g} FLOPs"),
+    "seconds": ("seconds", "{:.3g} s of training"),
+}
+SAME = 0.01  # runs that end within this share of each other end at the same point
+PLACE = ["machine", "device", "threads", "workers"]  # of which all must be equal where seconds are compared
+
+
+@dataclass(frozen=True)
+class Point:
+    """A cell under a view: total bits per byte, a mean over its seeds."""
+
+    bpb: float
+    share: float  # of its schedule that it had; 1 is all
+    ranked: bool
+
+
+@dataclass(frozen=True)
+class View:
+    name: str  # such as "equal bytes"
+    terms: str  # such as "1,024,000 bytes read"
+    points: dict[str, Point]
+
+    @property
+    def ranking(self) -> list[str]:
+        """The cells that may be ranked, best first; none where there is only one."""
+        fair = {name: point.bpb for name, point in self.points.items() if point.ranked}
+        return sorted(fair, key=lambda name: fair[name]) if len(fair) > 1 else []
+
+
+def views(study: Study, runs: pd.DataFrame) -> list[View]:
+    """Every view of `runs`, which were scored on the same bytes."""
+    # The budget apart, since it is what the views are about.
+    runs = runs.assign(cell=cells(runs, but="budget."), variant=cells(runs))
+    found = [view for axis in AXES if (view := _equal(study, runs, axis))]
+    best = runs.groupby("variant").best_val_bpb_crossfit.mean()
+    points = {str(cell): Point(bpb, 1.0, True) for cell, bpb in best.items()}
+    return [*found, View("each at its best checkpoint", "cross-fitted", points)]
+
+
+def _equal(study: Study, runs: pd.DataFrame, axis: str) -> View | None:
+    column, form = AXES[axis]
+    terms = ""
+    if axis == "seconds":
+        places = runs.groupby(PLACE).cell.nunique()
+        runs = runs.set_index(PLACE).loc[[places.idxmax()]].reset_index()
+        if len(places) > 1:
+            terms = f", on {runs.machine.iloc[0]}, with {runs.workers.iloc[0]} at once, only"
+    curves = study.curves[study.curves.name.isin(runs["name"])]
+    ends = curves.groupby("name")[column].max()
+    variants = [
+        (str(cell), variant, float(ends[list(variant["name"])].mean()))
+        for (cell, _), variant in runs.groupby(["cell", "variant"])
+    ]
+    at = _meeting_point(variants)
+    points = {}
+    for cell, options in itertools.groupby(variants, key=lambda v: v[0]):
+        reaching = [option for option in options if option[2] >= at * (1 - SAME)]
+        if reaching:
+            _, nearest, end = min(reaching, key=lambda option: option[2])
+            bpb = [_read(curves[curves.name == name], column, at) for name in nearest["name"]]
+            share = 1.0 if end <= at * (1 + SAME) else at / end
+            points[cell] = Point(float(np.mean(bpb)), share, share == 1.0 or _constant(nearest))
+    points = {cell: point for cell, point in points.items() if not np.isnan(point.bpb)}
+    return View(f"equal {axis}", form.format(at) + terms, points) if points else None
+
+
+def _meeting_point(variants: list[tuple[str, pd.DataFrame, float]]) -> float:
+    """The value at which most cells have a run that ends; the smallest of those, so that others reach it."""
+
+    def met(at: float) -> int:
+        return len({cell for cell, _, end in variants if abs(end - at) <= SAME * at})
+
+    return min((end for _, _, end in variants), key=lambda end: (-met(end), end))
+
+
+def _read(curve: pd.DataFrame, column: str, at: float) -> float:
+    """Total bits per byte at `at`, on a straight line between evaluations; NaN before the first one."""
+    if at >= curve[column].iloc[-1]:
+        return float(curve.val_bpb.iloc[-1])
+    return float(np.interp(at, curve[column], curve.val_bpb, left=np.nan))
+
+
+def _constant(runs: pd.DataFrame) -> bool:
+    return all(json.loads(settings).get("train.schedule") == "constant" for settings in runs.settings)
+
+
+def flips(found: list[View]) -> Iterator[str]:
+    """A line for each pair of cells whose order depends on the view."""
+    ranked = [view for view in found if view.ranking]
+    names = sorted({name for view in ranked for name in view.ranking})
+    for one, other in itertools.combinations(names, 2):
+        before: dict[bool, list[str]] = {True: [], False: []}
+        for view in ranked:
+            if one in view.ranking and other in view.ranking:
+                before[view.ranking.index(one) < view.ranking.index(other)].append(view.name)
+        if before[True] and before[False]:
+            yield f"{one} is before {other} {under(before[True])}, but after it {under(before[False])}"
+
+
+def under(names: list[str]) -> str:
+    """The names of views in a sentence."""
+    return " and ".join(name if name.startswith("each") else f"at {name}" for name in names)
+
+
+def view_table(found: list[View]) -> pd.DataFrame:
+    """A row a cell, a column a view, each with the terms in its heading."""
+    names = sorted({name for view in found for name in view.points}, key=lambda name: _place(found, name))
+    rows: dict[str, list[str]] = {"run": names}
+    for view in found:
+        heading = f"{view.name} ({view.terms})" if view.terms else view.name
+        rows[heading] = [_written(view.points.get(name)) for name in names]
+    return pd.DataFrame(rows)
+
+
+def _place(found: list[View], name: str) -> float:
+    return min(view.points[name].bpb for view in found if name in view.points)
+
+
+def _written(point: Point | None) -> str:
+    if point is None:
+        return ""
+    return f"{point.bpb:.3f}" if point.share == 1.0 else f"({point.bpb:.3f} at {point.share:.0%} of its schedule)"
