@@ -82,17 +82,21 @@ class TrainConfig:
     weight_decay: float = 0.1  # on matrices only
     grad_clip: float = 1.0  # largest gradient norm
     eval_every: int = 100  # steps; the end of the run is always evaluated
+    grad_accum: int = 1  # parts in which a batch is worked through, for less memory
+    checkpoint_every: int | None = 500  # steps after which an interrupted run can go on; null: at its end only
     compile: str = "auto"  # auto | always | never: torch.compile; auto means on CUDA
+    cuda_graph: str = "auto"  # auto | always | never: a step as one launch; auto means on CUDA
 
     def __post_init__(self) -> None:
         _check_types("train.", self)
-        for name in ("batch_size", "lr", "grad_clip", "eval_every"):
+        for name in ("batch_size", "lr", "grad_clip", "eval_every", "grad_accum", "checkpoint_every"):
             _positive(f"train.{name}", getattr(self, name))
         for name in ("min_lr", "warmup_steps", "weight_decay"):
             _check(getattr(self, name) >= 0, f"train.{name}", getattr(self, name), "at least 0")
         _check(self.min_lr <= self.lr, "train.min_lr", self.min_lr, f"at most train.lr={self.lr}")
         _one_of("train.schedule", self.schedule, "cosine", "constant")
-        _one_of("train.compile", self.compile, "auto", "always", "never")
+        for name in ("compile", "cuda_graph"):
+            _one_of(f"train.{name}", getattr(self, name), "auto", "always", "never")
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ class RunConfig:
     )
     seed: int = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N | mps; auto is cuda where there is one, else cpu
-    precision: str = "auto"  # auto | float32 | bf16; auto is bf16 on cuda, else float32
+    precision: str = "auto"  # auto | float32 | tf32 | bf16; auto is bf16 on cuda, else float32
     sweep: str = "single"  # what the run belongs to, and the report it goes into
     arm: str = ""  # the tokenizer option's name; the kind where empty
     size: str = "custom"  # the model option's name
@@ -171,7 +175,7 @@ class RunConfig:
         _check_types("", self)
         _positive("params_total", self.params_total)
         _check(0 <= self.seed < 2**63, "seed", self.seed, "from 0 up to, not including, 2**63")
-        _one_of("precision", self.precision, "auto", "float32", "bf16")
+        _one_of("precision", self.precision, "auto", "float32", "tf32", "bf16")
         if not self.arm:
             object.__setattr__(self, "arm", self.tokenizer.kind)
         for name in self.tuned:

@@ -22,9 +22,9 @@ import torch.nn.functional as F
 
 from tokexp.config import InputError
 from tokexp.corpus import decode, load_corpus, read_bytes
+from tokexp.hf import Pretrained, load_any
 from tokexp.model import GPT
 from tokexp.restoration import PARTS, Restoration, restoration_cost
-from tokexp.results import load_run
 from tokexp.tokens import TokenizedCorpus, TokenStream, encode_stream
 
 BLOCKS = 64  # the held-out text in equal stretches of bytes, for intervals over the text
@@ -172,6 +172,13 @@ class Evaluator:
             self.best_weights = {name: value.clone() for name, value in self._model.state_dict().items()}
         return row
 
+    def resume(self, rows: list[dict[str, Any]], best_weights: dict[str, torch.Tensor]) -> None:
+        """Go on where an earlier process left off: its evaluations in their order, and the best weights of them."""
+        self._rows = rows
+        self._best = min(range(len(rows)), key=lambda i: rows[i]["val_loss"], default=-1)
+        device = next(self._model.parameters()).device
+        self.best_weights = {name: value.to(device) for name, value in best_weights.items()}
+
     def final_scores(self) -> dict[str, Any]:
         """The end of the budget, which is ranked, and beside it the best checkpoint and the wider context."""
         last, best = self._rows[-1], self._rows[self._best]
@@ -208,17 +215,22 @@ def crossfit(block_nats: list[np.ndarray]) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tokexp.evaluate", description="Bits per byte of a trained run.")
-    parser.add_argument("run", type=Path, help="a run's folder")
+    parser.add_argument("run", type=Path, help="a run's folder, or one in Hugging Face's format")
     parser.add_argument("--text", type=Path, required=True, help="a UTF-8 text file")
     parser.add_argument("--weights", choices=["end", "best"], default="end")
     args = parser.parse_args()
     try:
-        run = load_run(args.run, weights=args.weights)
+        run = load_any(args.run, weights=args.weights)
         text = decode(read_bytes(args.text), str(args.text))
         stream = encode_stream(run.tokenizer, text)
-        naive = score(run.model, run.result.context_id, stream).bits_per_byte
+        naive = score(run.model, run.context_id, stream).bits_per_byte
         restoration = 0.0
         if run.tokenizer.decode(run.tokenizer.encode(text)) != text:
+            if isinstance(run, Pretrained):
+                raise InputError(
+                    f"{args.run}: its tokenizer loses some of the text, and the restoration needs the corpus of a run, "
+                    "which that folder has not; give the run's folder"
+                )
             corpus = load_corpus(run.config.data)
             if corpus.sha256 != run.result.corpus_sha256:
                 raise InputError(

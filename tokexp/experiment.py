@@ -8,19 +8,26 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import torch
 
 from tokexp.architecture import work_out
 from tokexp.baselines import baselines
 from tokexp.budget import describe_budget, plan_training
+from tokexp.checkpoint import load_checkpoint, save_checkpoint
 from tokexp.config import RunConfig
 from tokexp.content import content
 from tokexp.corpus import Corpus, load_corpus, sha256
+from tokexp.device import describe_device, resolve_device, resolve_precision
+from tokexp.distributed import ALONE, World, joined
 from tokexp.evaluate import Evaluator
 from tokexp.generate import prompt_ids, sample_chars, sample_tokens
+from tokexp.interrupt import deferred
 from tokexp.intrinsic import intrinsic
 from tokexp.model import GPT, GPTConfig, parameter_split, training_flops_per_token
 from tokexp.progress import Progress
@@ -32,17 +39,18 @@ from tokexp.results import (
     RunResult,
     config_hash,
     has_result,
+    load_metrics,
     load_result,
     run_name,
     save_result,
     settings_of,
 )
-from tokexp.runfolder import RunFolder
+from tokexp.runfolder import RunFolder, metrics_until
 from tokexp.segmentation import marginal
 from tokexp.tokenizer import Tokenizer
 from tokexp.tokens import Prepared, prepare, require_length
 from tokexp.tracking import Tracker
-from tokexp.train import describe_device, resolve_device, resolve_precision, spike_share, train
+from tokexp.train import DivergedError, Row, TrainState, make_optimizer, share, spike_share, train
 
 log = logging.getLogger(__name__)
 
@@ -50,103 +58,217 @@ log = logging.getLogger(__name__)
 def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResult:
     """Do the run that `cfg` describes, or return its result where `folder` has it already.
 
-    `folder`: where everything is written; by default runs/SWEEP/NAME. Raises InputError for what
-    the user can put right, DivergedError where the loss stopped being a number.
+    `folder`: where everything is written; by default runs/SWEEP/NAME. A run that was interrupted there
+    goes on from its last checkpoint. Under torchrun all processes work on it, and one of them writes.
+    Raises InputError for what the user can put right, DivergedError where the loss stopped being a
+    number, Interrupted (a SystemExit) after a signal, once the step is done and saved.
     """
-    corpus = load_corpus(cfg.data)
-    device = resolve_device(cfg.device)
-    precision = resolve_precision(cfg.precision, device)
-    digest = config_hash(cfg, corpus, precision)
-    name = run_name(cfg, digest)
-    folder = Path(folder) if folder is not None else Path("runs", cfg.sweep, name)
-    if not cfg.rerun and has_result(folder, digest):
-        log.info("%s: done before, in %s (rerun=true trains it again)", name, folder)
-        return load_result(folder)
+    with joined(resolve_device(cfg.device)) as (world, device):
+        run = Experiment(cfg, folder, device, world)
+        if run.done:
+            log.info("%s: done before, in %s (rerun=true trains it again)", run.name, run.path)
+            return load_result(run.path)
+        with run:
+            with deferred() as asked_to_stop:
+                for rows in run.training():
+                    run.record(rows)
+                    if world.any(bool(asked_to_stop)):
+                        run.save()
+                        raise asked_to_stop.answer()
+            return run.finish()
 
-    with RunFolder(folder, cfg, digest) as run:
-        prepared = prepare(cfg.tokenizer.kind, cfg.tokenizer.train_settings(), corpus)
-        tokenizer, data = prepared.tokenizer, prepared.data
-        cfg = work_out(cfg, tokenizer.vocab_size, data.train.n_bytes / len(data.train))
-        run.write_config(cfg)
-        require_length(corpus, data, cfg.model.block_size)
-        prompt_ids(tokenizer, cfg.sample.prompt)  # refused now rather than after training
-        restoration = restoration_cost(tokenizer, corpus.train, corpus.val)
+
+class Experiment:
+    """A run at work: prepared when it is entered, trained step by step, measured when it is finished."""
+
+    def __init__(self, cfg: RunConfig, folder: Path | str | None, device: torch.device, world: World = ALONE) -> None:
+        self.cfg, self._device, self._world = cfg, device, world
+        self._corpus = load_corpus(cfg.data)
+        self._precision = resolve_precision(cfg.precision, device)
+        self._digest = config_hash(cfg, self._corpus, self._precision)
+        self.name = run_name(cfg, self._digest)
+        self.path = Path(folder) if folder is not None else Path("runs", cfg.sweep, self.name)
+        self.done = not cfg.rerun and has_result(self.path, self._digest)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            if self._world.writes:
+                self._run = stack.enter_context(RunFolder(self.path, self.cfg, self._digest))
+            self._prepare()
+            if self._world.writes:
+                rows = self._resume()
+                tracker = Tracker(self.path, self.name, self.cfg, rows)
+                if not self.state.step:  # nothing is removed before all that may be refused has been accepted
+                    self._run.clear()
+                self.tokenizer.save(self.path / "tokenizer.json")
+                self._tracker = stack.enter_context(tracker)
+                tokens_per_step = self.cfg.train.batch_size * self.cfg.model.block_size
+                progress = Progress(self.name, self.plan.steps, tokens_per_step, self.state.step)
+                self._progress = stack.enter_context(progress)
+            share(self._world, self.model, self.state)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def _prepare(self) -> None:
+        """Tokenizer, tokens, model, plan."""
+        cfg, corpus = self.cfg, self._corpus
+        self._prepared = prepare(cfg.tokenizer.kind, cfg.tokenizer.train_settings(), corpus)
+        self.tokenizer, self.data = self._prepared.tokenizer, self._prepared.data
+        self.cfg = cfg = work_out(cfg, self.tokenizer.vocab_size, self.data.train.n_bytes / len(self.data.train))
+        require_length(corpus, self.data, cfg.model.block_size)
+        prompt_ids(self.tokenizer, cfg.sample.prompt)  # refused now rather than after training
 
         torch.manual_seed(cfg.seed)
-        model = GPT(GPTConfig(**dataclasses.asdict(cfg.model), vocab_size=tokenizer.vocab_size)).to(device)
-        tokens_per_step = cfg.train.batch_size * cfg.model.block_size
-        plan = plan_training(
+        config = GPTConfig(**dataclasses.asdict(cfg.model), vocab_size=self.tokenizer.vocab_size)
+        self.model = GPT(config).to(self._device)
+        self.state = TrainState(make_optimizer(self.model, cfg.train))
+        self.plan = plan_training(
             cfg.budget,
             cfg.train,
-            tokens_per_step=tokens_per_step,
-            train_tokens=len(data.train),
-            train_bytes=data.train.n_bytes,
-            flops_per_token=training_flops_per_token(model.config),
+            tokens_per_step=cfg.train.batch_size * cfg.model.block_size,
+            train_tokens=len(self.data.train),
+            train_bytes=self.data.train.n_bytes,
+            flops_per_token=training_flops_per_token(config),
         )
+
+    def _resume(self) -> list[Row]:
+        """Go to where an interrupted run was saved, if there is such a place; the rows up to there."""
+        self._restoration = restoration_cost(self.tokenizer, self._corpus.train, self._corpus.val)
+        self._evaluator = Evaluator(self.model, self.data, self._restoration)
+        self._run.write_config(self.cfg)
+        rows: list[Row] = []
+        if not self.cfg.rerun:
+            rows = metrics_until(self.path)
+            best = load_checkpoint(self._run.checkpoints, self._digest, self.model, self.state, most=_steps(rows))
+            rows = [row for row in rows if row["step"] <= self.state.step]
+            if best is not None:
+                self._evaluator.resume([row for row in rows if row["event"] == "eval"], best)
+                log.info("%s: going on from step %s", self.name, f"{self.state.step:,}")
         log.info(
             "%s: %s tokens, %s parameters, %s steps on %s",
-            name, f"{tokenizer.vocab_size:,}", f"{sum(p.numel() for p in model.parameters()):,}",
-            f"{plan.steps:,}", device,
+            self.name, f"{self.tokenizer.vocab_size:,}", f"{sum(p.numel() for p in self.model.parameters()):,}",
+            f"{self.plan.steps:,}", self._device,
+        )  # fmt: skip
+        return rows
+
+    def training(self) -> Iterator[list[Row]]:
+        """Train to the end; `record` wants what this yields, each time."""
+        return train(
+            self.model, self.data.train, self.plan, self.cfg.train, self.cfg.seed, self._precision, self.state,
+            pause=lambda step: self._evaluates(step) or self._saves(step), world=self._world,
         )  # fmt: skip
 
-        evaluator = Evaluator(model, data, restoration)
-        tracker = Tracker(folder, name, cfg)
-        run.clear()
-        tokenizer.save(folder / "tokenizer.json")
-        with tracker, Progress(name, plan.steps, tokens_per_step) as progress:
-            norms = []
-            for row in train(model, data.train, plan, cfg.train, cfg.seed, precision, evaluator):
-                tracker.log(row)
-                progress.show(row)
-                norms += [row["grad_norm"]] if row["event"] == "step" else []
-            scores = evaluator.final_scores()
-            run.save_weights("model.safetensors", model.state_dict())
-            run.save_weights("best.safetensors", evaluator.best_weights)
-            run.write_lines("content.jsonl", content(model, tokenizer, data, corpus, restoration))
-            segmentations = marginal(model, tokenizer, data, corpus.val.encode())
-            model.load_state_dict(evaluator.best_weights)
-            samples = draw_samples(model, tokenizer, cfg)
-            run.write_lines("samples.jsonl", samples)
-            reader = Reader(corpus, cfg.sample.chars)
-            run.write_lines("readability.jsonl", read_samples(reader, samples))
-            run.write_json("corpus.json", facts_of_text(corpus, reader))
-            result = RunResult(
-                schema_version=SCHEMA_VERSION,
-                name=name,
-                sweep=cfg.sweep,
-                arm=cfg.arm,
-                size=cfg.size,
-                config_hash=digest,
-                settings=settings_of(cfg, precision),
-                **provenance(),
-                threads=torch.get_num_threads(),
-                machine=describe_device(device),
-                tuned=cfg.tuned,
-                seed=cfg.seed,
-                device=device.type,
-                precision=precision,
-                **corpus_facts(corpus),
-                **tokenizer_facts(prepared, folder, corpus),
-                **dataclasses.asdict(cfg.model),
-                **parameter_split(model.config),
-                batch_size=cfg.train.batch_size,
-                budget=describe_budget(cfg.budget),
-                steps=plan.steps,
-                epochs=row["tokens_seen"] / len(data.train),
-                **{key: row[key] for key in ("tokens_seen", "bytes_seen", "flops")},
-                grad_norm_spikes=spike_share(norms),
-                train_seconds=row["seconds"],
-                tokens_per_second=row["tokens_per_second"],
-                **scores,
-                marginal_gain_bpb=segmentations.gain_bpb if segmentations else None,
-                marginal_gain_error=segmentations.gain_error if segmentations else None,
-                sample_chars_500=len(samples[0]["text"]),
-                context_id=data.context_id,
+    def record(self, rows: list[Row]) -> None:
+        """Write down what training yielded; evaluate and save where the settings say so."""
+        if not self._world.writes:
+            return
+        if self._evaluates(self.state.step):
+            rows = [*rows, self._evaluate()]
+        for row in rows:
+            self._tracker.log(row)
+            self._progress.show(row)
+        if self._saves(self.state.step):
+            self.save()
+
+    def _evaluates(self, step: int) -> bool:
+        return step % self.cfg.train.eval_every == 0 or step == self.plan.steps
+
+    def _saves(self, step: int) -> bool:
+        every = self.cfg.train.checkpoint_every
+        return step == self.plan.steps or (every is not None and step % every == 0)
+
+    def _evaluate(self) -> Row:
+        """event="eval", step, tokens_seen, bytes_seen, flops, seconds and tokens_per_second of training, the scores."""
+        state, scores = self.state, self._evaluator()
+        if not all(math.isfinite(value) for value in scores.values() if isinstance(value, float)):
+            raise DivergedError(
+                f"step {state.step} of {self.plan.steps}: the model's scores are no longer numbers; "
+                f"the run diverged, so try a smaller train.lr than {self.cfg.train.lr:g}"
             )
-            tracker.finish(dataclasses.asdict(result), samples)
-        save_result(folder, result)
-    log.info("%s: %.4f bits per byte held out, in %s", name, result.val_bpb, folder)
-    return result
+        return {
+            "event": "eval",
+            "step": state.step,
+            "tokens_seen": state.tokens_seen,
+            "bytes_seen": state.bytes_seen,
+            "flops": float(state.tokens_seen * training_flops_per_token(self.model.config)),
+            "seconds": state.seconds,
+            "tokens_per_second": state.tokens_seen / state.seconds,
+            **scores,
+        }
+
+    def save(self) -> None:
+        """Write a checkpoint, from which the same command goes on."""
+        if self._world.writes:
+            best = self._evaluator.best_weights
+            save_checkpoint(self._run.checkpoints, self._digest, self.model, self.state, best)
+
+    def finish(self) -> RunResult:
+        """Measure what was trained, and write everything down; the result comes last."""
+        if not self._world.writes:
+            self._world.wait()
+            return load_result(self.path)
+        cfg, run, corpus, model, tokenizer = self.cfg, self._run, self._corpus, self.model, self.tokenizer
+        scores = self._evaluator.final_scores()
+        run.save_weights("model.safetensors", model.state_dict())
+        run.save_weights("best.safetensors", self._evaluator.best_weights)
+        run.write_lines("content.jsonl", content(model, tokenizer, self.data, corpus, self._restoration))
+        segmentations = marginal(model, tokenizer, self.data, corpus.val.encode())
+        model.load_state_dict(self._evaluator.best_weights)
+        samples = draw_samples(model, tokenizer, cfg)
+        run.write_lines("samples.jsonl", samples)
+        reader = Reader(corpus, cfg.sample.chars)
+        run.write_lines("readability.jsonl", read_samples(reader, samples))
+        run.write_json("corpus.json", facts_of_text(corpus, reader))
+        rows = load_metrics(self.path)
+        result = RunResult(
+            schema_version=SCHEMA_VERSION,
+            name=self.name,
+            sweep=cfg.sweep,
+            arm=cfg.arm,
+            size=cfg.size,
+            config_hash=self._digest,
+            settings=settings_of(cfg, self._precision),
+            **provenance(),
+            threads=torch.get_num_threads(),
+            machine=describe_device(self._device),
+            tuned=cfg.tuned,
+            seed=cfg.seed,
+            device=self._device.type,
+            precision=self._precision,
+            **corpus_facts(corpus),
+            **tokenizer_facts(self._prepared, self.path, corpus),
+            **dataclasses.asdict(cfg.model),
+            **parameter_split(model.config),
+            batch_size=cfg.train.batch_size,
+            budget=describe_budget(cfg.budget),
+            steps=self.plan.steps,
+            epochs=self.state.tokens_seen / len(self.data.train),
+            **{key: rows[-1][key] for key in ("tokens_seen", "bytes_seen", "flops", "tokens_per_second")},
+            grad_norm_spikes=spike_share([row["grad_norm"] for row in rows if row["event"] == "step"]),
+            train_seconds=rows[-1]["seconds"],
+            **scores,
+            marginal_gain_bpb=segmentations.gain_bpb if segmentations else None,
+            marginal_gain_error=segmentations.gain_error if segmentations else None,
+            sample_chars_500=len(samples[0]["text"]),
+            context_id=self.data.context_id,
+        )
+        self._tracker.finish(dataclasses.asdict(result), samples)
+        save_result(self.path, result)
+        run.remove_checkpoints()
+        self._world.wait()
+        log.info("%s: %.4f bits per byte held out, in %s", self.name, result.val_bpb, self.path)
+        return result
+
+
+def _steps(rows: list[Row]) -> int:
+    """How many steps `rows` have, from the first one on, without a gap."""
+    steps = [row["step"] for row in rows if row["event"] == "step"]
+    return next((i for i, step in enumerate(steps) if step != i + 1), len(steps))
 
 
 def draw_samples(model: GPT, tokenizer: Tokenizer, cfg: RunConfig) -> list[dict[str, Any]]:

@@ -110,6 +110,10 @@ class GPT(nn.Module):
 
     def forward(self, idx_BT: Tensor, cache: KVCache | None = None) -> Tensor:
         """Logits (B, T, V) at every position. With a cache, `idx_BT` is what follows the tokens it holds."""
+        return self.lm_head(self.hidden(idx_BT, cache))
+
+    def hidden(self, idx_BT: Tensor, cache: KVCache | None = None) -> Tensor:
+        """What the LM head reads, (B, T, C): a loss that never holds all logits begins here."""
         past = cache.length if cache else 0
         T = idx_BT.shape[1]
         if past + T > self.config.block_size:
@@ -120,7 +124,7 @@ class GPT(nn.Module):
             x_BTC = block(x_BTC, cache.layers[i] if cache else None, past)
         if cache:
             cache.length += T
-        return self.lm_head(self.ln_f(x_BTC))
+        return self.ln_f(x_BTC)
 
 
 def parameter_split(config: GPTConfig) -> dict[str, Any]:

@@ -14,13 +14,16 @@ log = logging.getLogger(__name__)
 
 
 class Progress:
-    def __init__(self, name: str, steps: int, tokens_per_step: int) -> None:
-        self._name, self._steps, self._tokens_per_step = name, steps, tokens_per_step
+    def __init__(self, name: str, steps: int, tokens_per_step: int, done: int = 0) -> None:
+        """`done`: steps that an earlier process has taken."""
+        self._name, self._steps, self._tokens_per_step, self._done = name, steps, tokens_per_step, done
         self._began = time.monotonic()
         self._bpb = "-"
         terminal = sys.stderr.isatty()
         layout = "{desc} {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}]{postfix}"
-        self._bar = tqdm(total=steps, desc=name, bar_format=layout, dynamic_ncols=True) if terminal else None
+        self._bar = None
+        if terminal:
+            self._bar = tqdm(total=steps, initial=done, desc=name, bar_format=layout, dynamic_ncols=True)
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +41,8 @@ class Progress:
             if self._bar is not None:
                 self._bar.set_postfix_str(f"loss {row['val_loss']:.3f} held out, {self._bpb} bits/byte")
             else:
-                left = (time.monotonic() - self._began) * (self._steps / row["step"] - 1)
+                elapsed = time.monotonic() - self._began
+                left = elapsed * (self._steps - row["step"]) / max(1, row["step"] - self._done)
                 log.info(
                     "%s: step %d of %d, loss %.3f (train %.3f), %s bits/byte, %s tokens/s, %.0f s left",
                     self._name, row["step"], self._steps, row["val_loss"], row["train_loss"], self._bpb,
@@ -46,7 +50,7 @@ class Progress:
                 )  # fmt: skip
         elif self._bar is not None:
             elapsed = time.monotonic() - self._began
-            speed = row["step"] * self._tokens_per_step / elapsed
+            speed = (row["step"] - self._done) * self._tokens_per_step / elapsed
             postfix = f"loss {row['loss']:.3f}, {self._bpb} bits/byte, {speed:,.0f} tok/s"
             self._bar.set_postfix_str(postfix, refresh=False)
             self._bar.update()

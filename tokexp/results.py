@@ -118,7 +118,8 @@ def settings_of(cfg: RunConfig, precision: str) -> dict[str, Any]:
     groups = {key: tree[key] for key in ("tokenizer", "model", "train", "budget", "sample")}
     groups["tokenizer"] = identity(groups["tokenizer"])
     flat = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
-    del flat["train.compile"]  # the same figures, sooner
+    for name in ("train.compile", "train.cuda_graph", "train.checkpoint_every"):
+        del flat[name]  # the same figures, sooner or safer
     flat |= {"data.block_bytes": cfg.data.block_bytes, "params_total": cfg.params_total}
     if cfg.data.block_bytes is not None:
         del flat["model.block_size"]  # it follows
@@ -254,6 +255,11 @@ class Run:
     tokenizer: Tokenizer
     config: RunConfig
     result: RunResult
+
+    @property
+    def context_id(self) -> int:
+        """The id before a text."""
+        return self.result.context_id
 
 
 def load_run(folder: Path | str, weights: str = "end") -> Run:

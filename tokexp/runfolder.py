@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import shutil
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,18 @@ LEFT = (
     "result.json", "metrics.jsonl", "content.jsonl", "samples.jsonl", "readability.jsonl", "corpus.json",
     "model.safetensors", "best.safetensors",
 )  # fmt: skip
+
+
+def metrics_until(folder: Path) -> list[dict[str, Any]]:
+    """The whole rows of a run's `metrics.jsonl`, up to one that a sudden end has cut short."""
+    rows = []
+    try:
+        with (folder / "metrics.jsonl").open("rb") as file:
+            for line in file:
+                rows.append(json.loads(line))
+    except (OSError, ValueError):
+        pass
+    return rows
 
 
 class RunFolder:
@@ -92,10 +105,18 @@ class RunFolder:
         """Remove what an earlier try left, so that the folder never mixes two."""
         for name in LEFT:
             (self.path / name).unlink(missing_ok=True)
+        self.remove_checkpoints()
 
     def set_state(self, state: str, reason: str = "") -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         write_json(self.path / "status.json", {"state": state, "since": now, "reason": reason})
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def remove_checkpoints(self) -> None:
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def write_config(self, cfg: RunConfig) -> None:
         """The settings, resolved; once more where the tokenizer has decided some."""

@@ -27,10 +27,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, from_dict
 from tokexp.corpus import load_corpus
+from tokexp.device import resolve_device, resolve_precision
 from tokexp.files import write_json
 from tokexp.results import config_hash, has_result, run_name
 from tokexp.tokenizer import check_settings
-from tokexp.train import resolve_device, resolve_precision
 
 log = logging.getLogger(__name__)
 

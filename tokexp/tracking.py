@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tokexp.config import InputError, RunConfig, to_dict
+from tokexp.files import write_text
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +38,16 @@ WANDB_NAMES = {
 class Tracker:
     """Receives finished rows. Use as a context manager: what was begun is always ended."""
 
-    def __init__(self, folder: Path, name: str, cfg: RunConfig) -> None:
-        self._path = folder / "metrics.jsonl"
+    def __init__(self, folder: Path, name: str, cfg: RunConfig, rows: Sequence[dict[str, Any]] = ()) -> None:
+        """`rows`: what an interrupted run had logged up to where it goes on; later ones are cut off."""
+        self._path, self._rows = folder / "metrics.jsonl", rows
         self._wandb = _start_wandb(folder, name, cfg)
 
     def __enter__(self) -> Self:
-        self._file = self._path.open("w", encoding="utf-8")
+        write_text(self._path, "".join(json.dumps(row) + "\n" for row in self._rows))
+        self._file = self._path.open("a", encoding="utf-8")
+        for row in self._rows:  # each run in W&B is whole: it cannot append to one that was left offline
+            self._mirror(row)
         return self
 
     def __exit__(
@@ -55,6 +61,9 @@ class Tracker:
         """A row of `train`: written whole to metrics.jsonl, its figures to W&B."""
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
+        self._mirror(row)
+
+    def _mirror(self, row: dict[str, Any]) -> None:
         if self._wandb is not None:
             named = {WANDB_NAMES[key]: value for key, value in row.items() if key in WANDB_NAMES}
             self._wandb.log({**named, "step": row["step"]}, step=row["step"])

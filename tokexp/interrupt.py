@@ -1,0 +1,52 @@
+"""Let a step end before a signal ends the program."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interrupted(SystemExit):
+    """The run was asked to stop and has saved itself; its code is 128 + the signal, as shells have it."""
+
+
+class Request:
+    """Whether somebody asked for an end."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+    def answer(self) -> Interrupted:
+        return Interrupted(128 + (self.signal or signal.SIGTERM))
+
+
+@contextmanager
+def deferred() -> Iterator[Request]:
+    """Within, SIGTERM and SIGINT are only noted; a second one ends the program at once.
+
+    In a thread other than the main one signals cannot be handled, and stay as they are.
+    """
+    request = Request()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def note(number: int, _: FrameType | None) -> None:
+        if request:
+            raise request.answer()
+        request.signal = number
+
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
