@@ -36,6 +36,7 @@ ORDER = [
     "architecture",
     "budget",
     "results",
+    "hf",
     "tracking",
     "tokens",
     "restoration",
@@ -47,6 +48,7 @@ ORDER = [
     "device",
     "distributed",
     "loss",
+    "stepper",
     "train",
     "checkpoint",
     "generate",
@@ -70,6 +72,7 @@ ORDER = [
     "sweep",
     "run",
     "sample",
+    "export",
     "show",
     "bench",
 ]

@@ -145,7 +145,7 @@ def _generate(
         temperature=cfg.temperature,
         top_k=cfg.top_k,
         top_p=cfg.top_p,
-        forbidden=torch.tensor(tokenizer.never_drawn(), device=device),
+        forbidden=torch.tensor(tokenizer.never_drawn(), dtype=torch.long, device=device),
         seed=seed,
         exact=exact,
     )

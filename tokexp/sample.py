@@ -1,4 +1,4 @@
-"""Text from a trained run.
+"""Text from a trained run, or from a GPT-2 in Hugging Face's format.
 
 python -m tokexp.sample RUN --prompt "KING"
 """
@@ -10,14 +10,14 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from tokexp.config import InputError
+from tokexp.config import InputError, SampleConfig
 from tokexp.generate import stream_tokens
-from tokexp.results import load_run
+from tokexp.hf import Pretrained, load_any
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tokexp.sample", description="Text from a trained run.")
-    parser.add_argument("run", type=Path, help="a run's folder")
+    parser.add_argument("run", type=Path, help="a run's folder, or one in Hugging Face's format")
     parser.add_argument("--prompt", help="what the text continues (default: the run's own)")
     parser.add_argument("--tokens", type=int, help="how many to draw")
     parser.add_argument("--temperature", type=float, help="0 is greedy")
@@ -28,10 +28,11 @@ def main() -> int:
     args = parser.parse_args()
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        run = load_run(args.run, weights=args.weights)
+        run = load_any(args.run, weights=args.weights)
         names = ("prompt", "tokens", "temperature", "top_k", "top_p")
         asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-        cfg = dataclasses.replace(run.config.sample, **asked)
+        usual = SampleConfig() if isinstance(run, Pretrained) else run.config.sample
+        cfg = dataclasses.replace(usual, **asked)
         print(cfg.prompt, end="", flush=True)
         for text in stream_tokens(run.model, run.tokenizer, cfg, seed=args.seed):
             print(text, end="", flush=True)

@@ -1,4 +1,4 @@
-"""Tokenizers in the format of Hugging Face's `tokenizer.json`, with the same ids.
+"""Tokenizers in the format of Hugging Face's `tokenizer.json`, with the same ids and the same text back.
 
 For every kind that the format can say; the others are refused, with the reason. There our specials are
 ordinary entries of the vocabulary that no text reaches.
@@ -7,6 +7,7 @@ ordinary entries of the vocabulary that no text reaches.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,31 +17,44 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 
 from tokexp.config import InputError
 from tokexp.files import write_text
-from tokexp.tokenizer.base import SPECIALS, UNK, Tokenizer
+from tokexp.tokenizer.base import BOS, EOS, PAD, SPECIALS, UNK, Tokenizer
 from tokexp.tokenizer.bpe import BPETokenizer
-from tokexp.tokenizer.bpe_classic import END, BPEClassicTokenizer
+from tokexp.tokenizer.bpe_classic import END, UNKNOWN, BPEClassicTokenizer
 from tokexp.tokenizer.bpe_classic import WORD as CLASSIC_WORD
 from tokexp.tokenizer.bpe_fallback import CHUNK, FIRST_BYTE, FIRST_CHAR, BPEFallbackTokenizer
 from tokexp.tokenizer.byte import ByteTokenizer
 from tokexp.tokenizer.char import CharTokenizer
-from tokexp.tokenizer.gpt2 import SHOWN, GPT2Tokenizer
+from tokexp.tokenizer.file import FileTokenizer
+from tokexp.tokenizer.gpt2 import END_OF_TEXT, SHOWN, GPT2Tokenizer
 from tokexp.tokenizer.hf import HFBPETokenizer, HFWordPieceTokenizer
 from tokexp.tokenizer.split import PATTERNS
-from tokexp.tokenizer.word import WordTokenizer
+from tokexp.tokenizer.word import NO_SPACE_AFTER, NO_SPACE_BEFORE, WordTokenizer
 
 UNK_NAME = SPECIALS[UNK]
+END_NAME = "<|endoftext|>"  # GPT-2's one special
+_SHOW_UNK = decoders.Replace(Regex(rf"\A{UNK_NAME}\z"), UNKNOWN)
 _SHOWN_AS = {byte[0]: char for char, byte in SHOWN.items()}
 
 
 def export_hf(tokenizer: Tokenizer, path: Path | str) -> None:
     """Write `tokenizer` as a `tokenizer.json`. Raises InputError for a kind that the format cannot say."""
-    write_text(Path(path), to_hf(tokenizer).to_str(pretty=True) + "\n")
+    write_hf(to_hf(tokenizer), path)
+
+
+def write_hf(built: tokenizers.Tokenizer, path: Path | str) -> None:
+    write_text(Path(path), built.to_str(pretty=True) + "\n")
 
 
 def to_hf(tokenizer: Tokenizer) -> tokenizers.Tokenizer:
     for kind, build in BUILDERS.items():
         if type(tokenizer) is kind:
-            return build(tokenizer)
+            result = build(tokenizer)
+            if kind is not FileTokenizer and result.get_vocab_size() != tokenizer.vocab_size:
+                raise InputError(
+                    f"kind {tokenizer.kind!r} cannot be said in tokenizer.json this time: the training text spells a "
+                    "name that the format needs for itself, such as <unk> or <0x41>"
+                )
+            return result
     known = ", ".join(kind.kind for kind in BUILDERS)
     reason = WHY_NOT.get(tokenizer.kind, "it is not known how")
     raise InputError(f"kind {tokenizer.kind!r} has no form in tokenizer.json ({reason}); expected one of {known}")
@@ -51,8 +65,17 @@ WHY_NOT = {
     "hf_unigram": "its ids would move: a Unigram model cannot hold entries that no text reaches",
     "sp_bpe": "the library's own .model is the form that other tools read",
     "sp_unigram": "the library's own .model is the form that other tools read",
-    "file": "it is already in a format of its own",
+    "file": "it is a SentencePiece .model or tiktoken ranks, which other tools read as they are",
 }
+
+
+def named_specials(tokenizer: Tokenizer) -> dict[str, tuple[str, int]]:
+    """The name and id of the special in each role: pad, unk, bos, eos. None of a file's, which has its own."""
+    if isinstance(tokenizer, GPT2Tokenizer):
+        return dict.fromkeys(("unk", "bos", "eos"), (END_NAME, END_OF_TEXT))
+    if isinstance(tokenizer, FileTokenizer):
+        return {}
+    return {role: (SPECIALS[i], i) for role, i in {"pad": PAD, "unk": UNK, "bos": BOS, "eos": EOS}.items()}
 
 
 def shown(piece: bytes) -> str:
@@ -62,7 +85,7 @@ def shown(piece: bytes) -> str:
 
 def _byte_level(pieces: list[bytes], merges: list[tuple[int, int]], pattern: str) -> tokenizers.Tokenizer:
     names = {i: shown(piece) for i, piece in enumerate(pieces) if piece}
-    specials = dict(enumerate(SPECIALS)) if not pieces[0] else {len(pieces) - 1: "<|endoftext|>"}
+    specials = dict(enumerate(SPECIALS)) if not pieces[0] else {END_OF_TEXT: END_NAME}
     vocab = {name: i for i, name in {**specials, **names}.items()}
     result = tokenizers.Tokenizer(models.BPE(vocab, [(names[a], names[b]) for a, b in merges]))
     bytes_only = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -90,7 +113,7 @@ def _char(tokenizer: CharTokenizer) -> tokenizers.Tokenizer:
     vocab |= {char: i for i, char in enumerate(tokenizer.alphabet, start=len(vocab))}
     model = models.BPE(vocab, [], unk_token=UNK_NAME, byte_fallback=tokenizer.byte_fallback)
     result = tokenizers.Tokenizer(model)
-    result.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    result.decoder = decoders.Sequence([_SHOW_UNK, decoders.ByteFallback(), decoders.Fuse()])
     return result
 
 
@@ -103,6 +126,14 @@ def _word(tokenizer: WordTokenizer) -> tokenizers.Tokenizer:
             # Python's \w, spelled out: there it takes no combining marks.
             pre_tokenizers.Split(Regex(r"[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s]|\n"), "isolated"),
             pre_tokenizers.Split(Regex(r"[^\S\n]+"), "removed"),
+        ]
+    )
+    before, after = (re.escape("".join(sorted(chars))) for chars in (NO_SPACE_BEFORE, NO_SPACE_AFTER))
+    result.decoder = decoders.Sequence(
+        [
+            decoders.WordPiece(prefix="##", cleanup=False),  # a space between any two: no word begins with ##
+            decoders.Fuse(),
+            decoders.Replace(Regex(f" (?=[{before}])|(?<=[{after}]) "), ""),
         ]
     )
     return result
@@ -123,7 +154,7 @@ def _classic(tokenizer: BPEClassicTokenizer) -> tokenizers.Tokenizer:
     names = dict(enumerate([*SPECIALS, *(piece.replace(END, "</w>") for piece in tokenizer.written)]))
     merges = [(names[a], names[b]) for a, b in tokenizer.merges]
     vocab = {name: i for i, name in names.items()}
-    if len(vocab) < len(names):
+    if any(piece.endswith("</w>") for piece in tokenizer.written):
         raise InputError("the text has </w> as characters, which tokenizer.json cannot tell from the end of a word")
     model = models.BPE(vocab, merges, unk_token=UNK_NAME, end_of_word_suffix="</w>", fuse_unk=False)
     result = tokenizers.Tokenizer(model)
@@ -133,7 +164,17 @@ def _classic(tokenizer: BPEClassicTokenizer) -> tokenizers.Tokenizer:
             pre_tokenizers.Split(Regex(r"[^\S\n]+"), "removed"),
         ]
     )
-    result.decoder = decoders.BPEDecoder(suffix="</w>")
+    result.decoder = decoders.Sequence(
+        [
+            _SHOW_UNK,
+            decoders.Replace(Regex(r"</w>\z"), END),
+            decoders.Fuse(),
+            decoders.Replace(f"\n{END}", "\n"),
+            decoders.Replace(f"{END}\n", "\n"),
+            decoders.Replace(Regex(rf"{END}\z"), ""),
+            decoders.Replace(END, " "),
+        ]
+    )
     return result
 
 
@@ -141,13 +182,37 @@ def _wordpiece(tokenizer: HFWordPieceTokenizer) -> tokenizers.Tokenizer:
     settings: dict[str, Any] = json.loads(json.dumps(tokenizer.settings))
     names = [*SPECIALS, *tokenizer.shown]
     settings["model"] |= {"vocab": {name: i for i, name in enumerate(names)}, "unk_token": UNK_NAME}
-    return tokenizers.Tokenizer.from_str(json.dumps(settings))
+    result = tokenizers.Tokenizer.from_str(json.dumps(settings))
+    result.decoder = decoders.Sequence(
+        [
+            _SHOW_UNK,
+            decoders.WordPiece(prefix="##", cleanup=False),
+            decoders.Fuse(),
+            decoders.Replace(Regex(r"\A##"), ""),  # the first piece of all keeps its mark there
+        ]
+    )
+    return result
 
 
 def _hf_bpe(tokenizer: HFBPETokenizer) -> tokenizers.Tokenizer:
     settings: dict[str, Any] = json.loads(json.dumps(tokenizer.settings))
     settings["model"]["vocab"] = {name: i for i, name in enumerate([*SPECIALS, *tokenizer.shown])}
-    return tokenizers.Tokenizer.from_str(json.dumps(settings))
+    result = tokenizers.Tokenizer.from_str(json.dumps(settings))
+    result.decoder = decoders.ByteLevel()
+    return result
+
+
+def _file(tokenizer: FileTokenizer) -> tokenizers.Tokenizer:
+    """The file, less what makes more or fewer ids than a text has: its special tokens are text here too."""
+    try:
+        settings = json.loads(tokenizer.content)
+        added = [token for token in settings.get("added_tokens", []) if not token.get("special")]
+        result = tokenizers.Tokenizer.from_str(json.dumps({**settings, "added_tokens": added, "post_processor": None}))
+    except (ValueError, AttributeError):
+        raise InputError(f"kind 'file' has no form in tokenizer.json ({WHY_NOT['file']})") from None
+    if result.decoder is None and '"ByteLevel"' in json.dumps(settings["pre_tokenizer"]):
+        result.decoder = decoders.ByteLevel()
+    return result
 
 
 BUILDERS: dict[type[Tokenizer], Callable[[Any], tokenizers.Tokenizer]] = {
@@ -160,4 +225,5 @@ BUILDERS: dict[type[Tokenizer], Callable[[Any], tokenizers.Tokenizer]] = {
     BPEClassicTokenizer: _classic,
     HFBPETokenizer: _hf_bpe,
     HFWordPieceTokenizer: _wordpiece,
+    FileTokenizer: _file,
 }

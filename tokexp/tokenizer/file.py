@@ -113,7 +113,8 @@ def _hugging_face(settings: dict[str, Any]) -> Foreign:
     added = [token for token in settings.get("added_tokens", []) if not token.get("special")]
     unk_name = settings["model"].get("unk_token")
     try:
-        library = tokenizers.Tokenizer.from_str(json.dumps({**settings, "added_tokens": added}))
+        plain = {**settings, "added_tokens": added, "truncation": None, "padding": None}
+        library = tokenizers.Tokenizer.from_str(json.dumps(plain))
     except Exception as error:  # the library raises bare Exceptions
         raise InputError(f"Hugging Face's tokenizers cannot read it ({error})") from error
     shown: dict[int, str] = {i: piece for piece, i in library.get_vocab().items()}

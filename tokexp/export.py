@@ -1,0 +1,38 @@
+"""A trained run as a folder for Hugging Face's `transformers`.
+
+python -m tokexp.export RUN --to hf
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tokexp.config import InputError
+from tokexp.hf import OUR_TOKENIZER, save_hf
+from tokexp.results import load_run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tokexp.export", description="A trained run in another format.")
+    parser.add_argument("run", type=Path, help="a run's folder")
+    parser.add_argument("--to", choices=["hf"], required=True, help="hf: what transformers reads as GPT2LMHeadModel")
+    parser.add_argument("--out", type=Path, help="a new folder (default: hf in the run's)")
+    parser.add_argument("--weights", choices=["best", "end"], default="best")
+    args = parser.parse_args()
+    out = args.out or args.run / args.to
+    try:
+        run = load_run(args.run, weights=args.weights)
+        note = save_hf(run.model, run.tokenizer, out, run.context_id)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if note:
+        print(f"! the weights only: {note}; tokexp's own file of it is {OUR_TOKENIZER}", file=sys.stderr)
+    print(out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
