@@ -26,8 +26,9 @@ from tokexp.config import BudgetConfig, InputError, RunConfig, SampleConfig, fro
 from tokexp.experiment import run_experiment
 from tokexp.model import GPT, GPTConfig
 from tokexp.results import load_metrics
+from tokexp.stepper import make_optimizer
 from tokexp.tracking import Tracker
-from tokexp.train import TrainState, make_optimizer
+from tokexp.train import TrainState
 
 TIMES = {
     "train_seconds", "tokens_per_second", "seconds", "tokenizer_train_seconds", "tokenizer_encode_seconds",

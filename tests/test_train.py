@@ -14,9 +14,10 @@ from tokexp.config import BudgetConfig, InputError, TrainConfig
 from tokexp.corpus import Corpus
 from tokexp.device import resolve_device
 from tokexp.model import GPT, GPTConfig
+from tokexp.stepper import Stepper, make_optimizer
 from tokexp.tokenizer import Tokenizer, train_tokenizer
 from tokexp.tokens import TokenStream, batch_offsets, check_claim, encode_stream, prepare, require_length
-from tokexp.train import DivergedError, Row, Stepper, TrainState, make_optimizer, spike_share, train
+from tokexp.train import DivergedError, Row, TrainState, spike_share, train
 
 FACTS = {"tokens_per_step": 100, "train_tokens": 2_000, "train_bytes": 6_000, "flops_per_token": 7}
 

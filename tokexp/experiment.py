@@ -47,10 +47,11 @@ from tokexp.results import (
 )
 from tokexp.runfolder import RunFolder, metrics_until
 from tokexp.segmentation import marginal
+from tokexp.stepper import make_optimizer
 from tokexp.tokenizer import Tokenizer
 from tokexp.tokens import Prepared, prepare, require_length
 from tokexp.tracking import Tracker
-from tokexp.train import DivergedError, Row, TrainState, make_optimizer, share, spike_share, train
+from tokexp.train import DivergedError, Row, TrainState, share, spike_share, train
 
 log = logging.getLogger(__name__)
 

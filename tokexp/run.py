@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from tokexp import sweep
 from tokexp.config import InputError
 from tokexp.experiment import run_experiment
+from tokexp.interrupt import Interrupted
 from tokexp.provenance import ROOT
 from tokexp.train import DivergedError
 
@@ -53,6 +54,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
+    except Interrupted:
+        log.error("interrupted; the run is saved, and the same command goes on from there")
+        raise
     except KeyboardInterrupt:
         log.error("interrupted; what is done stays done, and the same command does the rest")
         sys.exit(128 + signal.SIGINT)
