@@ -66,7 +66,7 @@ def test_every_kind_has_an_option() -> None:
 
 def test_groups_are_the_dataclasses() -> None:
     groups = {path.parent.name for path in CONF.glob("*/*.yaml")}
-    assert groups - {"experiment", "sweeps"} == set(GROUP_TYPES)
+    assert groups - {"experiment", "launcher", "sweeps"} == set(GROUP_TYPES)
     stems = {kind.__name__.removesuffix("Config").lower() for kind in GROUP_TYPES.values()}
     assert stems == set(GROUP_TYPES) == {f.name for f in dataclasses.fields(RunConfig)} & set(GROUP_TYPES)
 

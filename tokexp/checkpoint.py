@@ -71,13 +71,27 @@ def load_checkpoint(
             if facts["config_hash"] != digest:
                 raise ValueError("it is of other settings")
             if facts["step"] > most:
-                raise ValueError(f"metrics.jsonl has {most} steps, and not {facts['step']}")
+                raise ValueError(f"only the rows of {most} steps are there")
             _restore(model, state, facts, tensors)
         except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
             log.warning("%s: passed over, since it cannot be gone on from (%s)", path, str(error).splitlines()[0])
             continue
         return {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
     return None
+
+
+def saved_steps(folder: Path, digest: str) -> set[int]:
+    """The steps of the checkpoints of these settings whose beginning can be read."""
+    steps = set()
+    for path in checkpoints(folder):
+        try:
+            with safe_open(path, "pt") as file:
+                facts = json.loads((file.metadata() or {})["tokexp"])
+        except (OSError, SafetensorError, ValueError, KeyError):
+            continue
+        if facts["config_hash"] == digest:
+            steps.add(int(facts["step"]))
+    return steps
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +19,8 @@ import torch
 from tokexp.architecture import work_out
 from tokexp.baselines import baselines
 from tokexp.budget import describe_budget, plan_training
-from tokexp.checkpoint import load_checkpoint, save_checkpoint
-from tokexp.config import RunConfig
+from tokexp.checkpoint import load_checkpoint, save_checkpoint, saved_steps
+from tokexp.config import InputError, RunConfig
 from tokexp.content import content
 from tokexp.corpus import Corpus, load_corpus, sha256
 from tokexp.device import describe_device, resolve_device, resolve_precision
@@ -31,7 +31,7 @@ from tokexp.interrupt import deferred
 from tokexp.intrinsic import intrinsic
 from tokexp.model import GPT, GPTConfig, parameter_split, training_flops_per_token
 from tokexp.progress import Progress
-from tokexp.provenance import provenance
+from tokexp.provenance import provenance, workers
 from tokexp.readability import Reader
 from tokexp.restoration import restoration_cost
 from tokexp.results import (
@@ -45,13 +45,13 @@ from tokexp.results import (
     save_result,
     settings_of,
 )
-from tokexp.runfolder import RunFolder, metrics_until
+from tokexp.runfolder import CHECKPOINTS, RunFolder, metrics_until
 from tokexp.segmentation import marginal
 from tokexp.stepper import make_optimizer
 from tokexp.tokenizer import Tokenizer
 from tokexp.tokens import Prepared, prepare, require_length
 from tokexp.tracking import Tracker
-from tokexp.train import DivergedError, Row, TrainState, share, spike_share, train
+from tokexp.train import DivergedError, Row, TrainState, share, spike_share, train, train_together
 
 log = logging.getLogger(__name__)
 
@@ -79,17 +79,73 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
             return run.finish()
 
 
+def run_together(cfgs: Sequence[RunConfig], folders: Sequence[Path | str | None]) -> list[RunResult | DivergedError]:
+    """Do runs that differ in their seed alone, trained as one batched model.
+
+    Each leaves what it would have left alone, within rounding; one that diverges is given back as its
+    error, and the others go on. Interrupted, they go on as one. Raises as `run_experiment` does.
+    """
+    if any(dataclasses.replace(cfg, seed=0) != dataclasses.replace(cfgs[0], seed=0) for cfg in cfgs):
+        raise InputError("runs to be trained as one differ in more than their seed; train them one by one")
+    device = resolve_device(cfgs[0].device)
+    runs = [Experiment(cfg, folder, device) for cfg, folder in zip(cfgs, folders, strict=True)]
+    active = [run for run in runs if not run.done]
+    diverged: dict[Experiment, DivergedError] = {}
+    common = set.intersection(*(run.saved_steps() for run in active)) if active else set()
+    with ExitStack() as stack, deferred() as asked_to_stop:
+        for run in active:
+            run.together, run.resume_at = len(active), max(common, default=0)
+            stack.enter_context(run)
+        for several in training_together(active):
+            for run, rows in zip(active, several, strict=True):
+                if run in diverged:
+                    continue
+                try:
+                    if isinstance(rows, DivergedError):
+                        raise rows
+                    run.record(rows)
+                except DivergedError as error:
+                    diverged[run] = error
+                    run.__exit__(DivergedError, error, error.__traceback__)
+            if asked_to_stop:
+                for run in active:
+                    if run not in diverged:
+                        run.save()
+                raise asked_to_stop.answer()
+        for run in active:
+            if run not in diverged:
+                run.finish()
+    return [diverged.get(run) or load_result(run.path) for run in runs]
+
+
+def training_together(runs: Sequence[Experiment]) -> Iterator[list[list[Row] | DivergedError]]:
+    """What `Experiment.training` yields, for each of several runs that stand at the same step."""
+    if not runs:
+        return
+    if len({run.state.step for run in runs}) > 1:
+        raise InputError(
+            "runs to be trained as one were saved at unlike steps; go on one by one with launcher=local, or rerun=true"
+        )
+    first = runs[0]
+    yield from train_together(
+        [run.model for run in runs], first.data.train, first.plan, first.cfg.train, [run.cfg.seed for run in runs],
+        first.precision, [run.state for run in runs], pause=first.pauses,
+    )  # fmt: skip
+
+
 class Experiment:
     """A run at work: prepared when it is entered, trained step by step, measured when it is finished."""
 
     def __init__(self, cfg: RunConfig, folder: Path | str | None, device: torch.device, world: World = ALONE) -> None:
         self.cfg, self._device, self._world = cfg, device, world
         self._corpus = load_corpus(cfg.data)
-        self._precision = resolve_precision(cfg.precision, device)
-        self._digest = config_hash(cfg, self._corpus, self._precision)
+        self.precision = resolve_precision(cfg.precision, device)
+        self._digest = config_hash(cfg, self._corpus, self.precision)
         self.name = run_name(cfg, self._digest)
         self.path = Path(folder) if folder is not None else Path("runs", cfg.sweep, self.name)
         self.done = not cfg.rerun and has_result(self.path, self._digest)
+        self.together = 1  # runs trained as one
+        self.resume_at: int | None = None  # at most at this step
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -145,7 +201,8 @@ class Experiment:
         rows: list[Row] = []
         if not self.cfg.rerun:
             rows = metrics_until(self.path)
-            best = load_checkpoint(self._run.checkpoints, self._digest, self.model, self.state, most=_steps(rows))
+            most = _steps(rows) if self.resume_at is None else self.resume_at
+            best = load_checkpoint(self._run.checkpoints, self._digest, self.model, self.state, most=most)
             rows = [row for row in rows if row["step"] <= self.state.step]
             if best is not None:
                 self._evaluator.resume([row for row in rows if row["event"] == "eval"], best)
@@ -157,12 +214,22 @@ class Experiment:
         )  # fmt: skip
         return rows
 
+    def saved_steps(self) -> set[int]:
+        """The steps from which the run could go on."""
+        if self.cfg.rerun:
+            return set()
+        most = _steps(metrics_until(self.path))
+        return {step for step in saved_steps(self.path / CHECKPOINTS, self._digest) if step <= most}
+
     def training(self) -> Iterator[list[Row]]:
         """Train to the end; `record` wants what this yields, each time."""
         return train(
-            self.model, self.data.train, self.plan, self.cfg.train, self.cfg.seed, self._precision, self.state,
-            pause=lambda step: self._evaluates(step) or self._saves(step), world=self._world,
+            self.model, self.data.train, self.plan, self.cfg.train, self.cfg.seed, self.precision, self.state,
+            pause=self.pauses, world=self._world,
         )  # fmt: skip
+
+    def pauses(self, step: int) -> bool:
+        return self._evaluates(step) or self._saves(step)
 
     def record(self, rows: list[Row]) -> None:
         """Write down what training yielded; evaluate and save where the settings say so."""
@@ -233,14 +300,15 @@ class Experiment:
             arm=cfg.arm,
             size=cfg.size,
             config_hash=self._digest,
-            settings=settings_of(cfg, self._precision),
+            settings=settings_of(cfg, self.precision),
             **provenance(),
+            workers=workers() * self.together,
             threads=torch.get_num_threads(),
             machine=describe_device(self._device),
             tuned=cfg.tuned,
             seed=cfg.seed,
             device=self._device.type,
-            precision=self._precision,
+            precision=self.precision,
             **corpus_facts(corpus),
             **tokenizer_facts(self._prepared, self.path, corpus),
             **dataclasses.asdict(cfg.model),

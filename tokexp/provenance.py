@@ -17,7 +17,7 @@ PACKAGES = ("tokexp", "torch", "numpy", "regex", "safetensors")
 def provenance() -> dict[str, Any]:
     """As result columns."""
     commit, dirty = git_state()
-    return {"git_commit": commit, "git_dirty": dirty, "versions": versions(), "workers": workers()}
+    return {"git_commit": commit, "git_dirty": dirty, "versions": versions()}
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import traceback
 from pathlib import Path
 
 import hydra
@@ -18,11 +17,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from tokexp import sweep
-from tokexp.config import InputError
 from tokexp.experiment import run_experiment
 from tokexp.interrupt import Interrupted
 from tokexp.provenance import ROOT
-from tokexp.train import DivergedError
 
 log = logging.getLogger("tokexp.run")
 
@@ -30,15 +27,11 @@ log = logging.getLogger("tokexp.run")
 def job(cfg: DictConfig) -> float | None:
     """One run of what Hydra composed. In a sweep a failure is written down and the others go on."""
     show_log()
-    try:
-        return run_experiment(sweep.to_config(cfg), Path(HydraConfig.get().runtime.output_dir)).val_bpb
-    except (InputError, DivergedError) as error:
-        log.error("error: %s", error)
-    except Exception:
-        log.error("%s", traceback.format_exc())
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return None
-    sys.exit(2)
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    result = sweep.reported(lambda: run_experiment(sweep.to_config(cfg), folder))
+    if result is None and HydraConfig.get().mode != RunMode.MULTIRUN:
+        sys.exit(2)
+    return result.val_bpb if result else None
 
 
 def show_log() -> None:

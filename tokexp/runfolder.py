@@ -28,6 +28,9 @@ LEFT = (
 )  # fmt: skip
 
 
+CHECKPOINTS = "checkpoints"  # the folder of them in a run's
+
+
 def metrics_until(folder: Path) -> list[dict[str, Any]]:
     """The whole rows of a run's `metrics.jsonl`, up to one that a sudden end has cut short."""
     rows = []
@@ -113,7 +116,7 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     def remove_checkpoints(self) -> None:
         shutil.rmtree(self.checkpoints, ignore_errors=True)

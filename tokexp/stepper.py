@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parallel import DistributedDataParallel
 
 from tokexp.config import InputError, TrainConfig
@@ -191,7 +192,8 @@ class SeveralSteppers:
             def one(own: dict[str, Tensor], ids: Tensor) -> Tensor:
                 return functional_call(loss, {f"model.{name}": value for name, value in own.items()}, (ids,))
 
-            return vmap(one)(stack, ids)
+            with self._attention():
+                return vmap(one)(stack, ids)
 
         self._losses = torch.compile(losses) if chosen(cfg.compile, self._device) else losses
         self._batches = Batches(data, self.block_size, self._device)
@@ -217,6 +219,10 @@ class SeveralSteppers:
             return self._graph(sent)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(self._models[0], self._cfg, self._device, 1) from error
+
+    def _attention(self) -> contextlib.AbstractContextManager[Any]:
+        """The kernel that can be mapped: on a CPU the usual one would be looped over."""
+        return sdpa_kernel(SDPBackend.MATH) if self._device.type == "cpu" else contextlib.nullcontext()
 
     def _take(self, ids: Tensor) -> Tensor:
         figures = self._gradients(ids)

@@ -6,13 +6,15 @@ afterwards what became of it. `SweepCallback` does both.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
@@ -28,9 +30,12 @@ from omegaconf.errors import OmegaConfBaseException
 from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, from_dict
 from tokexp.corpus import load_corpus
 from tokexp.device import resolve_device, resolve_precision
+from tokexp.distributed import launched
+from tokexp.experiment import run_together
 from tokexp.files import write_json
 from tokexp.results import config_hash, has_result, run_name
 from tokexp.tokenizer import check_settings
+from tokexp.train import DivergedError
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +97,7 @@ class SweepCallback(Callback):
             if named := config.hydra.runtime.choices.get("sweeps"):
                 line = f"python -m tokexp.run -m sweeps={named}"
                 raise InputError(f"sweeps={named} is a sweep of many runs; type: {line}")
-            plan_run(to_config(_as_current(config)))
+            plan_run(to_config(as_current(config)))
             Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
@@ -100,16 +105,20 @@ class SweepCallback(Callback):
             self._runs: dict[Path, str] = {}  # folder -> hash of its settings
             runs = compose_runs(config)
             for run in runs:
-                digest = plan_run(to_config(_as_current(run)))[1]
+                digest = plan_run(to_config(as_current(run)))[1]
                 self._runs[Path(run.hydra.sweep.dir, run.hydra.sweep.subdir)] = digest
             self._sweep, folder = str(runs[0].sweep), Path(runs[0].hydra.sweep.dir)
             for path in self._runs:
                 path.mkdir(parents=True, exist_ok=True)
             write_json(folder / MANIFEST, {"sweep": self._sweep, "runs": [path.name for path in self._runs]})
+            if config.hydra.runtime.choices.get("launcher") == "batched":
+                train_seeds_together(runs)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         from tokexp.report import write_report
 
+        if not launched().writes:
+            return
         with _loudly():
             done = [folder for folder, digest in self._runs.items() if has_result(folder, digest)]
             failed = [folder for folder in self._runs if folder not in done]
@@ -148,7 +157,37 @@ def compose_runs(config: DictConfig) -> list[DictConfig]:
     return [loader.load_sweep_config(config, list(run)) for run in batch]
 
 
-def _as_current(config: DictConfig) -> DictConfig:
+def train_seeds_together(runs: list[DictConfig]) -> None:
+    """Do the runs that differ in their seed alone, group by group; Hydra then finds them done, and does the others."""
+    groups: dict[str, list[tuple[RunConfig, Path]]] = {}
+    for run in runs:
+        cfg = to_config(as_current(run))
+        folder = Path(run.hydra.sweep.dir, run.hydra.sweep.subdir)
+        groups.setdefault(repr(dataclasses.replace(cfg, seed=0)), []).append((cfg, folder))
+    for group in groups.values():
+        if len(group) > 1:
+            log.info("%d seeds as one: %s", len(group), ", ".join(folder.name for _, folder in group))
+            results = reported(lambda group=group: run_together(*zip(*group, strict=True)))  # type: ignore[misc]
+            for result in results or []:
+                if isinstance(result, DivergedError):
+                    log.error("error: %s", result)
+
+
+T = TypeVar("T")
+
+
+def reported(do: Callable[[], T]) -> T | None:
+    """What `do` returns; where it fails, None, with the failure on record, so that other runs can go on."""
+    try:
+        return do()
+    except (InputError, DivergedError) as error:
+        log.error("error: %s", error)
+    except Exception:
+        log.error("%s", traceback.format_exc())
+    return None
+
+
+def as_current(config: DictConfig) -> DictConfig:
     """Make `config` the one that ${hydra:...} speaks of."""
     HydraConfig.instance().set_config(config)
     return config
