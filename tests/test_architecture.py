@@ -41,6 +41,13 @@ def test_no_other_width_is_nearer() -> None:
         assert got == min(off, key=lambda width: off[width])
 
 
+def test_rotary_positions_keep_heads_even() -> None:
+    rope = dataclasses.replace(SEED, positions="rope", n_kv_head=2)
+    got = work_out(RunConfig(model=rope, params_total=3_000_000), 300, 1.0).model
+    assert got.n_embd % 8 == 0
+    assert abs(parameters(got, 300) / 3_000_000 - 1) < 0.02
+
+
 def test_a_total_out_of_reach_is_refused() -> None:
     with pytest.raises(InputError, match=r"params_total: got 10,000, but with 6,551 tokens and 4 heads the nearest is"):
         work_out(RunConfig(model=SEED, params_total=10_000), 6551, 1.0)

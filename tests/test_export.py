@@ -122,6 +122,14 @@ def test_transformers_reads_the_same_model(transformers: Any, saved: tuple[GPT, 
     assert type(transformers.AutoModelForCausalLM.from_pretrained(folder)) is transformers.GPT2LMHeadModel
 
 
+@pytest.mark.parametrize("variant", [{"norm": "rmsnorm"}, {"positions": "rope"}, {"n_kv_head": 1}])
+def test_a_variant_that_the_format_lacks_is_refused(bpe: Tokenizer, tmp_path: Path, variant: dict[str, Any]) -> None:
+    model = GPT(GPTConfig(vocab_size=bpe.vocab_size, block_size=8, n_layer=1, n_head=2, n_embd=8, **variant))
+    with pytest.raises(InputError, match="GPT-2's format has no norm="):
+        save_hf(model, bpe, tmp_path / "hf", 0)
+    assert not (tmp_path / "hf").exists()
+
+
 def test_greedy_text_is_the_same(transformers: Any, saved: tuple[GPT, Path], bpe: Tokenizer) -> None:
     """What no text has is drawn by neither, be it ever so likely."""
     model, folder = saved

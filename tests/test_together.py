@@ -40,7 +40,9 @@ def model_of(seed: int, dtype: torch.dtype, **changes: Any) -> GPT:
     return GPT(GPTConfig(**shape | changes)).to(dtype)
 
 
-@pytest.mark.parametrize("changes", [{}, {"tie_weights": True}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"tie_weights": True}, {"norm": "rmsnorm", "positions": "rope", "n_kv_head": 1}]
+)
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
 def test_twenty_steps_are_those_of_runs_alone(

@@ -45,10 +45,11 @@ def work_out(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> RunConf
 
 def nearest_width(model: ModelConfig, vocab_size: int, params_total: int) -> int:
     """The n_embd, a multiple of n_head, whose total is nearest to `params_total`."""
-    low, high = 1, 2  # in heads; the total grows with the width
-    while _total(dataclasses.replace(model, n_embd=high * model.n_head), vocab_size) < params_total:
+    step = model.n_head * (2 if model.positions == "rope" else 1)  # rotary positions turn pairs of features
+    low, high = 1, 2  # in steps; the total grows with the width
+    while _total(dataclasses.replace(model, n_embd=high * step), vocab_size) < params_total:
         low, high = high, 2 * high
-    widths = range(low * model.n_head, high * model.n_head + 1, model.n_head)
+    widths = range(low * step, high * step + 1, step)
     return min(
         widths, key=lambda n_embd: abs(_total(dataclasses.replace(model, n_embd=n_embd), vocab_size) - params_total)
     )

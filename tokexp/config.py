@@ -62,14 +62,25 @@ class ModelConfig:
     n_embd: int = 128
     dropout: float = 0.0
     tie_weights: bool = False  # one matrix for the token embedding and the LM head
+    norm: str = "layernorm"  # layernorm | rmsnorm
+    positions: str = "learned"  # learned | rope
+    n_kv_head: int | None = None  # heads for keys and values, a divisor of n_head; null is n_head
 
     def __post_init__(self) -> None:
         _check_types("model.", self)
-        for name in ("block_size", "n_layer", "n_head", "n_embd"):
+        for name in ("block_size", "n_layer", "n_head", "n_embd", "n_kv_head"):
             _positive(f"model.{name}", getattr(self, name))
         _check(0 <= self.dropout < 1, "model.dropout", self.dropout, "a number from 0 up to, not including, 1")
         divisible = self.n_embd % self.n_head == 0
         _check(divisible, "model.n_embd", self.n_embd, f"a multiple of model.n_head={self.n_head}")
+        _one_of("model.norm", self.norm, "layernorm", "rmsnorm")
+        _one_of("model.positions", self.positions, "learned", "rope")
+        if self.n_kv_head is not None:
+            shared = self.n_head % self.n_kv_head == 0
+            _check(shared, "model.n_kv_head", self.n_kv_head, f"a divisor of model.n_head={self.n_head}")
+        if self.positions == "rope":
+            pairs = self.n_embd // self.n_head % 2 == 0
+            _check(pairs, "model.n_embd", self.n_embd, f"an even width a head for positions=rope, n_head={self.n_head}")
 
 
 @dataclass(frozen=True)

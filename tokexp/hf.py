@@ -77,6 +77,12 @@ def save_hf(model: GPT, tokenizer: Tokenizer, folder: Path | str, context_id: in
             f"got a tokenizer of {tokenizer.vocab_size:,} tokens and a model of {model.config.vocab_size:,}, "
             "expected equally many; bring the tokenizer that the model was trained with"
         )
+    c = model.config
+    if (c.norm, c.positions, c.kv_heads) != ("layernorm", "learned", c.n_head):
+        raise InputError(
+            f"GPT-2's format has no norm={c.norm} with positions={c.positions} and n_kv_head={c.kv_heads}; "
+            "it has layernorm, learned positions and as many heads for keys and values as for queries"
+        )
     note = None
     try:
         theirs = to_hf(tokenizer)

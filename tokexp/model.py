@@ -1,7 +1,9 @@
 """The one GPT that every tokenizer feeds: GPT-2's architecture, under nanoGPT's names.
 
 Pre-LN blocks, learned positions, GELU (tanh), biases in the body and none in the head, untied
-unless asked. Shape suffixes: B batch, T time, C n_embd, H heads, D C // H, V vocabulary.
+unless asked. What people vary next is chosen when the model is made: RMSNorm, rotary positions,
+fewer heads for keys and values. Shape suffixes: B batch, T time, C n_embd, H heads, G heads for keys and
+values, D C // H, V vocabulary.
 """
 
 from __future__ import annotations
@@ -24,39 +26,90 @@ class GPTConfig:
     n_embd: int = 128
     dropout: float = 0.0
     tie_weights: bool = False  # the LM head is the token embedding
+    norm: str = "layernorm"  # or rmsnorm (Zhang and Sennrich 2019)
+    positions: str = "learned"  # or rope: rotary (Su et al. 2021)
+    n_kv_head: int | None = None  # of keys and values (Ainslie et al. 2023); None is n_head
+
+    @property
+    def kv_heads(self) -> int:
+        return self.n_kv_head or self.n_head
 
 
 class KVCache:
-    """Keys and values of the tokens read so far: two (B, H, block_size, D) tensors a layer."""
+    """Keys and values of the tokens read so far: two (B, G, block_size, D) tensors a layer."""
 
     def __init__(self, config: GPTConfig, batch: int, like: Tensor) -> None:
-        shape = (batch, config.n_head, config.block_size, config.n_embd // config.n_head)
+        shape = (batch, config.kv_heads, config.block_size, config.n_embd // config.n_head)
         self.layers = [(like.new_empty(shape), like.new_empty(shape)) for _ in range(config.n_layer)]
         self.length = 0  # tokens held
+
+
+NORMS = {"layernorm": nn.LayerNorm, "rmsnorm": nn.RMSNorm}
+
+
+class Rotary(nn.Module):
+    """Turns each pair of features (i, i + D/2) by its position times 10,000^(-2i/D)."""
+
+    cos_TD: Tensor
+    sin_TD: Tensor
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        half = config.n_embd // config.n_head // 2
+        angles_TD = torch.outer(torch.arange(config.block_size), 10_000.0 ** (-torch.arange(half) / half)).repeat(1, 2)
+        self.register_buffer("cos_TD", angles_TD.cos(), persistent=False)
+        self.register_buffer("sin_TD", angles_TD.sin(), persistent=False)
+
+    def forward(self, x_BHTD: Tensor, past: int) -> Tensor:
+        here = slice(past, past + x_BHTD.shape[2])
+        first, second = x_BHTD.chunk(2, dim=-1)
+        turned_BHTD = torch.cat([-second, first], dim=-1)
+        return (x_BHTD * self.cos_TD[here] + turned_BHTD * self.sin_TD[here]).to(x_BHTD.dtype)
+
+
+class Unturned(nn.Module):
+    """In the place of Rotary where positions are learned."""
+
+    def forward(self, x_BHTD: Tensor, past: int) -> Tensor:
+        return x_BHTD
+
+
+class NoPositions(nn.Module):
+    """In the place of the position embedding where positions are rotary."""
+
+    def forward(self, positions_T: Tensor) -> Tensor:
+        return torch.zeros((), device=positions_T.device)
 
 
 class CausalSelfAttention(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.n_head = config.n_head
+        self.n_head, self.kv_heads = config.n_head, config.kv_heads
         self.dropout = config.dropout
-        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd)
+        self.widths = [heads * (config.n_embd // config.n_head) for heads in (self.n_head, *[self.kv_heads] * 2)]
+        self.c_attn = nn.Linear(config.n_embd, sum(self.widths))
         self.c_proj = nn.Linear(config.n_embd, config.n_embd)
+        self.turn = Rotary(config) if config.positions == "rope" else Unturned()
 
     def forward(self, x_BTC: Tensor, cache: tuple[Tensor, Tensor] | None = None, past: int = 0) -> Tensor:
         B, T, C = x_BTC.shape
-        q_BTC, k_BTC, v_BTC = self.c_attn(x_BTC).split(C, dim=2)
-        q_BHTD, k_BHTD, v_BHTD = (
-            z.view(B, T, self.n_head, C // self.n_head).transpose(1, 2) for z in (q_BTC, k_BTC, v_BTC)
+        q_BHTD, k_BGTD, v_BGTD = (
+            z.view(B, T, -1, C // self.n_head).transpose(1, 2) for z in self.c_attn(x_BTC).split(self.widths, dim=2)
         )
+        q_BHTD, k_BGTD = self.turn(q_BHTD, past), self.turn(k_BGTD, past)
         if cache is not None:
             keys, values = cache
-            keys[:, :, past : past + T] = k_BHTD
-            values[:, :, past : past + T] = v_BHTD
-            k_BHTD, v_BHTD = keys[:, :, : past + T], values[:, :, : past + T]
+            keys[:, :, past : past + T] = k_BGTD
+            values[:, :, past : past + T] = v_BGTD
+            k_BGTD, v_BGTD = keys[:, :, : past + T], values[:, :, : past + T]
         # One new token sees all that is cached; several at once are only read into an empty cache.
         y_BHTD = F.scaled_dot_product_attention(
-            q_BHTD, k_BHTD, v_BHTD, dropout_p=self.dropout if self.training else 0.0, is_causal=T > 1
+            q_BHTD,
+            k_BGTD,
+            v_BGTD,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=T > 1,
+            enable_gqa=self.kv_heads != self.n_head,
         )
         return self.c_proj(y_BHTD.transpose(1, 2).reshape(B, T, C))
 
@@ -74,9 +127,9 @@ class MLP(nn.Module):
 class Block(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.ln_1 = nn.LayerNorm(config.n_embd)
+        self.ln_1 = NORMS[config.norm](config.n_embd)
         self.attn = CausalSelfAttention(config)
-        self.ln_2 = nn.LayerNorm(config.n_embd)
+        self.ln_2 = NORMS[config.norm](config.n_embd)
         self.mlp = MLP(config)
         self.drop = nn.Dropout(config.dropout)
 
@@ -90,10 +143,11 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
-        self.wpe = nn.Embedding(config.block_size, config.n_embd)
+        rope = config.positions == "rope"
+        self.wpe = NoPositions() if rope else nn.Embedding(config.block_size, config.n_embd)
         self.drop = nn.Dropout(config.dropout)
         self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.ln_f = nn.LayerNorm(config.n_embd)
+        self.ln_f = NORMS[config.norm](config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         self._init_weights()
         if config.tie_weights:
@@ -129,13 +183,15 @@ class GPT(nn.Module):
 
 def parameter_split(config: GPTConfig) -> dict[str, Any]:
     """Parameters by part, as result columns. A tied head has none of its own."""
-    C, V = config.n_embd, config.vocab_size
-    block = 12 * C * C + 9 * C + 4 * C  # matrices, their biases, two LayerNorms
+    C, V, L = config.n_embd, config.vocab_size, config.n_layer
+    read = C + 2 * config.kv_heads * (C // config.n_head)  # what attention reads of each token: query, key and value
+    norm = C if config.norm == "rmsnorm" else 2 * C
+    block = (C + 1) * read + (C + 1) * C + (C + 1) * 4 * C + (4 * C + 1) * C + 2 * norm
     split = {
         "params_token_embedding": V * C,
-        "params_position_embedding": config.block_size * C,
+        "params_position_embedding": 0 if config.positions == "rope" else config.block_size * C,
         "params_lm_head": 0 if config.tie_weights else V * C,
-        "params_body": config.n_layer * block + 2 * C,
+        "params_body": L * block + norm,
     }
     return {**split, "params_total": sum(split.values())}
 

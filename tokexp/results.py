@@ -61,6 +61,9 @@ class RunResult:
     block_size: int
     dropout: float
     tie_weights: bool
+    norm: str
+    positions: str
+    n_kv_head: int | None
     batch_size: int
     params_token_embedding: int
     params_position_embedding: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
@@ -84,11 +85,12 @@ class RunFolder:
         if kind is None:
             self.set_state("done")
         else:
-            with (self.path / "run.log").open("a", encoding="utf-8") as file:
-                file.writelines(traceback.format_exception(error))
             stopped = issubclass(kind, KeyboardInterrupt | SystemExit)
             state = "diverged" if issubclass(kind, DivergedError) else "interrupted" if stopped else "failed"
-            self.set_state(state, f"{kind.__name__}: {error}")
+            with contextlib.suppress(OSError):  # where the disk is full, what happened matters more than this
+                with (self.path / "run.log").open("a", encoding="utf-8") as file:
+                    file.writelines(traceback.format_exception(error))
+                self.set_state(state, f"{kind.__name__}: {error}")
         logging.getLogger().removeHandler(self._log)
         self._log.close()
         self._lock.close()

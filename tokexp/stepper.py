@@ -29,13 +29,18 @@ from tokexp.tokens import TokenStream
 log = logging.getLogger(__name__)
 
 
+def works_blindly(device: torch.device) -> bool:
+    """Whether reading a figure is to wait for the device, so that steps go on without: on CUDA."""
+    return device.type == "cuda"
+
+
 class Batches:
     """The sequences of a step, gathered where the model is."""
 
     def __init__(self, data: TokenStream, block_size: int, device: torch.device) -> None:
         self._device = device
         window = np.arange(block_size + 1)
-        if device.type == "cuda":
+        if works_blindly(device):
             self._ids = torch.from_numpy(data.ids.astype(np.int32)).to(device)
             self._window = torch.from_numpy(window).to(device)
         else:
@@ -44,14 +49,15 @@ class Batches:
 
     def send(self, offsets: np.ndarray) -> Tensor:
         """Offsets on their way to the device, without waiting until they are there."""
-        return torch.from_numpy(offsets).pin_memory().to(self._device, non_blocking=True)
+        here = torch.from_numpy(offsets)
+        return (here.pin_memory() if self._device.type == "cuda" else here).to(self._device, non_blocking=True)
 
     def gather(self, offsets: Tensor) -> Tensor:
-        """On CUDA: ids (..., T + 1), int64, from offsets that are there."""
+        """Ids (..., T + 1), int64, from offsets that are on the device."""
         return self._ids[offsets[..., None] + self._window].long()
 
     def read(self, offsets: np.ndarray) -> Tensor:
-        """Elsewhere: the same."""
+        """The same from offsets that are not."""
         return torch.from_numpy(self._windows[offsets].astype(np.int64)).to(self._device)
 
 
@@ -72,7 +78,7 @@ class Stepper:
         self._optimizer, self._world = optimizer, world
         self._device = next(model.parameters()).device
         self.block_size = model.config.block_size
-        self.waits = self._device.type == "cuda"  # whether to read a figure is to wait
+        self.waits = works_blindly(self._device)
         if cfg.batch_size % (world.size * cfg.grad_accum):
             raise InputError(
                 f"train.batch_size: got {cfg.batch_size}, expected a multiple of {world.size * cfg.grad_accum}, "
@@ -96,7 +102,7 @@ class Stepper:
         set_rate(self._optimizer, lr)
         own = np.array_split(offsets[0], self._world.size)[self._world.rank]
         try:
-            figures = self._on_cuda(self._batches.send(own)) if self.waits else self._take(self._batches.read(own))
+            figures = self._replay(self._batches.send(own)) if self.waits else self._take(self._batches.read(own))
         except torch.OutOfMemoryError as error:
             raise out_of_memory(self._model, self._cfg, self._device, self._world.size) from error
         return figures[None]
@@ -107,7 +113,7 @@ class Stepper:
             self._optimizer.step()
         return figures
 
-    def _on_cuda(self, offsets: Tensor) -> Tensor:
+    def _replay(self, offsets: Tensor) -> Tensor:
         if self._graph is None:
             self._graph = Graph(self._blindly, self._gradients_at, offsets, self._captures)
         return self._graph(offsets)
@@ -170,7 +176,7 @@ class SeveralSteppers:
             )
         self._models, self._cfg, self._precision = models, cfg, precision
         self._device = next(models[0].parameters()).device
-        self.block_size, self.waits = config.block_size, self._device.type == "cuda"
+        self.block_size, self.waits = config.block_size, works_blindly(self._device)
         self._stack = {
             name: torch.stack([model.get_parameter(name).detach() for model in models]).requires_grad_()
             for name, _ in models[0].named_parameters()

@@ -139,7 +139,7 @@ def _loudly() -> Iterator[None]:
     except InputError as error:
         stop(str(error))
     except OSError as error:
-        stop(f"{error.filename}: cannot be written ({error.strerror}); choose another folder")
+        stop(cannot_write(error))
     except (HydraException, OmegaConfBaseException) as error:
         stop(str(error).splitlines()[0])
     except Exception:
@@ -182,9 +182,16 @@ def reported(do: Callable[[], T]) -> T | None:
         return do()
     except (InputError, DivergedError) as error:
         log.error("error: %s", error)
+    except OSError as error:
+        log.error("error: %s", cannot_write(error))
     except Exception:
         log.error("%s", traceback.format_exc())
     return None
+
+
+def cannot_write(error: OSError) -> str:
+    what = error.filename or "the run's folder"
+    return f"{what}: cannot be read or written ({error.strerror}); make room or choose another folder, and start again"
 
 
 def as_current(config: DictConfig) -> DictConfig:
