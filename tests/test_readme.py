@@ -62,7 +62,7 @@ def test_adding_a_tokenizer_is_one_file_one_line_one_yaml(checkout: Path) -> Non
 
 def test_every_command_named_is_there() -> None:
     modules = set(re.findall(r"python -m tokexp\.(\w+)", README))
-    assert modules == {"run", "report", "sample", "evaluate", "show", "bench", "export"}
+    assert modules == {"run", "report", "sample", "evaluate", "show", "bench", "export", "status"}
     for module in modules:
         python("-m", f"tokexp.{module}", "--help", cwd=ROOT)
 

@@ -181,12 +181,17 @@ class RunConfig:
     arm: str = ""  # the tokenizer option's name; the kind where empty
     size: str = "custom"  # the model option's name
     rerun: bool = False  # train again where a result is there already
+    dry: bool = False  # say what would be trained, and what it would cost, and train nothing
+    keep_weights: str = "all"  # all | best | none: of a finished run; sampling and scoring need them
+    threads: int | None = None  # of the CPU; null: all, or with several runs at once a fair share
 
     def __post_init__(self) -> None:
         _check_types("", self)
         _positive("params_total", self.params_total)
         _check(0 <= self.seed < 2**63, "seed", self.seed, "from 0 up to, not including, 2**63")
         _one_of("precision", self.precision, "auto", "float32", "tf32", "bf16")
+        _one_of("keep_weights", self.keep_weights, "all", "best", "none")
+        _positive("threads", self.threads)
         if not self.arm:
             object.__setattr__(self, "arm", self.tokenizer.kind)
         for name in self.tuned:

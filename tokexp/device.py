@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from tokexp.config import InputError
-from tokexp.provenance import processor
+from tokexp.provenance import processor, workers
 
 
 def resolve_device(name: str) -> torch.device:
@@ -36,6 +36,15 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{processor()}, {os.cpu_count()} cores"
+
+
+def use_threads(asked: int | None) -> None:
+    """Set the CPU threads of this process: as many as asked for, or its share where several runs are at work."""
+    if asked is None and workers() > 1:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        asked = max(1, cores // workers())
+    if asked is not None:
+        torch.set_num_threads(asked)
 
 
 def resolve_precision(name: str, device: torch.device) -> str:

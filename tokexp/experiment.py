@@ -23,7 +23,7 @@ from tokexp.checkpoint import load_checkpoint, save_checkpoint, saved_steps
 from tokexp.config import InputError, RunConfig
 from tokexp.content import content
 from tokexp.corpus import Corpus, load_corpus, sha256
-from tokexp.device import describe_device, resolve_device, resolve_precision
+from tokexp.device import describe_device, resolve_device, resolve_precision, use_threads
 from tokexp.distributed import ALONE, World, joined
 from tokexp.evaluate import Evaluator
 from tokexp.generate import prompt_ids, sample_chars, sample_tokens
@@ -47,6 +47,7 @@ from tokexp.results import (
 )
 from tokexp.runfolder import CHECKPOINTS, RunFolder, metrics_until
 from tokexp.segmentation import marginal
+from tokexp.state import read_state
 from tokexp.stepper import make_optimizer
 from tokexp.tokenizer import Tokenizer
 from tokexp.tokens import Prepared, prepare, require_length
@@ -64,11 +65,13 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
     Raises InputError for what the user can put right, DivergedError where the loss stopped being a
     number, Interrupted (a SystemExit) after a signal, once the step is done and saved.
     """
+    use_threads(cfg.threads)
     with joined(resolve_device(cfg.device)) as (world, device):
         run = Experiment(cfg, folder, device, world)
         if run.done:
             log.info("%s: done before, in %s (rerun=true trains it again)", run.name, run.path)
             return load_result(run.path)
+        run.refuse_if_diverged()
         with run:
             with deferred() as asked_to_stop:
                 for rows in run.training():
@@ -87,10 +90,16 @@ def run_together(cfgs: Sequence[RunConfig], folders: Sequence[Path | str | None]
     """
     if any(dataclasses.replace(cfg, seed=0) != dataclasses.replace(cfgs[0], seed=0) for cfg in cfgs):
         raise InputError("runs to be trained as one differ in more than their seed; train them one by one")
+    use_threads(cfgs[0].threads)
     device = resolve_device(cfgs[0].device)
     runs = [Experiment(cfg, folder, device) for cfg, folder in zip(cfgs, folders, strict=True)]
-    active = [run for run in runs if not run.done]
     diverged: dict[Experiment, DivergedError] = {}
+    for run in runs:
+        try:
+            run.refuse_if_diverged()
+        except DivergedError as error:
+            diverged[run] = error
+    active = [run for run in runs if not run.done and run not in diverged]
     common = set.intersection(*(run.saved_steps() for run in active)) if active else set()
     with ExitStack() as stack, deferred() as asked_to_stop:
         for run in active:
@@ -147,13 +156,20 @@ class Experiment:
         self.together = 1  # runs trained as one
         self.resume_at: int | None = None  # at most at this step
 
+    def refuse_if_diverged(self) -> None:
+        """Raise DivergedError where the same run diverged before: that is a result, and would be again."""
+        before = read_state(self.path)
+        if before.state == "diverged" and before.config_hash == self._digest and not self.cfg.rerun:
+            raise DivergedError(f"{self.name}: diverged before ({before.reason}); rerun=true tries it again")
+
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             if self._world.writes:
                 self._run = stack.enter_context(RunFolder(self.path, self.cfg, self._digest))
-            self._prepare()
+            self.prepare()
             if self._world.writes:
                 rows = self._resume()
+                self._run.set_state("running", steps=self.plan.steps)
                 tracker = Tracker(self.path, self.name, self.cfg, rows)
                 if not self.state.step:  # nothing is removed before all that may be refused has been accepted
                     self._run.clear()
@@ -171,8 +187,8 @@ class Experiment:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def _prepare(self) -> None:
-        """Tokenizer, tokens, model, plan."""
+    def prepare(self) -> None:
+        """Tokenizer, tokens, model, plan; nothing is written."""
         cfg, corpus = self.cfg, self._corpus
         self._prepared = prepare(cfg.tokenizer.kind, cfg.tokenizer.train_settings(), corpus)
         self.tokenizer, self.data = self._prepared.tokenizer, self._prepared.data
@@ -282,8 +298,10 @@ class Experiment:
             return load_result(self.path)
         cfg, run, corpus, model, tokenizer = self.cfg, self._run, self._corpus, self.model, self.tokenizer
         scores = self._evaluator.final_scores()
-        run.save_weights("model.safetensors", model.state_dict())
-        run.save_weights("best.safetensors", self._evaluator.best_weights)
+        kept = {"all": ("model", "best"), "best": ("best",), "none": ()}[cfg.keep_weights]
+        for which, weights in (("model", model.state_dict()), ("best", self._evaluator.best_weights)):
+            if which in kept:
+                run.save_weights(f"{which}.safetensors", weights)
         run.write_lines("content.jsonl", content(model, tokenizer, self.data, corpus, self._restoration))
         segmentations = marginal(model, tokenizer, self.data, corpus.val.encode())
         model.load_state_dict(self._evaluator.best_weights)

@@ -44,9 +44,9 @@ class Progress:
                 elapsed = time.monotonic() - self._began
                 left = elapsed * (self._steps - row["step"]) / max(1, row["step"] - self._done)
                 log.info(
-                    "%s: step %d of %d, loss %.3f (train %.3f), %s bits/byte, %s tokens/s, %.0f s left",
+                    "%s: step %d of %d, loss %.3f (train %.3f), %s bits/byte, %s tokens/s, %s left",
                     self._name, row["step"], self._steps, row["val_loss"], row["train_loss"], self._bpb,
-                    f"{row['tokens_per_second']:,.0f}", left,
+                    f"{row['tokens_per_second']:,.0f}", duration(left),
                 )  # fmt: skip
         elif self._bar is not None:
             elapsed = time.monotonic() - self._began
@@ -54,3 +54,11 @@ class Progress:
             postfix = f"loss {row['loss']:.3f}, {self._bpb} bits/byte, {speed:,.0f} tok/s"
             self._bar.set_postfix_str(postfix, refresh=False)
             self._bar.update()
+
+
+def duration(seconds: float) -> str:
+    """Such as 42 s, 12 min, 3 h 05 min."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -6,6 +6,7 @@ python -m tokexp.report NAME
 from __future__ import annotations
 
 import argparse
+import fcntl
 import logging
 import sys
 from pathlib import Path
@@ -15,22 +16,26 @@ from tokexp.analysis.page import write_readme
 from tokexp.analysis.sections import write_tables
 from tokexp.analysis.store import Study, collect, latest_runs, read_study
 from tokexp.config import InputError
+from tokexp.results import UNNAMED
+from tokexp.state import LOCK
 
-UNNAMED = ("demo", "single")  # sweeps without a name of their own share the report reports/demo
 
+def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), *, prune: bool = False) -> Path:
+    """Write reports/SWEEP from the run folders `runs` and, for a named sweep, the data that it has already.
 
-def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports")) -> Path:
-    """Write reports/SWEEP from the run folders `runs`, or from its own data where none has a result.
-
+    `prune`: rows without a folder go. Where no folder has a result the data alone rebuild everything.
     Returns the path of its README. Raises InputError where there is neither.
     """
     folder = reports / ("demo" if sweep in UNNAMED else sweep)
-    for problem in collect(runs, folder / "data"):
-        logging.getLogger(__name__).warning("left out: %s", problem)
-    study: Study = read_study(sweep, folder / "data")
-    write_tables(study, folder / "tables")
-    draw_figures(study, folder / "figures")
-    return write_readme(study, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a") as lock:  # two sweeps may end at the same time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for problem in collect(runs, folder / "data", keep=sweep not in UNNAMED and not prune):
+            logging.getLogger(__name__).warning("left out: %s", problem)
+        study: Study = read_study(sweep, folder / "data")
+        write_tables(study, folder / "tables")
+        draw_figures(study, folder / "figures")
+        return write_readme(study, folder)
 
 
 def main() -> int:
@@ -38,12 +43,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tokexp.report", description="Rebuild reports/NAME.")
     parser.add_argument("name", nargs="?", default="demo", help="the sweep's name (default: demo)")
     parser.add_argument("--runs", type=Path, help="the sweep's folder (default: runs/NAME)")
+    parser.add_argument("--prune", action="store_true", help="drop the rows of runs whose folders are not there")
     args = parser.parse_args()
     try:
         runs = latest_runs(args.runs or Path("runs", args.name))
         if args.runs and not runs:
             raise InputError(f"--runs {args.runs}: no run in it; expected a folder of run folders")
-        print(write_report(args.name, runs))
+        print(write_report(args.name, runs, prune=args.prune))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

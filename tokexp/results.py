@@ -22,6 +22,7 @@ from tokexp.tokenizer import Tokenizer, identity, load_tokenizer
 if TYPE_CHECKING:
     from tokexp.model import GPT
 
+UNNAMED = ("demo", "single")  # sweeps without a name of their own, which share the report reports/demo
 SCHEMA_VERSION = 1
 RESULTS_VERSION = 2  # raised when a change to the code changes figures, so that old runs are not mistaken for new
 
@@ -281,6 +282,8 @@ def load_run(folder: Path | str, weights: str = "end") -> Run:
     if weights not in files:
         raise InputError(f"weights: got {weights!r}, expected end or best")
     path = folder / files[weights]
+    if not path.exists() and config.keep_weights != "all":
+        raise InputError(f"{path}: not kept, since keep_weights={config.keep_weights}; run again with rerun=true")
     model = GPT(GPTConfig(**dataclasses.asdict(config.model), vocab_size=tokenizer.vocab_size))
     try:
         model.load_state_dict(load_file(path))

@@ -17,21 +17,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from tokexp import sweep
-from tokexp.experiment import run_experiment
 from tokexp.interrupt import Interrupted
 from tokexp.provenance import ROOT
 
 log = logging.getLogger("tokexp.run")
 
 
-def job(cfg: DictConfig) -> float | None:
+def job(composed: DictConfig) -> float | None:
     """One run of what Hydra composed. In a sweep a failure is written down and the others go on."""
     show_log()
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    result = sweep.reported(lambda: run_experiment(sweep.to_config(cfg), folder))
-    if result is None and HydraConfig.get().mode != RunMode.MULTIRUN:
+    cfg, folder = sweep.to_config(composed), Path(HydraConfig.get().runtime.output_dir)
+    bpb = sweep.do_run(cfg, folder)
+    if bpb is None and HydraConfig.get().mode != RunMode.MULTIRUN:
         sys.exit(2)
-    return result.val_bpb if result else None
+    return bpb
 
 
 def show_log() -> None:
@@ -49,6 +48,10 @@ def main() -> None:
         hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
     except Interrupted:
         log.error("interrupted; the run is saved, and the same command goes on from there")
+        raise
+    except SystemExit as end:
+        if end.code == 1:  # a launcher gave up, whose jobs may have gone on: the folders know
+            sweep.conclude()
         raise
     except KeyboardInterrupt:
         log.error("interrupted; what is done stays done, and the same command does the rest")

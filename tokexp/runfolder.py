@@ -8,7 +8,6 @@ import json
 import logging
 import shutil
 import traceback
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +19,7 @@ from safetensors.torch import save_file
 from tokexp.config import InputError, RunConfig, to_dict
 from tokexp.files import replacing, write_json, write_text
 from tokexp.results import has_result
+from tokexp.state import LOCK, STATUS, write_state
 from tokexp.train import DivergedError
 
 # What a run leaves once it has begun to train, beside tokenizer.json.
@@ -56,12 +56,13 @@ class RunFolder:
         self.path = path
         self._cfg = cfg
         self._digest = digest
+        self._steps = 0
 
     def __enter__(self) -> Self:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._refuse_what_is_not_ours()
-            self._lock = (self.path / ".lock").open("a")
+            self._lock = (self.path / LOCK).open("a")
         except OSError as error:
             raise InputError(
                 f"{self.path}: cannot be written ({error.strerror}); choose another hydra.run.dir"
@@ -97,7 +98,7 @@ class RunFolder:
 
     def _refuse_what_is_not_ours(self) -> None:
         there = [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
-        if there and "status.json" not in there:
+        if there and STATUS not in there:
             raise InputError(
                 f"{self.path}: holds {', '.join(sorted(there)[:3])}, which no run left; choose another hydra.run.dir"
             )
@@ -112,9 +113,9 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
         self.remove_checkpoints()
 
-    def set_state(self, state: str, reason: str = "") -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(self.path / "status.json", {"state": state, "since": now, "reason": reason})
+    def set_state(self, state: str, reason: str = "", steps: int = 0) -> None:
+        self._steps = steps or self._steps
+        write_state(self.path, state, reason, config_hash=self._digest, steps=self._steps)
 
     @property
     def checkpoints(self) -> Path:

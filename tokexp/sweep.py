@@ -6,10 +6,13 @@ afterwards what became of it. `SweepCallback` does both.
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import logging
 import sys
+import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,9 +34,13 @@ from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, from
 from tokexp.corpus import load_corpus
 from tokexp.device import resolve_device, resolve_precision
 from tokexp.distributed import launched
-from tokexp.experiment import run_together
+from tokexp.experiment import run_experiment, run_together
 from tokexp.files import write_json
-from tokexp.results import config_hash, has_result, run_name
+from tokexp.progress import duration
+from tokexp.provenance import workers
+from tokexp.results import UNNAMED, config_hash, has_result, run_name
+from tokexp.state import read_state
+from tokexp.status import standings, summary
 from tokexp.tokenizer import check_settings
 from tokexp.train import DivergedError
 
@@ -89,6 +96,39 @@ def plan_run(cfg: RunConfig) -> tuple[str, str]:
     return run_name(cfg, digest), digest
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """What a multirun is to do: known before it starts, and asked about when it has ended."""
+
+    name: str
+    runs: dict[Path, str]  # folder -> hash of its settings
+    before: set[Path]  # of those, the ones that were done when it started
+
+    def conclude(self) -> int:
+        """Say what became of every run and write the report; the exit code."""
+        from tokexp.report import write_report  # pictures take a second to import
+
+        committed = committed_hashes(self.name)
+        done = [path for path, digest in self.runs.items() if has_result(path, digest) or digest in committed]
+        failed = {path: read_state(path) for path in self.runs if path not in done}
+        counts = Counter(state.state for state in failed.values())
+        parts = [f"{len(done)} of {len(self.runs)} runs done", *(f"{n} {state}" for state, n in sorted(counts.items()))]
+        if self.before:
+            parts[0] += f" ({len(self.before)} before)"
+        log.info("%s", ", ".join(parts))
+        for path, state in failed.items():
+            reason = f": {state.reason}" if state.reason else ""
+            log.error("%s: %s%s; see %s", state.state, path.name, reason, path / "run.log")
+        if done:
+            log.info("report: %s", write_report(self.name, list(self.runs)))
+        if failed:
+            log.error("the same command does what is missing; what diverged stays so, unless with rerun=true")
+        return 1 if failed else 0
+
+
+current: Sweep | None = None  # the sweep that this process has started and not yet concluded
+
+
 class SweepCallback(Callback):
     """Refuses bad input before anything is trained; says at the end what was done, and writes the report."""
 
@@ -97,38 +137,99 @@ class SweepCallback(Callback):
             if named := config.hydra.runtime.choices.get("sweeps"):
                 line = f"python -m tokexp.run -m sweeps={named}"
                 raise InputError(f"sweeps={named} is a sweep of many runs; type: {line}")
-            plan_run(to_config(as_current(config)))
+            cfg = to_config(as_current(config))
+            plan_run(cfg)
+            if cfg.dry:
+                say_what_it_would_cost([cfg])
             Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        global current
         with _loudly():
-            self._runs: dict[Path, str] = {}  # folder -> hash of its settings
             runs = compose_runs(config)
-            for run in runs:
-                digest = plan_run(to_config(as_current(run)))[1]
-                self._runs[Path(run.hydra.sweep.dir, run.hydra.sweep.subdir)] = digest
-            self._sweep, folder = str(runs[0].sweep), Path(runs[0].hydra.sweep.dir)
-            for path in self._runs:
+            cfgs = [to_config(as_current(run)) for run in runs]
+            hashes = [plan_run(cfg)[1] for cfg in cfgs]
+            if cfgs[0].dry:
+                say_what_it_would_cost(cfgs)
+            planned = {
+                Path(run.hydra.sweep.dir, run.hydra.sweep.subdir): digest
+                for run, digest in zip(runs, hashes, strict=True)
+            }
+            committed = committed_hashes(cfgs[0].sweep)
+            before = {path for path, digest in planned.items() if has_result(path, digest) or digest in committed}
+            for path in planned:
                 path.mkdir(parents=True, exist_ok=True)
-            write_json(folder / MANIFEST, {"sweep": self._sweep, "runs": [path.name for path in self._runs]})
+            manifest = {"sweep": cfgs[0].sweep, "runs": [path.name for path in planned]}
+            write_json(Path(runs[0].hydra.sweep.dir) / MANIFEST, manifest)
+            current = Sweep(cfgs[0].sweep, planned, set() if cfgs[0].rerun else before)
             if config.hydra.runtime.choices.get("launcher") == "batched":
                 train_seeds_together(runs)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        from tokexp.report import write_report
+        conclude()
 
-        if not launched().writes:
-            return
-        with _loudly():
-            done = [folder for folder, digest in self._runs.items() if has_result(folder, digest)]
-            failed = [folder for folder in self._runs if folder not in done]
-            log.info("%d of %d runs done", len(done), len(self._runs))
-            for folder in failed:
-                log.error("not done: %s, see %s", folder.name, folder / "run.log")
-            if done:
-                log.info("report: %s", write_report(self._sweep, list(self._runs)))
-        if failed:
-            sys.exit(1)
+
+def conclude() -> None:
+    """Conclude the sweep under way, also where its launcher gave up; ends the program where runs are missing."""
+    global current
+    sweep, current = current, None
+    if sweep is None or not launched().writes:
+        return
+    with _loudly():
+        code = sweep.conclude()
+    if code:
+        sys.exit(code)
+
+
+def say_what_it_would_cost(cfgs: list[RunConfig]) -> NoReturn:
+    """Print what `dry=true` asks for, and end the program."""
+    from tokexp.dry import estimate, table
+
+    measured: dict[str, float] = {}
+    print(table([estimate(cfg, measured) for cfg in cfgs], workers()))
+    sys.exit(0)
+
+
+def committed_hashes(sweep: str, reports: Path = Path("reports")) -> set[str]:
+    """The settings whose results are among a named sweep's committed data, perhaps from another machine."""
+    if sweep in UNNAMED:
+        return set()
+    try:
+        with (reports / sweep / "data" / "results.csv").open(encoding="utf-8", newline="") as file:
+            return {row["config_hash"] for row in csv.DictReader(file)}
+    except (OSError, KeyError):
+        return set()
+
+
+def do_run(cfg: RunConfig, folder: Path) -> float | None:
+    """One run, unless it is done: its total bits per byte, or None, with the failure on record."""
+    digest = plan_run(cfg)[1]
+    if digest in committed_hashes(cfg.sweep) and not has_result(folder, digest) and not cfg.rerun:
+        log.info("%s: done before, in reports/%s (rerun=true trains it again)", run_name(cfg, digest), cfg.sweep)
+        return None
+    began = time.monotonic()
+    result = reported(lambda: run_experiment(cfg, folder))
+    _say_what_is_left(folder.parent, time.monotonic() - began)
+    return result.val_bpb if result else None
+
+
+_seconds: list[float] = []  # of each run that this process has done
+
+
+def _say_what_is_left(sweep: Path, seconds: float) -> None:
+    """How many of the sweep's runs are done, and how long the others may take at the pace of this process."""
+    if current is None and workers() == 1:
+        return
+    try:
+        found = standings(sweep)
+    except InputError:
+        return
+    left = sum(one.state.state in ("not started", "running", "interrupted") for one in found)
+    if seconds > 1:  # one that was done before took no time
+        _seconds.append(seconds)
+    if left and _seconds:
+        mean = sum(_seconds) / len(_seconds)
+        log.info("%s: %s; about %s left", sweep.name, summary(found), duration(mean * left / workers()))
 
 
 @contextmanager
