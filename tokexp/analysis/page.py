@@ -40,11 +40,16 @@ def write_readme(study: Study, folder: Path) -> Path:
         parts += [f"![{run.name}](figures/panel_{run.name}.png)" for run in runs.itertuples()]
         parts += ["### Samples", samples(study, runs)]
     if study.missing:
-        parts += ["## Missing", "\n".join(f"- {name}: no result" for name in study.missing)]
+        parts += ["## Missing", "\n".join(map(absent, study.missing))]
     parts += ["## Where this comes from", provenance(study.results)]
     path = folder / "README.md"
     write_text(path, "\n\n".join(parts) + "\n")
     return path
+
+
+def absent(run: dict[str, str]) -> str:
+    """Why a cell of the sweep has no figures."""
+    return f"- {run['name']}: {run['state']}{': ' if run['reason'] else ''}{run['reason']}"
 
 
 def held_equal(runs: pd.DataFrame) -> str:

@@ -7,12 +7,13 @@ content.csv     a row a run and class of bytes: total bits on it at the end
 readability.csv a row a sample, and one a passage of the held-out text, which people wrote
 baselines.csv   a row a held-out text and baseline
 samples.jsonl   a row a sample, a few of each run
+segments.jsonl  how its tokenizer cuts each of those and a passage of the held-out text (`tokexp/segments.py`)
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -21,6 +22,7 @@ import pandas as pd
 from tokexp.config import InputError
 from tokexp.files import write_text
 from tokexp.results import RunResult, flatten, load_json, load_lines, load_metrics, load_result
+from tokexp.state import read_state
 
 TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
 # What tells rows apart of which every run of a text brings the same.
@@ -43,39 +45,70 @@ class Study:
     readability: pd.DataFrame
     baselines: pd.DataFrame
     samples: list[dict[str, Any]]
-    missing: list[str]  # runs of the sweep that have no result
+    missing: list[dict[str, str]]  # runs of the sweep that have no result: name, state and reason
+    segments: list[dict[str, Any]] = field(default_factory=list)  # none of runs from before they were left
 
 
-def collect(runs: list[Path], data: Path) -> list[str]:
+def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
     """Write the data files of the run folders `runs`; returns a line for each that has no readable result.
 
-    Where none has, nothing is written, and data that is there already stays.
+    `keep`: rows that are there already stay, unless one of `runs` has the same settings, so that a study
+    grows in pieces and over machines. Where no folder has a result nothing is written, and what is there stays.
     """
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     samples: list[dict[str, Any]] = []
+    segments: list[dict[str, Any]] = []
     missing, problems = [], []
     for folder in sorted(runs):
         try:
             found, drawn = read_run(folder)
+            cut = read_segments(folder)
         except InputError as error:
-            missing.append(folder.name)
+            missing.append(folder)
             problems.append(f"{folder}: {error}")
             continue
         except (KeyError, TypeError, IndexError) as error:
-            missing.append(folder.name)
+            missing.append(folder)
             problems.append(f"{folder}: its files are damaged ({error!r}); run again with rerun=true")
             continue
         for name, rows in found.items():
             tables[name] += rows
         samples += drawn
+        segments += cut
     if not tables["results"]:
         return problems
-    for name, rows in tables.items():
-        frame = pd.DataFrame(rows).drop_duplicates(KEYS.get(name))
+    frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
+    if keep and (data / "results.csv").exists():
+        before = read_study("", data)
+        again = before.results.config_hash.isin(frames["results"].config_hash)
+        gone = set(before.results.name[again])
+        frames = {name: _joined(getattr(before, name), frame, gone) for name, frame in frames.items()}
+        samples = [row for row in before.samples if row["name"] not in gone] + samples
+        segments = [row for row in before.segments if row["name"] not in gone] + segments
+    for name, frame in frames.items():
+        frame = frame.drop_duplicates(KEYS.get(name))
         write_text(data / f"{name}.csv", frame.to_csv(index=False, float_format="%.8g"))
-    write_text(data / "samples.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in samples))
-    write_text(data / "missing.json", json.dumps(missing) + "\n")
-    return problems
+    for lines, rows in {"samples": samples, "segments": segments}.items():
+        rows = sorted(rows, key=lambda row: row["name"])
+        write_text(data / f"{lines}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    known = set(frames["results"].name)
+    states = [(folder.name, read_state(folder)) for folder in missing if folder.name not in known]
+    left = [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
+    write_text(data / "missing.json", json.dumps(left, ensure_ascii=False) + "\n")
+    # A run that was done elsewhere has no folder here, and is no problem; a damaged folder is one.
+    return [
+        line
+        for line, folder in zip(problems, missing, strict=True)
+        if folder.name not in known or (folder / "result.json").exists()
+    ]
+
+
+def _joined(before: pd.DataFrame, new: pd.DataFrame, gone: set[str]) -> pd.DataFrame:
+    """The rows of both, by run, those of the runs `gone` left out of the first."""
+    if "name" not in before:
+        return pd.concat([new, before])
+    both = [frame for frame in (new, before[~before.name.isin(gone)]) if len(frame)]
+    return pd.concat(both).sort_values("name", kind="stable") if both else new
 
 
 def read_run(folder: Path) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, Any]]]:
@@ -103,6 +136,13 @@ def read_run(folder: Path) -> tuple[dict[str, list[dict[str, Any]]], list[dict[s
     }
     kept = [row for row in load_lines(folder / "samples.jsonl") if row["sample"] < KEPT_SAMPLES]
     return tables, [{**name, **row} for row in kept]
+
+
+def read_segments(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a run's `segments.jsonl` for the samples that are kept and the held-out passage."""
+    path = folder / "segments.jsonl"
+    rows = load_lines(path) if path.is_file() else []
+    return [{"name": load_result(folder).name, **row} for row in rows if row.get("sample", 0) < KEPT_SAMPLES]
 
 
 def latest_runs(sweep: Path) -> list[Path]:
@@ -140,6 +180,7 @@ def read_study(name: str, data: Path) -> Study:
     try:
         tables = {table: _read_table(data / f"{table}.csv") for table in TABLES}
         samples = load_lines(data / "samples.jsonl")
+        segments = load_lines(data / "segments.jsonl") if (data / "segments.jsonl").is_file() else []
         missing = json.loads((data / "missing.json").read_bytes())
     except FileNotFoundError as error:
         raise InputError(
@@ -148,7 +189,7 @@ def read_study(name: str, data: Path) -> Study:
         ) from error
     except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
         raise InputError(f"report {name!r}: {data} is damaged ({error}); bring its files back, or run again") from error
-    return Study(name, **tables, samples=samples, missing=missing)
+    return Study(name, **tables, samples=samples, missing=missing, segments=segments)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
