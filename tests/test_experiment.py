@@ -67,7 +67,7 @@ def test_folder_has_what_the_design_says(run: tuple[RunConfig, Path, RunResult])
     assert left == {
         "config.yaml", "status.json", "result.json", "metrics.jsonl", "tokenizer.json",
         "model.safetensors", "best.safetensors", "samples.jsonl", "run.log", "content.jsonl", "readability.jsonl",
-        "corpus.json",
+        "corpus.json", "segments.jsonl",
     }  # fmt: skip
     assert json.loads((folder / "status.json").read_text())["state"] == "done"
 

@@ -54,6 +54,7 @@ ORDER = [
     "checkpoint",
     "generate",
     "readability",
+    "segments",
     "runfolder",
     "interrupt",
     "progress",

@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 import sentencepiece
 
+import tokexp.restoration
+from tokexp.corpus import Corpus
 from tokexp.ngram import CODE_POINTS, Speller, WittenBell
 from tokexp.restoration import (
     NEW,
@@ -30,6 +32,7 @@ from tokexp.restoration import (
     _kind,
     _letters,
     restoration_cost,
+    restoration_of,
 )
 from tokexp.tokenizer import Tokenizer, train_tokenizer
 
@@ -440,3 +443,11 @@ def test_another_code_is_another_text(text: str) -> None:
     for at in range(0, len(writer.bits), 7):
         flipped = writer.bits[:at] + "10"[int(writer.bits[at])] + writer.bits[at + 1 :]
         assert restore(model, Reader(flipped), word.encode(sample), None) != sample
+
+
+def test_a_corpus_is_restored_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    word, corpus = train_tokenizer("word", text[:-500]), Corpus("made", text[:-500], text[-500:], "0" * 64)
+    first = restoration_of(word, corpus)
+    assert first.total == restoration_cost(word, corpus.train, corpus.val).total > 0
+    monkeypatch.setattr(tokexp.restoration, "restoration_cost", lambda *_: pytest.fail("fitted again"))
+    assert (restoration_of(word, corpus).bits == first.bits).all()

@@ -33,7 +33,7 @@ from tokexp.model import GPT, GPTConfig, parameter_split, training_flops_per_tok
 from tokexp.progress import Progress
 from tokexp.provenance import provenance, workers
 from tokexp.readability import Reader
-from tokexp.restoration import restoration_cost
+from tokexp.restoration import restoration_of
 from tokexp.results import (
     SCHEMA_VERSION,
     RunResult,
@@ -47,6 +47,7 @@ from tokexp.results import (
 )
 from tokexp.runfolder import CHECKPOINTS, RunFolder, metrics_until
 from tokexp.segmentation import marginal
+from tokexp.segments import run_segments
 from tokexp.state import read_state
 from tokexp.stepper import make_optimizer
 from tokexp.tokenizer import Tokenizer
@@ -55,6 +56,8 @@ from tokexp.tracking import Tracker
 from tokexp.train import DivergedError, Row, TrainState, share, spike_share, train, train_together
 
 log = logging.getLogger(__name__)
+
+SHOWN = 2  # samples of equal characters, at each temperature, whose pieces a report can show
 
 
 def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResult:
@@ -211,7 +214,7 @@ class Experiment:
 
     def _resume(self) -> list[Row]:
         """Go to where an interrupted run was saved, if there is such a place; the rows up to there."""
-        self._restoration = restoration_cost(self.tokenizer, self._corpus.train, self._corpus.val)
+        self._restoration = restoration_of(self.tokenizer, self._corpus)
         self._evaluator = Evaluator(self.model, self.data, self._restoration)
         self._run.write_config(self.cfg)
         rows: list[Row] = []
@@ -307,6 +310,8 @@ class Experiment:
         model.load_state_dict(self._evaluator.best_weights)
         samples = draw_samples(model, tokenizer, cfg)
         run.write_lines("samples.jsonl", samples)
+        shown = [row for row in samples if row["sample"] < SHOWN]
+        run.write_lines("segments.jsonl", run_segments(tokenizer, shown, corpus))
         reader = Reader(corpus, cfg.sample.chars)
         run.write_lines("readability.jsonl", read_samples(reader, samples))
         run.write_json("corpus.json", facts_of_text(corpus, reader))

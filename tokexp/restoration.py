@@ -16,12 +16,16 @@ had: a test writes TinyShakespeare in so many bits, and reads it back from the t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log2
+from pathlib import Path
 
 import numpy as np
 
+from tokexp.cache import cached, source_hash
+from tokexp.corpus import Corpus, sha256
 from tokexp.ngram import Speller, WittenBell
 from tokexp.tokenizer.base import Tokenizer
 
@@ -51,6 +55,22 @@ def restoration_cost(tokenizer: Tokenizer, train: str, text: str) -> Restoration
     if tokenizer.decode(ids) == text:
         return Restoration(np.zeros((len(ids), len(PARTS))))
     return RestorationModel(tokenizer, train).cost(text)
+
+
+def restoration_of(tokenizer: Tokenizer, corpus: Corpus) -> Restoration:
+    """The same for a corpus' two parts, kept for the next run, since fitting the model takes seconds."""
+    what = {
+        "restoration": sha256(json.dumps(tokenizer.to_json()).encode()),
+        "kind": tokenizer.kind,
+        "train": corpus.train_sha256,
+        "val": corpus.val_sha256,
+        "code": source_hash(Path(__file__), Path(__file__).with_name("ngram.py")),
+    }
+
+    def build(folder: Path) -> None:
+        np.save(folder / "bits.npy", restoration_cost(tokenizer, corpus.train, corpus.val).bits)
+
+    return Restoration(np.load(cached(what, build) / "bits.npy"))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from tokexp.train import DivergedError
 # What a run leaves once it has begun to train, beside tokenizer.json.
 LEFT = (
     "result.json", "metrics.jsonl", "content.jsonl", "samples.jsonl", "readability.jsonl", "corpus.json",
-    "model.safetensors", "best.safetensors",
+    "segments.jsonl", "model.safetensors", "best.safetensors",
 )  # fmt: skip
 
 
