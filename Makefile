@@ -5,7 +5,7 @@ ifneq ($(wildcard ../shared/data),)
 export TOKEXP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check clean
+.PHONY: demo test check reports clean
 
 demo: .venv/installed
 	.venv/bin/python -m tokexp.run -m tokenizer=char,word,bpe
@@ -18,6 +18,12 @@ check: .venv/installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# Every committed report, from its data.
+reports: .venv/installed
+	for data in $(wildcard reports/*/data); do \
+		.venv/bin/python -m tokexp.report $$(basename $$(dirname $$data)) || exit 1; \
+	done
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -129,6 +129,18 @@ def test_what_is_committed_counts_as_done(data: list[str], tmp_path: Path) -> No
     assert len((tmp_path / "reports/study/data/results.csv").read_text().splitlines()) == 1 + 1
 
 
+def test_the_list_of_runs_is_that_of_their_folders(data: list[str], tmp_path: Path) -> None:
+    """Of several tokenizers and sizes, since a name is that of the settings which are current."""
+    sweep = ["-m", "tokenizer=char,byte", "seed=0,1", *[word for word in data if "model=" not in word]]
+    done = tokexp("run", *sweep, "model=nano,micro", "budget.steps=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = json.loads((tmp_path / "runs/demo/sweep.json").read_bytes())["runs"]
+    left = sorted(path.parent.name for path in tmp_path.glob("runs/demo/*/result.json"))
+    assert sorted(names) == left
+    assert [name.split("-")[0] for name in names] == ["char"] * 4 + ["byte"] * 4
+    assert "8 of 8 runs done" in done.stderr
+
+
 def test_two_sweeps_in_one_folder(data: list[str], tmp_path: Path) -> None:
     """They share one run, which one of them does; the other says so, and nothing is corrupt."""
     more = [*data, "budget.steps=40", "tokenizer=char"]

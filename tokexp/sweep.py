@@ -146,21 +146,18 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         global current
         with _loudly():
-            runs = compose_runs(config)
-            cfgs = [to_config(as_current(run)) for run in runs]
+            runs = [planned_run(run) for run in compose_runs(config)]
+            cfgs = [cfg for cfg, _ in runs]
             hashes = [plan_run(cfg)[1] for cfg in cfgs]
             if cfgs[0].dry:
                 say_what_it_would_cost(cfgs)
-            planned = {
-                Path(run.hydra.sweep.dir, run.hydra.sweep.subdir): digest
-                for run, digest in zip(runs, hashes, strict=True)
-            }
+            planned = {folder: digest for (_, folder), digest in zip(runs, hashes, strict=True)}
             committed = committed_hashes(cfgs[0].sweep)
             before = {path for path, digest in planned.items() if has_result(path, digest) or digest in committed}
             for path in planned:
                 path.mkdir(parents=True, exist_ok=True)
             manifest = {"sweep": cfgs[0].sweep, "runs": [path.name for path in planned]}
-            write_json(Path(runs[0].hydra.sweep.dir) / MANIFEST, manifest)
+            write_json(runs[0][1].parent / MANIFEST, manifest)
             current = Sweep(cfgs[0].sweep, planned, set() if cfgs[0].rerun else before)
             if config.hydra.runtime.choices.get("launcher") == "batched":
                 train_seeds_together(runs)
@@ -258,12 +255,16 @@ def compose_runs(config: DictConfig) -> list[DictConfig]:
     return [loader.load_sweep_config(config, list(run)) for run in batch]
 
 
-def train_seeds_together(runs: list[DictConfig]) -> None:
+def planned_run(composed: DictConfig) -> tuple[RunConfig, Path]:
+    """Its settings and its folder, whose name is only known while it is the current one."""
+    cfg = to_config(as_current(composed))
+    return cfg, Path(composed.hydra.sweep.dir, composed.hydra.sweep.subdir)
+
+
+def train_seeds_together(runs: list[tuple[RunConfig, Path]]) -> None:
     """Do the runs that differ in their seed alone, group by group; Hydra then finds them done, and does the others."""
     groups: dict[str, list[tuple[RunConfig, Path]]] = {}
-    for run in runs:
-        cfg = to_config(as_current(run))
-        folder = Path(run.hydra.sweep.dir, run.hydra.sweep.subdir)
+    for cfg, folder in runs:
         groups.setdefault(repr(dataclasses.replace(cfg, seed=0)), []).append((cfg, folder))
     for group in groups.values():
         if len(group) > 1:
