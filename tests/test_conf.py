@@ -82,6 +82,17 @@ def test_seed_experiment_is_the_original() -> None:
     assert (cfg.sample.prompt, cfg.sample.tokens, cfg.sample.temperature) == ("KING", 500, 0.8)
 
 
+def test_the_environment_goes_before_a_yaml_and_the_command_line_before_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert composed("tracking.mode=disabled").tracking.mode == "disabled"
+    assert composed().tracking.mode == "auto", "which leaves it to the environment"
+    monkeypatch.setattr(sweep, "_plain", lambda value, plain=sweep._plain: {**plain(value), "mode": "online"}
+                        if "project" in (value if hasattr(value, "keys") else {}) else plain(value))  # fmt: skip
+    assert composed().tracking.mode == "auto", "though the yaml says online"
+    monkeypatch.delenv("WANDB_MODE")
+    assert composed().tracking.mode == "online"
+
+
 def test_names_that_others_type() -> None:
     names = [
         "seed=1", "device=cpu", "sweep=mine", "rerun=true", "data.path=x", "tokenizer.vocab_size=300",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import logging
+import os
 import sys
 import time
 import traceback
@@ -30,7 +31,7 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, from_dict
+from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, TrackingConfig, from_dict
 from tokexp.corpus import load_corpus
 from tokexp.device import resolve_device, resolve_precision
 from tokexp.distributed import launched
@@ -42,6 +43,7 @@ from tokexp.results import UNNAMED, config_hash, has_result, run_name
 from tokexp.state import read_state
 from tokexp.status import standings, summary
 from tokexp.tokenizer import check_settings
+from tokexp.tracking import track_report
 from tokexp.train import DivergedError
 
 log = logging.getLogger(__name__)
@@ -81,7 +83,11 @@ def _run_name(*, _root_: DictConfig) -> str:
 
 def to_config(cfg: DictConfig) -> RunConfig:
     """What Hydra composed, as plain dataclasses. Raises InputError for a value that cannot be."""
-    return from_dict({str(key): _plain(cfg[key]) for key in cfg if key != "hydra"})
+    tree = {str(key): _plain(cfg[key]) for key in cfg if key != "hydra"}
+    typed = any(word.startswith("tracking.mode=") for word in HydraConfig.get().overrides.task)
+    if os.environ.get("WANDB_MODE") and not typed:
+        tree["tracking"]["mode"] = "auto"  # the environment goes before a yaml, and the command line before both
+    return from_dict(tree)
 
 
 def _plain(value: Any) -> Any:
@@ -103,6 +109,7 @@ class Sweep:
     name: str
     runs: dict[Path, str]  # folder -> hash of its settings
     before: set[Path]  # of those, the ones that were done when it started
+    tracking: TrackingConfig
 
     def conclude(self) -> int:
         """Say what became of every run and write the report; the exit code."""
@@ -120,7 +127,9 @@ class Sweep:
             reason = f": {state.reason}" if state.reason else ""
             log.error("%s: %s%s; see %s", state.state, path.name, reason, path / "run.log")
         if done:
-            log.info("report: %s", write_report(self.name, list(self.runs)))
+            report = write_report(self.name, list(self.runs))
+            track_report(report.parent, self.name, self.tracking, next(iter(self.runs)).parent)
+            log.info("report: %s", report)
         if failed:
             log.error("the same command does what is missing; what diverged stays so, unless with rerun=true")
         return 1 if failed else 0
@@ -158,7 +167,7 @@ class SweepCallback(Callback):
                 path.mkdir(parents=True, exist_ok=True)
             manifest = {"sweep": cfgs[0].sweep, "runs": [path.name for path in planned]}
             write_json(runs[0][1].parent / MANIFEST, manifest)
-            current = Sweep(cfgs[0].sweep, planned, set() if cfgs[0].rerun else before)
+            current = Sweep(cfgs[0].sweep, planned, set() if cfgs[0].rerun else before, cfgs[0].tracking)
             if config.hydra.runtime.choices.get("launcher") == "batched":
                 train_seeds_together(runs)
 
