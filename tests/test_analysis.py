@@ -14,7 +14,8 @@ import pytest
 from tokexp.analysis.content import content_of, content_table
 from tokexp.analysis.differences import difference_table
 from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
-from tokexp.analysis.page import held_equal, ranking
+from tokexp.analysis.page import answer, held_equal, question, ranking
+from tokexp.analysis.prediction import interval, power_law, ranks, spearman
 from tokexp.analysis.readability import readability_table, readings, typical_distance
 from tokexp.analysis.sections import sections
 from tokexp.analysis.store import Study
@@ -127,7 +128,7 @@ def test_runs_with_that_budget_are_ranked_and_the_ranking_turns_round() -> None:
     assert by_name["equal bytes"].ranking == ["char", "word"]
     lines = list(flips(list(by_name.values())))
     assert lines == ["char is before word at equal bytes, but after it at equal steps"]
-    assert "turns round: char is before word" in ranking(made, made.results)
+    assert "depends on the terms: char is before word at equal bytes" in answer(made, made.results)
 
 
 def test_seconds_are_compared_on_one_machine_only() -> None:
@@ -157,13 +158,22 @@ def test_a_cell_is_the_mean_of_its_seeds_among_the_baselines() -> None:
     rows = table(made, made.results, "bits_per_byte")
     assert list(rows.run) == ["*PPMd (adaptive)*", "char", "bpe", "*gzip (adaptive)*"]
     assert list(rows["= total"]) == ["2.005", "2.010 ± 0.025", "2.510 ± 0.025", "3.100"]
-    assert "Baselines that char does not reach: PPMd (adaptive) 2.005." in ranking(made, made.results)
+    said = answer(made, made.results)
+    assert said.startswith("Best is char, with 2.010 ± 0.025 bits per byte")
+    assert "before bpe by 0.500: resolved." in said
+    assert "It does not reach these baselines: PPMd (adaptive) 2.005." in said
+    assert "The ranking is the same at equal steps" in said
 
 
 def test_the_lead_is_resolved_or_says_what_would_do() -> None:
     assert list(difference_table(seeds(0.5), seeds(0.5).results).verdict) == ["resolved"]
     close = seeds(0.01)
     assert "seeds each would do" in difference_table(close, close.results).verdict[0]
+
+
+def test_a_named_sweep_has_a_question() -> None:
+    assert question("vocab_size").startswith("How large a vocabulary")
+    assert question("demo") == ""
 
 
 def test_what_was_tuned_is_named() -> None:
@@ -249,5 +259,36 @@ def test_one_run_alone_makes_a_report() -> None:
 
 def test_cells_without_the_budget() -> None:
     rows = pd.DataFrame([run("char"), run("char", settings={"budget.steps": 7, "train.lr": 1})])
-    assert cells(rows) == ["char steps=100 lr=None", "char steps=7 lr=1"]
-    assert cells(rows, but="budget.") == ["char lr=None", "char lr=1"]
+    assert cells(rows) == ["char steps=100", "char steps=7 lr=1"]
+    assert cells(rows, but="budget.") == ["char", "char lr=1"]
+
+
+def test_cells_are_named_by_size_and_by_what_changes_weights() -> None:
+    nano, micro = {"model.n_embd": 32}, {"model.n_embd": 128}
+    rows = pd.DataFrame([run("char", settings=nano), run("char", settings=micro, size="micro")])
+    assert cells(rows) == ["char nano", "char micro"]
+    other = pd.DataFrame([run("char", settings={"train.eval_every": 5}), run("char", 1, settings={"sample.chars": 9})])
+    assert len(set(cells(other))) == 2, "runs of other settings are other cells, whatever the settings"
+    both = pd.DataFrame([run("char", settings={"train.lr": n, "train.eval_every": n}) for n in (1, 2)])
+    assert cells(both) == ["char lr=1", "char lr=2"]
+
+
+def test_rank_correlation_by_hand() -> None:
+    x, y = np.array([1.0, 2.0, 3.0, 4.0]), np.array([10.0, 30.0, 20.0, 40.0])
+    assert spearman(x, y) == pytest.approx(1 - 6 * 2 / (4 * 15))
+    assert ranks(np.array([5.0, 5.0, 1.0])).tolist() == [1.5, 1.5, 0]
+    assert np.isnan(spearman(x, np.ones(4)))
+    low, high = interval(np.arange(20.0), np.arange(20.0) + np.tile([0, 3], 10))
+    assert 0.5 < low < high <= 1
+
+
+def test_power_law_by_hand() -> None:
+    x = np.array([1.0, 10.0, 100.0])
+    law = power_law(x, 5 * x**-0.25)
+    assert law is not None
+    assert (law.factor, law.exponent, law.error) == pytest.approx((5, -0.25, 0), abs=1e-9)
+    assert law.at(np.array([16.0])) == pytest.approx(2.5)
+    noisy = power_law(x, 5 * x**-0.25 * np.array([1.1, 1 / 1.1, 1.1]))
+    assert noisy is not None
+    assert noisy.error > 0.02
+    assert power_law(np.array([1.0, 1.0, 2.0]), np.ones(3)) is None

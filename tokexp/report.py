@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tokexp.analysis.figures import draw_figures
 from tokexp.analysis.page import write_readme
-from tokexp.analysis.sections import write_tables
+from tokexp.analysis.sections import make_sections, write_tables
 from tokexp.analysis.store import Study, collect, latest_runs, read_study
 from tokexp.config import InputError
 from tokexp.results import UNNAMED
@@ -33,9 +33,10 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
         for problem in collect(runs, folder / "data", keep=sweep not in UNNAMED and not prune):
             logging.getLogger(__name__).warning("left out: %s", problem)
         study: Study = read_study(sweep, folder / "data")
-        write_tables(study, folder / "tables")
+        made = make_sections(study)
+        write_tables(made, folder / "tables")
         draw_figures(study, folder / "figures")
-        return write_readme(study, folder)
+        return write_readme(study, made, folder)
 
 
 def main() -> int:

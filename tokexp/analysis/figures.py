@@ -1,76 +1,103 @@
-"""The pictures of a report: a 2x2 panel for each run, and all runs in one against the text they read."""
+"""The pictures of a report, each as PNG and SVG: what they show stands in FIGURES, how they look in style.py."""
 
 from __future__ import annotations
 
+import hashlib
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
+from tokexp.analysis.content import content_of
+from tokexp.analysis.differences import differences
+from tokexp.analysis.prediction import power_law
+from tokexp.analysis.readability import readings, temperatures
 from tokexp.analysis.store import Study
-from tokexp.analysis.tables import by_corpus, cells
+from tokexp.analysis.style import COLOURS, STYLE, Look, arm_colours, looks
+from tokexp.analysis.tables import baselines_of, by_cell, by_corpus, cells, records
 from tokexp.files import replacing
+from tokexp.readability import MEASURES
 
-# Okabe and Ito (2008): told apart with any colour vision.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C00"]
-STYLE: Any = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "lines.linewidth": 1.6,
-    "savefig.dpi": 150,
-}
+MOST_NAMED = 12  # cells that are named in a picture; more would cover each other
+MOST_PANELS = 40  # cells with a panel of their own
 
 
 def draw_figures(study: Study, folder: Path) -> None:
+    """Draw every figure that the study has something for, as NAME.png and NAME.svg; old ones go."""
+    drawn = set()
     with mpl.rc_context(STYLE):
-        for run in study.results.itertuples():
-            curves = study.curves[study.curves.name == run.name]
-            title = f"{run.arm}, {run.size}, seed {run.seed}: {run.val_bpb:.3f} bits per byte held out"
-            _save(panel(curves, title, colour(study, run.arm)), folder / f"panel_{run.name}.png")
-        for i, (corpus, runs) in enumerate(by_corpus(study.results)):
-            _save(overlay(study, runs, corpus), folder / f"bits_per_byte_{i}.png")
+        for i, (_, runs) in enumerate(by_corpus(study.results)):
+            for picture in FIGURES:
+                figure = picture.draw(study, runs)
+                if figure is not None:
+                    drawn |= _save(figure, folder, f"{picture.name}_{i}", svg=True)
+            for name, figure in panels(study, runs):
+                drawn |= _save(figure, folder, name, svg=False)
+    for path in folder.glob("*.*"):
+        if path not in drawn:
+            path.unlink()
 
 
-def colour(study: Study, arm: Any) -> str:
-    """The same arm has the same colour in every picture of a report."""
-    return COLOURS[sorted(set(study.results.arm)).index(arm) % len(COLOURS)]
+def colour(study: Study, arm: str) -> str:
+    """The colour of an arm."""
+    return arm_colours(study.results)[arm]
 
 
-def panel(curves: pd.DataFrame, title: str, line: str) -> Figure:
-    """The seed experiment's 2x2: loss; gradient norm; learning rate; what each evaluation gained."""
+def panels(study: Study, runs: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+    """The seed experiment's 2x2 for each cell, every seed in it, and the name of its file."""
+    looking, names = looks(runs), panel_names(runs)
+    runs = runs.assign(cell=cells(runs))
+    for cell in list(looking)[:MOST_PANELS]:
+        own = runs[runs.cell == cell]
+        means = by_cell(own).iloc[0]
+        seeds = f"seed {own.seed.iloc[0]}" if len(own) == 1 else f"{len(own)} seeds"
+        title = f"{cell}, {seeds}: {means.val_bpb:.3f} bits per byte held out"
+        yield (
+            names[cell],
+            panel([study.curves[study.curves.name == name] for name in own["name"]], title, looking[cell]),
+        )
+
+
+def panel_names(runs: pd.DataFrame) -> dict[str, str]:
+    """The name of each cell's panel: its arm, size, and a hash of its settings."""
+    found = {}
+    for cell, run in zip(cells(runs), runs.itertuples(), strict=True):
+        found[cell] = f"panel_{run.arm}-{run.size}-{hashlib.sha256(str(run.settings).encode()).hexdigest()[:8]}"
+    return found
+
+
+def panel(curves: list[pd.DataFrame], title: str, look: Look) -> Figure:
+    """Loss; gradient norm; learning rate; what each evaluation gained. A line a seed."""
     figure = Figure(figsize=(9, 6.2), layout="constrained")
     figure.suptitle(title)
     (loss, norm), (rate, gain) = figure.subplots(2, 2)
-    steps = curves.step
-
-    loss.fill_between(steps, curves.loss_min, curves.loss_max, color=line, alpha=0.15, lw=0)
-    loss.plot(steps, curves.loss_mean, color=line, alpha=0.5, lw=1, label="batches (mean, range)")
-    loss.plot(steps, curves.train_loss, color=line, ls="--", label="training slice")
-    loss.plot(steps, curves.val_loss, color=line, label="held out")
+    line = look.colour
+    for i, curve in enumerate(curves):
+        steps = curve.step
+        labels = ["batches (mean, range)", "training slice", "held out"] if i == 0 else [None] * 3
+        loss.fill_between(steps, curve.loss_min, curve.loss_max, color=line, alpha=0.12 / len(curves), lw=0)
+        loss.plot(steps, curve.loss_mean, color=line, alpha=0.5, lw=1, label=labels[0])
+        loss.plot(steps, curve.train_loss, color=line, ls="--", lw=1.2, label=labels[1])
+        loss.plot(steps, curve.val_loss, color=line, label=labels[2])
+        norm.fill_between(steps, curve.grad_norm_min, curve.grad_norm_max, color=line, alpha=0.15 / len(curves), lw=0)
+        norm.plot(steps, curve.grad_norm_mean, color=line)
+        gains, width = -curve.val_loss.diff(), steps.diff().min() if len(steps) > 1 else 1
+        gain.bar(steps + width * 0.8 * (i / len(curves) - 0.4), gains.fillna(0), width=0.8 * width / len(curves),
+                 align="edge", color=line, alpha=1 - 0.5 * i / len(curves))  # fmt: skip
+    rate.plot(curves[0].step, curves[0].lr, color=line)
     loss.set(title="Loss", ylabel="nats per token")
     loss.legend(frameon=False)
-
-    norm.fill_between(steps, curves.grad_norm_min, curves.grad_norm_max, color=line, alpha=0.15, lw=0)
-    norm.plot(steps, curves.grad_norm_mean, color=line)
     norm.set(title="Gradient norm before clipping (mean, range)", ylim=(0, None))
-
-    rate.plot(steps, curves.lr, color=line)
     rate.set(title="Learning rate", ylim=(0, None))
     rate.ticklabel_format(axis="y", scilimits=(-2, 3))
-
-    gains = -curves.val_loss.diff()
-    width = 0.8 * (steps.diff().min() if len(steps) > 1 else 1)
-    gain.bar(steps, gains.fillna(0), width=width, color=line)
     gain.axhline(0, color="black", lw=0.8)
     gain.set(title="Improvement of held-out loss per evaluation", ylabel="nats per token")
     for axes in (rate, gain):
@@ -78,38 +105,285 @@ def panel(curves: pd.DataFrame, title: str, line: str) -> Figure:
     return figure
 
 
-def overlay(study: Study, runs: pd.DataFrame, corpus: str) -> Figure:
-    """Total bits per byte on the held-out text against training text read, a line a run, each cell named once.
-
-    Only the last point of a run has had its whole schedule; the ones before are drawn hollow.
-    """
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes: Axes = figure.subplots()
-    ends: dict[str, list[tuple[float, float, str]]] = {}
-    for run, cell in zip(runs.itertuples(), cells(runs), strict=True):
-        curves = study.curves[study.curves.name == run.name]
-        line = colour(study, run.arm)
-        axes.plot(curves.bytes_seen, curves.val_bpb, color=line, marker="o", ms=4, mfc="white")
-        axes.plot(curves.bytes_seen.iloc[-1:], curves.val_bpb.iloc[-1:], color=line, marker="o", ms=5)
-        ends.setdefault(cell, []).append((curves.bytes_seen.iloc[-1], curves.val_bpb.iloc[-1], line))
-    axes.set(
-        xscale="log",
-        xlabel="training text read, repetitions included",
-        ylabel="bits per byte, restoration included",
-        title=f"{corpus}\nfilled: the end of the schedule; hollow: before it, so not to be compared",
-    )
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(EngFormatter("B"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    for cell, points in list(ends.items())[:12]:  # more would cover each other
-        xs, ys, lines = zip(*points, strict=True)
-        middle = (sum(xs) / len(xs), sum(ys) / len(ys))
-        axes.annotate(f"  {cell}", middle, color=lines[0], va="center", fontsize=9, annotation_clip=False)
-    axes.margins(x=0.12)
+def sweep_panel(study: Study, runs: pd.DataFrame) -> Figure:
+    """The same 2x2 for the whole sweep, a line a cell with its range over seeds; losses made comparable."""
+    figure = Figure(figsize=(9, 6.2), layout="constrained")
+    (loss, norm), (rate, gain) = figure.subplots(2, 2)
+    for cell, curve in mean_curves(study, runs):
+        look = looks(runs)[cell]
+        loss.plot(curve.step, curve.val_bpb, color=look.colour, ls=look.line, label=cell)
+        loss.fill_between(curve.step, curve.val_bpb_low, curve.val_bpb_high, color=look.colour, alpha=0.15, lw=0)
+        norm.plot(curve.step, curve.grad_norm_mean, color=look.colour, ls=look.line)
+        norm.fill_between(curve.step, curve.grad_norm_mean_low, curve.grad_norm_mean_high,
+                          color=look.colour, alpha=0.15, lw=0)  # fmt: skip
+        rate.plot(curve.step, curve.lr, color=look.colour, ls=look.line)
+        gain.plot(curve.step, -curve.val_bpb.diff(), color=look.colour, ls=look.line)
+    loss.set(title="Bits per byte held out (mean, range over seeds)", ylabel="bits per byte, restoration included")
+    loss.legend(frameon=False, fontsize=8, ncols=1 + len(loss.lines) // 9)
+    norm.set(title="Gradient norm before clipping", ylim=(0, None))
+    rate.set(title="Learning rate", ylim=(0, None))
+    rate.ticklabel_format(axis="y", scilimits=(-2, 3))
+    gain.axhline(0, color="black", lw=0.8)
+    gain.set(title="Improvement per evaluation", ylabel="bits per byte")
+    for axes in (rate, gain):
+        axes.set_xlabel("step")
     return figure
 
 
-def _save(figure: Figure, path: Path) -> None:
+def mean_curves(study: Study, runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each cell's curve, a mean over its seeds at the steps that all have, with the range of two columns."""
+    runs = runs.assign(cell=cells(runs))
+    for cell in looks(runs):
+        own = study.curves[study.curves.name.isin(runs["name"][runs.cell == cell])]
+        grouped = own.groupby("step")
+        mean = grouped.mean(numeric_only=True)
+        for column in ("val_bpb", "grad_norm_mean"):
+            mean[f"{column}_low"], mean[f"{column}_high"] = grouped[column].min(), grouped[column].max()
+        yield cell, mean[grouped.size() == own.name.nunique()].reset_index()
+
+
+def against(column: str, what: str, unit: str) -> Callable[[Study, pd.DataFrame], Figure]:
+    """Total bits per byte along training, against what it had consumed.
+
+    Only the last point of a run has had its whole schedule; the ones before are drawn hollow.
+    """
+
+    def draw(study: Study, runs: pd.DataFrame) -> Figure:
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        axes: Axes = figure.subplots()
+        ends = []
+        for cell, curve in mean_curves(study, runs):
+            look = looks(runs)[cell]
+            x, y = curve[column], curve.val_bpb
+            axes.plot(x, y, color=look.colour, ls=look.line, marker=look.marker, ms=4, mfc="white")
+            axes.plot(x.iloc[-1:], y.iloc[-1:], color=look.colour, marker=look.marker, ms=6)
+            axes.fill_between(x, curve.val_bpb_low, curve.val_bpb_high, color=look.colour, alpha=0.15, lw=0)
+            ends.append((x.iloc[-1], y.iloc[-1], cell, look.colour))
+        axes.set(xscale="log", xlabel=what, ylabel="bits per byte, restoration included",
+                 title="filled: the end of the schedule; hollow: before it, so not to be compared")  # fmt: skip
+        _engineering(axes, unit)
+        _name_ends(axes, ends)
+        return figure
+
+    return draw
+
+
+def _engineering(axes: Axes, unit: str) -> None:
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 50 else (1,)))
+    axes.xaxis.set_major_formatter(EngFormatter(unit))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _name_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+    """Write each line's name right of its end, moved apart where they would cover each other."""
+    ends = sorted(ends, key=lambda end: end[1])[:MOST_NAMED]
+    if not ends:
+        return
+    low, high = axes.get_ylim()
+    apart, last = (high - low) / 26, -np.inf
+    right = max(x for x, *_ in ends)
+    for x, y, name, line in ends:
+        last = max(y, last + apart)
+        axes.annotate(f"  {name}", (x, y), xytext=(right, last), textcoords="data", color=line, va="center", fontsize=9,
+                      annotation_clip=False, arrowprops={"arrowstyle": "-", "color": line, "lw": 0.5, "alpha": 0.5}
+                      if (x, y) != (right, last) else None)  # fmt: skip
+    axes.margins(x=0.12)
+
+
+def scaling(column: str, what: str, unit: str) -> Callable[[Study, pd.DataFrame], Figure | None]:
+    """Bits per byte at the end against a size, a line an arm, with the power law where there are three sizes."""
+
+    def draw(study: Study, runs: pd.DataFrame) -> Figure | None:
+        means = by_cell(runs).merge(runs.assign(cell=cells(runs))[["cell", "arm"]].drop_duplicates(), on="cell")
+        if means[column].nunique() < 2:
+            return None
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        axes: Axes = figure.subplots()
+        colours, looking = arm_colours(runs), looks(runs)
+        alone = len(colours) == 1
+        for arm, own in means.groupby("arm"):
+            own = own.sort_values(column)
+            for line in _families(own, column):
+                axes.plot(line[column], line.val_bpb, color="0.6" if alone else colours[str(arm)], lw=1, zorder=1)
+            for row in records(own):
+                look = looking[row["cell"]]
+                half = 0.0 if np.isnan(row["val_bpb_half"]) else row["val_bpb_half"]
+                axes.errorbar(row[column], row["val_bpb"], yerr=half, color=look.colour, marker=look.marker, ms=6)
+            law = power_law(own[column].to_numpy(), own.val_bpb.to_numpy())
+            if law is not None:
+                grid = np.geomspace(own[column].min(), own[column].max(), 50)
+                label = f"{arm}: bits ∝ x^({law.exponent:+.3f} ± {law.error:.3f})"
+                axes.plot(grid, law.at(grid), color=colours[str(arm)], ls=":", lw=1, label=label)
+        axes.set(xscale="log", xlabel=what, ylabel="bits per byte at the end (95 % over seeds)")
+        _engineering(axes, unit)
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend(frameon=False, fontsize=8)
+        if len(means) <= MOST_NAMED:
+            _name_ends(axes, _named(means, column, looking))
+        return figure
+
+    return draw
+
+
+def _named(means: pd.DataFrame, column: str, looking: dict[str, Look]) -> list[tuple[float, float, str, str]]:
+    """Where each cell's name belongs, and its colour."""
+    return [(row[column], row["val_bpb"], row["cell"], looking[row["cell"]].colour) for row in records(means)]
+
+
+def _families(own: pd.DataFrame, column: str) -> list[pd.DataFrame]:
+    """The cells of an arm that a line may join: for a vocabulary those of one model, else those of one vocabulary."""
+    key = ["n_layer", "n_embd"] if column == "vocab_size" else ["vocab_size"]
+    return [family for _, family in own.groupby(key)]
+
+
+def parameters(study: Study, runs: pd.DataFrame) -> Figure:
+    """Where the parameters are: stacked bars."""
+    means = by_cell(runs).iloc[::-1]
+    figure = Figure(figsize=(8, 1.4 + 0.32 * len(means)), layout="constrained")
+    axes: Axes = figure.subplots()
+    parts = {
+        "token embedding": ("params_token_embedding", COLOURS[0]),
+        "position embedding": ("params_position_embedding", COLOURS[4]),
+        "LM head": ("params_lm_head", COLOURS[5]),
+        "transformer body": ("params_body", COLOURS[2]),
+    }
+    left = np.zeros(len(means))
+    for label, (column, fill) in parts.items():
+        axes.barh(means.cell, means[column], left=left, color=fill, label=label)
+        left += means[column].to_numpy()
+    axes.set_xlabel("parameters")
+    axes.xaxis.set_major_formatter(EngFormatter(""))
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def compression(study: Study, runs: pd.DataFrame) -> Figure:
+    """Does a tokenizer that compresses more predict better? A point a cell."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes: Axes = figure.subplots()
+    looking, means = looks(runs), by_cell(runs)
+    for row in records(means):
+        look = looking[row["cell"]]
+        axes.plot(row["bytes_per_token"], row["val_bpb"], color=look.colour, marker=look.marker, ms=7)
+    axes.set(xlabel="bytes per token on the held-out text", ylabel="bits per byte at the end")
+    _name_ends(axes, _named(means, "bytes_per_token", looking))
+    return figure
+
+
+def loss_by_content(study: Study, runs: pd.DataFrame) -> Figure | None:
+    """Bits per byte by kind of content: a row a kind, a mark a cell."""
+    wide = pd.concat([content_of(study, runs, partition) for partition in ("place", "word")], axis=1)
+    if not len(wide):
+        return None
+    return _dots(wide, looks(runs), "bits per byte")
+
+
+def human_band(study: Study, runs: pd.DataFrame) -> Figure | None:
+    """How far the samples are from human text: a row a measure, a mark a cell, at the lowest temperature."""
+    at = temperatures(study, runs)
+    if not at:
+        return None
+    found = readings(study, runs, at[0])
+    table = pd.DataFrame({cell: {m: r.distance for m, r in read.items()} for cell, read in found.items()}).T
+    figure = _dots(
+        table[list(MEASURES)].clip(-10, 10), looks(runs), "distance from human text, in its standard deviations"
+    )
+    axes = figure.axes[0]
+    axes.axvspan(-1, 1, color="0.5", alpha=0.15, lw=0)
+    axes.axvspan(-2, 2, color="0.5", alpha=0.1, lw=0)
+    axes.axvline(0, color="0.4", lw=0.8)
+    axes.set_title(f"temperature {at[0]:g}; shaded: where one and two human standard deviations end; cut at 10")
+    return figure
+
+
+def _dots(table: pd.DataFrame, looking: dict[str, Look], what: str) -> Figure:
+    """A row a column of `table`, a mark a row of it."""
+    figure = Figure(figsize=(8, 1.6 + 0.36 * len(table.columns)), layout="constrained")
+    axes: Axes = figure.subplots()
+    rows = np.arange(len(table.columns))[::-1]
+    for i, (cell, values) in enumerate(table.iterrows()):
+        look = looking[str(cell)]
+        shift = 0.5 * (0.5 - (i + 0.5) / len(table))
+        axes.plot(values, rows + shift, ls="", marker=look.marker, color=look.colour, ms=5, label=str(cell))
+    axes.set_yticks(rows, [str(name).replace("_", " ") for name in table.columns])
+    axes.set_xlabel(what)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    return figure
+
+
+def forest(study: Study, runs: pd.DataFrame) -> Figure | None:
+    """The best cell's lead over each other one: intervals over the seeds, and over the text."""
+    found = differences(study, runs)
+    best = by_cell(runs).cell.iloc[0]
+    lead = [(worse, difference) for (better, worse), difference in found.items() if better == best]
+    if not lead:
+        return None
+    figure = Figure(figsize=(8, 1.4 + 0.4 * len(lead)), layout="constrained")
+    axes: Axes = figure.subplots()
+    looking = looks(runs)
+    for row, (cell, difference) in enumerate(reversed(lead)):
+        line = looking[cell].colour
+        if difference.over_seeds:
+            axes.plot(difference.over_seeds, [row + 0.12] * 2, color=line, lw=2)
+        axes.plot(difference.over_text, [row - 0.12] * 2, color=line, lw=2, ls=(0, (1, 1)))
+        axes.plot(difference.mean, row, marker="o" if difference.resolved else "|", color=line, ms=6)
+    axes.axvline(0, color="0.3", lw=0.8)
+    axes.set_yticks(range(len(lead)), [cell for cell, _ in reversed(lead)])
+    axes.set_xlabel(f"bits per byte behind {best}, 95 %: solid over seeds, dotted over the text; a dot where resolved")
+    return figure
+
+
+def with_baselines(study: Study, runs: pd.DataFrame) -> Figure:
+    """Every cell and baseline on one scale."""
+    means, beside = by_cell(runs), baselines_of(study, runs)
+    looking = looks(runs)
+    rows = [(row["cell"], row["val_bpb"], looking[row["cell"]].colour) for row in records(means)]
+    rows += [(f"{row['baseline']} ({row['family']})", row["val_bpb"], "0.65") for row in records(beside)]
+    rows.sort(key=lambda row: -row[1])
+    figure = Figure(figsize=(8, 1 + 0.27 * len(rows)), layout="constrained")
+    axes: Axes = figure.subplots()
+    axes.barh([textwrap.shorten(name, 48) for name, *_ in rows], [bpb for _, bpb, _ in rows],
+              color=[fill for *_, fill in rows])  # fmt: skip
+    for i, (_, bpb, _) in enumerate(rows):
+        axes.text(bpb, i, f" {bpb:.3f}", va="center", fontsize=8)
+    axes.set_xlabel("bits per byte, restoration included")
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+@dataclass(frozen=True)
+class Picture:
+    name: str
+    caption: str
+    draw: Callable[[Study, pd.DataFrame], Figure | None]
+
+
+FIGURES = [
+    Picture(
+        "bits_per_byte",
+        "Bits per byte against the text read",
+        against("bytes_seen", "training text read, repetitions included", "B"),
+    ),
+    Picture("with_baselines", "Every cell beside the baselines", with_baselines),
+    Picture("forest", "The best one's lead", forest),
+    Picture("sweep_panel", "The training of all cells", sweep_panel),
+    Picture("flops", "Bits per byte against compute", against("flops", "training FLOPs", "")),
+    Picture("by_parameters", "Bits per byte against size", scaling("params_total", "parameters", "")),
+    Picture("by_vocabulary", "Bits per byte against the vocabulary", scaling("vocab_size", "tokens", "")),
+    Picture("parameters", "Where the parameters are", parameters),
+    Picture("compression", "Bits per byte against compression", compression),
+    Picture("content", "Where the loss lies", loss_by_content),
+    Picture("human_band", "The samples beside human text", human_band),
+]
+
+
+def _save(figure: Figure, folder: Path, name: str, *, svg: bool) -> set[Path]:
+    """Write the figure; the paths. Nothing in the files depends on when or where that is."""
     FigureCanvasAgg(figure)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    paths = {folder / f"{name}.png": {"Software": None}} | ({folder / f"{name}.svg": {"Date": None}} if svg else {})
+    for path, metadata in paths.items():
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+    return set(paths)

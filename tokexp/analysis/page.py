@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tokexp.analysis.differences import differences, verdict
-from tokexp.analysis.sections import sections
+from tokexp.analysis.figures import FIGURES, panel_names
+from tokexp.analysis.sections import Made
 from tokexp.analysis.store import Study
-from tokexp.analysis.tables import baselines_of, by_cell, by_corpus, cells, labels, markdown, varied
+from tokexp.analysis.tables import baselines_of, by_cell, cells, labels, markdown, varied
 from tokexp.analysis.views import flips, under, views
 from tokexp.files import write_text
+from tokexp.provenance import ROOT
 
 # Columns that runs share where a comparison is fair, and how a report names them.
 SHARED = {
@@ -29,15 +32,23 @@ SHARED = {
 }
 
 
-def write_readme(study: Study, folder: Path) -> Path:
+def write_readme(study: Study, made: Made, folder: Path) -> Path:
     """Write `folder`/README.md and return its path."""
-    parts = [f"# {study.name}"]
-    for i, (corpus, runs) in enumerate(by_corpus(study.results)):
+    asked = question(study.name)
+    parts = [f"# {study.name}{': ' if asked else ''}{asked}"]
+    for i, (corpus, runs, sections) in enumerate(made):
         parts += [held_equal(runs), f"## {corpus}", ranking(study, runs)]
-        for section, made in sections(study, runs):
-            parts += [f"### {section.heading}", section.note, markdown(made)]
-        parts += ["### Curves", f"![bits per byte against bytes read](figures/bits_per_byte_{i}.png)"]
-        parts += [f"![{run.name}](figures/panel_{run.name}.png)" for run in runs.itertuples()]
+        for section, table in sections:
+            parts += [f"### {section.heading}", section.note, markdown(table)]
+        parts.append("### Pictures")
+        for picture in FIGURES:
+            if (folder / "figures" / f"{picture.name}_{i}.png").exists():
+                parts += [f"{picture.caption} ([SVG](figures/{picture.name}_{i}.svg))"]
+                parts += [f"![{picture.caption}](figures/{picture.name}_{i}.png)"]
+        parts.append("### Training")
+        names = panel_names(runs)
+        drawn = [cell for cell in by_cell(runs).cell if (folder / "figures" / f"{names[cell]}.png").exists()]
+        parts += [f"![training of {cell}](figures/{names[cell]}.png)" for cell in drawn]
         parts += ["### Samples", samples(study, runs)]
     if study.missing:
         parts += ["## Missing", "\n".join(map(absent, study.missing))]
@@ -77,14 +88,46 @@ def held_equal(runs: pd.DataFrame) -> str:
     return line
 
 
+def question(name: str) -> str:
+    """What a named sweep asks: the first line of its file, empty for other sweeps."""
+    try:
+        lines = (ROOT / "sweeps" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.removeprefix("# ") for line in lines if line.startswith("# ") and "@package" not in line), "")
+
+
+def answer(study: Study, runs: pd.DataFrame) -> str:
+    """Three sentences, from the data: who is best and whether that is real; beside what; under which terms."""
+    means = by_cell(runs)
+    best = means.iloc[0]
+    half = "" if math.isnan(best.val_bpb_half) else f" ± {best.val_bpb_half:.3f}"
+    sentences = [f"Best is {best.cell}, with {best.val_bpb:.3f}{half} bits per byte of text that it never saw."]
+    if len(means) > 1:
+        second = means.iloc[1]
+        difference = differences(study, runs)[best.cell, second.cell]
+        sentences[0] = sentences[0].removesuffix(".") + (
+            f", before {second.cell} by {difference.mean:.3f}: {verdict(difference)}."
+        )
+    sentences.append(beaten(means, baselines_of(study, runs)))
+    found = views(study, runs)
+    ranked, turned = [view.name for view in found if view.ranking], list(flips(found))
+    if turned:
+        more = f"; and {len(turned) - 1} more pairs" if len(turned) > 1 else ""
+        sentences.append(f"The ranking depends on the terms: {turned[0]}{more}.")
+    elif len(ranked) > 1:
+        sentences.append(f"The ranking is the same {under(ranked)}; under other terms there is none.")
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
 def ranking(study: Study, runs: pd.DataFrame) -> str:
     """The order of the totals, what the best one's lead is worth, where the order turns round, what was tuned."""
     means = by_cell(runs)
     order = ", ".join(f"{cell} {bpb:.3f}" for cell, bpb in zip(means.cell, means.val_bpb, strict=True))
-    lines = [f"Total bits per byte, best first: {order}."]
+    lines = [answer(study, runs), f"Total bits per byte, best first: {order}."]
     per_token = list(means.sort_values("val_loss", kind="stable").cell)
     if per_token != list(means.cell):
-        lines[0] += f" Per token the order would have been {', '.join(per_token)}, which means nothing."
+        lines[1] += f" Per token the order would have been {', '.join(per_token)}, which means nothing."
     against = [
         f"- {better} before {worse} by {difference.mean:.3f}: {verdict(difference)}"
         for (better, worse), difference in differences(study, runs).items()
@@ -92,17 +135,12 @@ def ranking(study: Study, runs: pd.DataFrame) -> str:
     ]
     if against:
         lines += ["The best one's lead:", "\n".join(against)]
-    found = views(study, runs)
-    ranked = [view.name for view in found if view.ranking]
-    turned = list(flips(found))
-    if turned:
-        lines += ["The ranking turns round: " + "; ".join(turned) + "."]
-    elif len(ranked) > 1:
-        lines += [f"The ranking is the same {under(ranked)}; under other terms there is none."]
-    lines.append(beaten(means, baselines_of(study, runs)))
+    turned = list(flips(views(study, runs)))
+    if len(turned) > 1:
+        lines += ["Where the ranking turns round:", "\n".join(f"- {line}" for line in turned)]
     if tuned := sorted({name for names in runs.tuned for name in names.split("; ") if name}):
         lines.append(f"Chosen by looking at held-out text, so flattering: {'; '.join(tuned)}.")
-    return "\n\n".join(line for line in lines if line)
+    return "\n\n".join(lines)
 
 
 def beaten(means: pd.DataFrame, baselines: pd.DataFrame) -> str:
@@ -112,9 +150,9 @@ def beaten(means: pd.DataFrame, baselines: pd.DataFrame) -> str:
     if not len(baselines):
         return ""
     if not len(better):
-        return f"{best.cell} is better than every baseline."
+        return "It is better than every baseline."
     named = ", ".join(f"{row.baseline} ({row.family}) {row.val_bpb:.3f}" for row in better.itertuples())
-    return f"Baselines that {best.cell} does not reach: {named}."
+    return f"It does not reach these baselines: {named}."
 
 
 def samples(study: Study, runs: pd.DataFrame) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pandas as pd
 from tokexp.analysis.content import content_table
 from tokexp.analysis.differences import difference_table
 from tokexp.analysis.insights import insights, seed_rows
+from tokexp.analysis.prediction import prediction_table
 from tokexp.analysis.readability import readability_table, temperatures
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import by_corpus, markdown, table
@@ -112,6 +113,12 @@ SECTIONS = [
         _of("tokenizers"),
     ),
     Section(
+        "prediction",
+        "What could have been known without training",
+        "Spearman's rank correlation over the cells of one model size, with its 95 % interval by bootstrap over them.",
+        prediction_table,
+    ),
+    Section(
         "cost",
         "What it cost",
         "What training consumed; bytes are text read, repetitions included; FLOPs by the usual estimate.",
@@ -123,23 +130,56 @@ SECTIONS = [
 ]
 
 
-def sections(study: Study, runs: pd.DataFrame) -> Iterator[tuple[Section, pd.DataFrame]]:
+Made = list[tuple[str, pd.DataFrame, list[tuple[Section, pd.DataFrame]]]]
+
+
+def make_sections(study: Study) -> Made:
+    """For each corpus its name, its runs, and each section that these have something for."""
+    return [(corpus, runs, sections(study, runs)) for corpus, runs in by_corpus(study.results)]
+
+
+def sections(study: Study, runs: pd.DataFrame) -> list[tuple[Section, pd.DataFrame]]:
     """Each section that `runs`, which were scored on the same bytes, have something for."""
-    for section in SECTIONS:
-        made = section.make(study, runs)
-        if len(made):
-            yield section, made
+    return [(section, made) for section in SECTIONS if len(made := section.make(study, runs))]
 
 
-def write_tables(study: Study, folder: Path) -> None:
-    """Every table of every corpus, as NAME.md and, with a column for the corpus, NAME.csv."""
+def write_tables(made: Made, folder: Path) -> None:
+    """Every table of every corpus, as NAME.md, NAME.tex and, with a column for the corpus, NAME.csv."""
     found: dict[str, list[tuple[str, pd.DataFrame]]] = {}
-    for corpus, runs in by_corpus(study.results):
-        for section, made in sections(study, runs):
-            found.setdefault(section.name, []).append((corpus, made))
+    for corpus, _, own in made:
+        for section, rows in own:
+            found.setdefault(section.name, []).append((corpus, rows))
     for name, parts in found.items():
-        write_text(
-            folder / f"{name}.md", "\n\n".join(f"### {corpus}\n\n{markdown(made)}" for corpus, made in parts) + "\n"
-        )
-        rows = pd.concat([made.assign(corpus=corpus) for corpus, made in parts])
-        write_text(folder / f"{name}.csv", rows.to_csv(index=False))
+        markdowns = [f"### {corpus}\n\n{markdown(rows)}" for corpus, rows in parts]
+        write_text(folder / f"{name}.md", "\n\n".join(markdowns) + "\n")
+        write_text(folder / f"{name}.tex", "\n".join(latex(rows, corpus) for corpus, rows in parts))
+        together = pd.concat([rows.assign(corpus=corpus) for corpus, rows in parts])
+        write_text(folder / f"{name}.csv", together.to_csv(index=False))
+
+
+TEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "∝": r"$\propto$",
+}  # fmt: skip
+
+
+def latex(rows: pd.DataFrame, corpus: str) -> str:
+    """A table for booktabs; Markdown's asterisks go."""
+
+    def row(cells: list[str]) -> str:
+        plain = (str(cell).replace("*", "") for cell in cells)
+        return " & ".join("".join(TEX.get(char, char) for char in cell) for cell in plain) + r" \\"
+
+    return "\n".join(
+        [
+            f"% {corpus}",
+            rf"\begin{{tabular}}{{l{'r' * (len(rows.columns) - 1)}}}",
+            r"\toprule",
+            row([str(column) for column in rows.columns]),
+            r"\midrule",
+            *(row(list(cells)) for cells in rows.itertuples(index=False, name=None)),
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )

@@ -128,6 +128,11 @@ def table(study: Study, runs: pd.DataFrame, name: str) -> pd.DataFrame:
     return pd.concat([formatted, others]).iloc[order].fillna("")
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as plain dicts."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def baselines_of(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
     """The baselines over the bytes on which `runs` were scored."""
     return study.baselines[study.baselines.val_sha256 == runs.val_sha256.iloc[0]]
@@ -146,14 +151,30 @@ def labels(runs: pd.DataFrame) -> list[str]:
 def cells(runs: pd.DataFrame, but: str = "nothing") -> list[str]:
     """The cell of each run, all of it but the seed: its arm, and the settings that differ within the arm.
 
-    `but`: settings whose names begin so are left out.
+    `but`: settings whose names begin so are left out. Those that change no weight are named only where
+    nothing else tells two cells apart.
     """
     settings = [{k: v for k, v in json.loads(row).items() if not k.startswith(but)} for row in runs.settings]
+    short = _cell_names(runs, [{k: v for k, v in row.items() if not k.startswith(REPORTING)} for row in settings])
+    full = _cell_names(runs, settings)
+    return short if len(set(short)) == len(set(full)) else full
+
+
+REPORTING = ("sample.", "train.eval_every")
+
+
+def _cell_names(runs: pd.DataFrame, settings: list[dict[str, Any]]) -> list[str]:
+    shapes = {
+        (size, json.dumps({k: v for k, v in row.items() if k.startswith("model.")}, sort_keys=True))
+        for size, row in zip(runs["size"], settings, strict=True)
+    }
+    named = len({size for size, _ in shapes}) == len(shapes) > 1  # then its name stands for a model's settings
     names = []
-    for arm, own, trained_on in zip(runs.arm, settings, runs.trained_on, strict=True):
+    for arm, own, size, trained_on in zip(runs.arm, settings, runs["size"], runs.trained_on, strict=True):
         same_arm = [row for row, other in zip(settings, runs.arm, strict=True) if other == arm]
-        parts = [f"{key.split('.')[-1]}={own.get(key)}" for key in sorted(varied(same_arm))]
-        names.append(" ".join([arm, *parts, *(["(trained elsewhere)"] if trained_on == "external" else [])]))
+        keys = sorted(key for key in varied(same_arm) if not (named and key.startswith("model.")))
+        parts = [arm, *([size] if named else []), *(f"{key.split('.')[-1]}={own[key]}" for key in keys if key in own)]
+        names.append(" ".join([*parts, *(["(trained elsewhere)"] if trained_on == "external" else [])]))
     return names
 
 

@@ -1,0 +1,74 @@
+"""How a report's pictures look: one place for colours, so that a tokenizer has the same one everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+
+from tokexp.analysis.tables import by_cell, cells
+
+# Okabe and Ito (2008): told apart with any colour vision.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C00"]
+LINES = ["-", "--", ":", "-."]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
+STYLE: Any = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.25,
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "lines.linewidth": 1.6,
+    "savefig.dpi": 130,
+    "svg.hashsalt": "tokexp",  # the same picture gives the same file
+    "svg.fonttype": "none",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    colour: str
+    line: str
+    marker: str
+
+
+def arm_colours(runs: pd.DataFrame) -> dict[str, str]:
+    """A colour for each arm, in the order of their names."""
+    return {arm: COLOURS[i % len(COLOURS)] for i, arm in enumerate(sorted(set(runs.arm)))}
+
+
+def looks(runs: pd.DataFrame) -> dict[str, Look]:
+    """How each cell is drawn: its arm's colour, and a line and marker that tell the cells of an arm apart.
+
+    Where there is one arm alone its cells are told apart by shade, dark to light, in the order of their names.
+    """
+    cell_of = dict(zip(cells(runs), runs.arm, strict=True))
+    arms = arm_colours(runs)
+    found = {}
+    for arm in arms:
+        own = sorted((cell for cell, its in cell_of.items() if its == arm), key=_by_number)
+        for i, cell in enumerate(own):
+            shade = mpl.colors.to_hex(mpl.colormaps["cividis"](0.9 * i / max(1, len(own) - 1)))
+            colour = shade if len(arms) == 1 and len(own) > 1 else arms[arm]
+            found[cell] = Look(colour, LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
+    return {cell: found[cell] for cell in by_cell(runs).cell}
+
+
+def _by_number(cell: str) -> list[Any]:
+    """Names in the order of the numbers in them: vocab_size=512 before vocab_size=1024."""
+    return [int(part) if part.isdigit() else part for part in _parts(cell)]
+
+
+def _parts(cell: str) -> list[str]:
+    parts, word = [], ""
+    for char in cell:
+        if word and char.isdigit() != word[-1].isdigit():
+            parts.append(word)
+            word = ""
+        word += char
+    return [*parts, word]
