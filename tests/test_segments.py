@@ -7,8 +7,8 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
-
 from conftest import settings_of
+
 from tokexp.corpus import Corpus
 from tokexp.readability import Reader
 from tokexp.segments import marked, passage, run_segments, segment_rows
@@ -74,7 +74,7 @@ def test_marks_count_what_readability_counts(text: str) -> None:
     samples = [text[40:600], text[40:200] + " zounds forsooth " + text[900:1300], "of my good lord shall not be here"]
     train, val = text[:8000], text[8000:]
     read = Reader(Corpus("play", train, val, "0" * 64), 400).read(samples)
-    for sample, row, measures in zip(samples, marked(train, samples), read, strict=True):
+    for _, row, measures in zip(samples, marked(train, samples), read, strict=True):
         assert bool(row["copied"]) == (measures["copied_8grams"] > 0)
         assert bool(row["new_words"]) == (measures["real_words"] < 1)
         if measures["copied_8grams"] == 1:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tokexp.analysis.figures import draw_figures
+from tokexp.analysis.html import write_html
 from tokexp.analysis.page import write_readme
 from tokexp.analysis.sections import make_sections, write_tables
 from tokexp.analysis.store import Study, collect, latest_runs, read_study
@@ -36,6 +37,7 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
         made = make_sections(study)
         write_tables(made, folder / "tables")
         draw_figures(study, folder / "figures")
+        write_html(study, folder, made)
         return write_readme(study, made, folder)
 
 

@@ -7,14 +7,16 @@ python -m tokexp.run -m tokenizer=char,word,bpe
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from tokexp import sweep
 from tokexp.interrupt import Interrupted
@@ -27,10 +29,39 @@ def job(composed: DictConfig) -> float | None:
     """One run of what Hydra composed. In a sweep a failure is written down and the others go on."""
     show_log()
     cfg, folder = sweep.to_config(composed), Path(HydraConfig.get().runtime.output_dir)
-    bpb = sweep.do_run(cfg, folder)
+    try:
+        bpb = sweep.do_run(cfg, folder)
+    except Interrupted as end:
+        queue_again(end)
+        raise
     if bpb is None and HydraConfig.get().mode != RunMode.MULTIRUN:
         sys.exit(2)
     return bpb
+
+
+def queue_again(end: Interrupted) -> None:
+    """Put a saved run's job back into its queue where its time was up or it had to make room; a cancelled one ends.
+
+    submitit has a handler for it on SIGUSR2, which SLURM sends when the time is nearly up. For a job that has to
+    make room SLURM sends SIGTERM, as for a cancelled one, and does not start it again if it has ended by itself.
+    """
+    if callable(signal.getsignal(signal.SIGUSR2)) and (end.code == 128 + signal.SIGUSR2 or wanted_by_slurm()):
+        signal.raise_signal(signal.SIGUSR2)
+
+
+def wanted_by_slurm() -> bool:
+    """Whether this is a SLURM job that has not been cancelled."""
+    if os.environ.get("SUBMITIT_EXECUTOR") != "slurm":
+        return False
+    from submitit import JobEnvironment
+
+    asked = ["squeue", "--noheader", "--format=%T", f"--jobs={JobEnvironment().job_id}"]
+    return subprocess.run(asked, capture_output=True, text=True).stdout.strip() == "RUNNING"
+
+
+def cores() -> int:
+    """Of the CPU, those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def show_log() -> None:
@@ -43,6 +74,7 @@ def show_log() -> None:
 def main() -> None:
     show_log()
     sweep.register()
+    OmegaConf.register_new_resolver("cores", cores, replace=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()

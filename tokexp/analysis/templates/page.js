@@ -1,0 +1,432 @@
+// What the page does beyond showing tables and pictures: sort, filter, draw curves, colour pieces, change theme.
+// Text from runs reaches the page through textContent, and plotly, which has a markup of its own, through plain().
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const root = document.documentElement;
+  const CELLS_AT_ONCE = 12; // shown at first, and named beside their curves; of more, the best of each tokenizer
+  const STROKES = { solid: "", dash: "6 3", dot: "2 2", dashdot: "6 2 2 2" }; // plotly's dashes in SVG
+  
+  const element = (tag, properties = {}, ...children) => {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children);
+    return made;
+  };
+  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const variable = (colour) => colour.replace("#", "--c"); // which is another one on the dark page
+  const dot = (colour) => {
+    const made = element("i", { className: "dot" });
+    made.style.setProperty("--c", `var(${variable(colour)})`);
+    return made;
+  };
+
+  // --- theme ---
+
+  const probe = document.body.appendChild(element("i", { hidden: true }));
+  const css = (name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const faint = (colour) => colour.replace("rgb(", "rgba(").replace(")", ", 0.16)");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const drawings = []; // functions that draw again
+  const redraw = () => drawings.forEach((draw) => draw());
+  const button = document.getElementById("theme");
+  const named = () => (button.textContent = dark() ? "light" : "dark");
+  button.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    try {
+      localStorage.setItem("tokexp-theme", root.dataset.theme);
+    } catch { /* pages opened from files may have no storage */ }
+    named();
+    redraw();
+  });
+  system.addEventListener("change", () => { named(); redraw(); });
+  named();
+
+  // --- tables ---
+
+  const figure = (text) => {
+    const found = /^\(?([+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?)/.exec(text.trim());
+    return found ? Number(found[1].replaceAll(",", "")) : NaN;
+  };
+  const inOrder = (a, b, numbers) => {
+    if (!numbers) return a.localeCompare(b, "en", { numeric: true });
+    return figure(a) - figure(b);
+  };
+  const last = (text, numbers) => (numbers ? Number.isNaN(figure(text)) : text === ""); // whichever way it is sorted
+
+  const sortable = (table) => {
+    const body = table.tBodies[0];
+    const rows = [...body.rows];
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      const press = element("button", { type: "button" }, ...head.childNodes);
+      head.append(press);
+      press.addEventListener("click", () => {
+        const next = { ascending: "descending", descending: null }[head.getAttribute("aria-sort")];
+        const way = next === undefined ? "ascending" : next;
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        if (way) head.setAttribute("aria-sort", way);
+        const numbers = head.classList.contains("n");
+        const text = (row) => row.cells[column].textContent;
+        const sorted = way === null ? rows : [...rows].sort((one, other) => {
+          const [a, b] = [text(one), text(other)];
+          if (last(a, numbers) || last(b, numbers)) return last(a, numbers) - last(b, numbers);
+          return way === "ascending" ? inOrder(a, b, numbers) : inOrder(b, a, numbers);
+        });
+        body.append(...sorted);
+      });
+    });
+  };
+  const filterable = (table) => {
+    const rows = [...table.tBodies[0].rows];
+    if (rows.length < 6) return;
+    const input = element("input", { type: "search", placeholder: "filter rows" });
+    input.setAttribute("aria-label", "filter rows");
+    const count = element("span");
+    input.addEventListener("input", () => {
+      const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const row of rows) row.hidden = !wanted.every((word) => row.textContent.toLowerCase().includes(word));
+      const left = rows.filter((row) => !row.hidden).length;
+      count.textContent = wanted.length ? `${left} of ${rows.length}` : "";
+    });
+    table.parentElement.before(element("div", { className: "filter" }, input, count));
+  };
+  for (const table of document.querySelectorAll("table.data")) {
+    sortable(table);
+    filterable(table);
+  }
+
+  // --- plotly ---
+
+  const narrow = () => innerWidth < 640;
+  const axis = (title, more = {}) => ({
+    title: { text: plain(title), standoff: 8, font: { size: narrow() ? 11 : 13 } },
+    gridcolor: css("--rule"), linecolor: css("--rule"), zeroline: false, automargin: true, ...more,
+  });
+  const si = { exponentformat: "SI", separatethousands: true };
+  const xAxis = (name, more = {}) =>
+    axis(data.axes[name], { tickformat: name === "steps" ? "," : "~s", nticks: narrow() ? 5 : 10, ...more });
+  // A logarithmic axis of round figures alone: plotly's own minor ones would cover each other.
+  const logarithmic = (values) => {
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    if (!(low > 0) || high / low < 2) return { type: "log" };
+    const leading = high / low > 1e4 ? [1] : high / low > 4 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9];
+    const powers = Array.from({ length: 60 }, (_, i) => 10 ** (i - 30));
+    const tickvals = powers.flatMap((power) => leading.map((digit) => digit * power)).filter((tick) => tick > low / 100 && tick < high * 100);
+    return { type: "log", tickmode: "array", tickvals };
+  };
+  const layout = (more) => ({
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
+    font: { family: getComputedStyle(document.body).fontFamily, size: narrow() ? 11 : 13, color: css("--ink") },
+    hoverlabel: { bgcolor: css("--panel"), bordercolor: css("--rule"), font: { color: css("--ink") }, align: "left" },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--soft"), activecolor: css("--ink") },
+    ...more,
+  });
+  const config = (name) => ({
+    showSendToCloud: false, plotlyServerURL: "", // nothing leaves the page
+    responsive: true, displaylogo: false, displayModeBar: narrow() ? false : "hover", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    toImageButtonOptions: { format: "svg", filename: name },
+  });
+  const written = (value, digits = 4) =>
+    value >= 1000 ? Number(value.toPrecision(4)).toLocaleString("en") : String(Number(value.toPrecision(digits)));
+
+  // All but the last point hollow: only the end of a schedule is to be compared.
+  const points = (n, colour, size) => ({
+    size, line: { color: colour, width: 1.5 }, color: Array.from({ length: n }, (_, i) => (i < n - 1 ? css("--paper") : colour)),
+  });
+
+  const hover = (curve, measure, title, range) => {
+    const steps = curve.x.steps;
+    return steps.map((step, i) => {
+      const value = curve.y[measure][i];
+      const lines = [`<b>${plain(title)}</b>`, `${value === null ? "" : written(value)} ${plain(data.measures[measure].split(",")[0])}`];
+      if (range) lines.push(`${written(range.low[measure][i])} to ${written(range.high[measure][i])} over ${range.seeds} seeds`);
+      lines.push(
+        `step ${written(step)}, ${Math.round((100 * step) / steps.at(-1))} % of its schedule`,
+        `${written(curve.x.bytes[i])} bytes, ${curve.x.FLOPs[i].toExponential(2)} FLOPs, ${written(curve.x.seconds[i])} s`,
+      );
+      return lines.join("<br>");
+    });
+  };
+
+  const cellTraces = (cell, x, measure, each) => {
+    const colour = css(variable(cell.colour));
+    const line = (curve, title, range) => ({
+      type: "scatter", mode: "lines+markers", x: curve.x[x], y: curve.y[measure], name: plain(title),
+      line: { color: colour, width: 1.8, dash: cell.dash },
+      marker: { ...points(curve.x[x].length, colour, curve.x[x].length > 40 ? 4 : 6), symbol: cell.symbol },
+      text: hover(curve, measure, title, range), hovertemplate: "%{text}<extra></extra>",
+    });
+    const drawn = cell.mean && !each ? [cell.mean] : cell.runs;
+    const known = drawn.filter((curve) => measure in curve.y);
+    if (!cell.mean || each) return known.map((curve) => line(curve, curve.label));
+    return known.flatMap((mean) => {
+      const edge = (values, fill) => ({
+        type: "scatter", mode: "lines", x: mean.x[x], y: values, line: { width: 0 }, hoverinfo: "skip", fill, fillcolor: faint(colour),
+      });
+      return [
+        edge(mean.low[measure], "none"), edge(mean.high[measure], "tonexty"),
+        line(mean, cell.name, { ...mean, seeds: cell.seeds }),
+      ];
+    });
+  };
+
+  // Names in the right margin, as near to the ends of their lines as they can stand without touching.
+  const endLabels = (chart, ends) => {
+    const [bottom, top] = chart.layout.yaxis.range;
+    const inner = chart.clientHeight - chart.layout.margin.t - 60;
+    const gap = (15 / inner) * (top - bottom);
+    const placed = ends.filter((end) => end.y >= bottom && end.y <= top).sort((a, b) => a.y - b.y).map((end) => ({ ...end, at: end.y }));
+    for (let round = 0; round < 50; round++) {
+      for (let i = 1; i < placed.length; i++) {
+        const lack = gap - (placed[i].at - placed[i - 1].at);
+        if (lack > 1e-9) { placed[i].at += lack / 2; placed[i - 1].at -= lack / 2; }
+      }
+    }
+    const shortened = (name) => (name.length > 30 ? `${name.slice(0, 29)}…` : name);
+    return placed.map((end) => ({
+      xref: "paper", x: 1, xanchor: "left", xshift: 6, yref: "y", y: end.at, yanchor: "middle", showarrow: false,
+      text: `<span style="color:${end.colour}">●</span> ${plain(shortened(end.name))}`,
+      font: { size: 12, color: end.quiet ? css("--soft") : css("--ink") },
+    }));
+  };
+
+  // --- one part of the page: the runs that were scored on the same bytes ---
+
+  const curves = (section, part, shown) => {
+    const chart = section.querySelector(".chart");
+    const form = section.querySelector("form");
+    let ends = [];
+    let labelling = false;
+    const label = () => {
+      if (labelling) return;
+      labelling = true;
+      Plotly.relayout(chart, { annotations: ends.length ? endLabels(chart, ends) : [] }).then(() => (labelling = false));
+    };
+    const draw = () => {
+      const { x, y: measure, seeds } = Object.fromEntries(new FormData(form));
+      const each = seeds === "each";
+      const cells = part.cells.filter((cell) => shown.has(cell.name));
+      const traces = cells.flatMap((cell) => cellTraces(cell, x, measure, each));
+      const lines = measure === "val_bpb" ? part.baselines : [];
+      const values = [...traces.flatMap((trace) => trace.y), ...lines.map((baseline) => baseline.bpb)].filter((v) => v !== null);
+      const [low, high] = [Math.min(...values), Math.max(...values)];
+      const space = (high - low || Math.abs(high) || 1) * 0.05;
+      const named = !narrow() && cells.length <= CELLS_AT_ONCE;
+      ends = !named ? [] : [
+        ...cells.map((cell) => ({ name: cell.name, colour: css(variable(cell.colour)), y: endOf(cell, measure) })),
+        ...lines.map((baseline) => ({ name: `${baseline.name} ${baseline.bpb.toFixed(3)}`, colour: css("--soft"), y: baseline.bpb, quiet: true })),
+      ].filter((end) => end.y !== null);
+      const widest = Math.max(0, ...ends.map((end) => Math.min(30, end.name.length)));
+      const scale = form.elements.log.checked ? logarithmic(traces.flatMap((trace) => trace.x)) : { rangemode: "tozero" };
+      Plotly.react(chart, traces, layout({
+        margin: { l: 60, r: named ? 30 + 7 * widest : 16, t: 12, b: 52 },
+        xaxis: xAxis(x, scale),
+        yaxis: axis(data.measures[measure], { ...si, ...(values.length ? { range: [low - space, high + space] } : {}) }),
+        shapes: lines.map((baseline) => ({
+          type: "line", xref: "paper", x0: 0, x1: 1, y0: baseline.bpb, y1: baseline.bpb, layer: "below",
+          line: { color: css("--soft"), width: 1, dash: "dot" },
+        })),
+        uirevision: `${x} ${measure} ${form.elements.log.checked} ${[...shown].join()}`,
+      }), config("curves")).then(label);
+    };
+    const endOf = (cell, measure) => {
+      const values = [cell.mean ?? cell.runs[0]].flatMap((curve) => curve.y[measure] ?? []);
+      return values.length ? values.at(-1) : null;
+    };
+    form.addEventListener("change", draw);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    draw();
+    chart.on("plotly_relayout", (change) => {
+      if (!("annotations" in change)) label();
+    });
+    return draw;
+  };
+
+  const atFirst = (cells) => {
+    const best = cells.filter((cell, i) => cells.findIndex((other) => other.arm === cell.arm) === i);
+    return (cells.length > CELLS_AT_ONCE ? best : cells).slice(0, CELLS_AT_ONCE);
+  };
+
+  const chips = (box, part, shown, changed) => {
+    const line = (cell) => {
+      const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+      const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+      svg.setAttribute("width", 24);
+      svg.setAttribute("height", 8);
+      path.setAttribute("d", "M0 4H24");
+      path.setAttribute("stroke-width", 3);
+      path.setAttribute("stroke-dasharray", STROKES[cell.dash]);
+      path.style.stroke = `var(${variable(cell.colour)})`;
+      svg.append(path);
+      return svg;
+    };
+    const made = part.cells.map((cell) => {
+      const input = element("input", { type: "checkbox", checked: shown.has(cell.name) });
+      input.addEventListener("change", () => {
+        shown[input.checked ? "add" : "delete"](cell.name);
+        changed();
+      });
+      return { cell, input, label: element("label", {}, input, line(cell), cell.name) };
+    });
+    const choose = (title, wanted) => {
+      const press = element("button", { type: "button" }, title);
+      press.addEventListener("click", () => {
+        shown.clear();
+        made.forEach(({ cell, input, label }) => {
+          input.checked = !label.hidden && wanted(cell);
+          if (input.checked) shown.add(cell.name);
+        });
+        changed();
+      });
+      return press;
+    };
+    const tools = [choose("all", () => true), choose("none", () => false)];
+    if (made.length > CELLS_AT_ONCE) {
+      const search = element("input", { type: "search", placeholder: "find runs" });
+      search.addEventListener("input", () => {
+        for (const { cell, label } of made) {
+          label.hidden = !cell.name.toLowerCase().includes(search.value.toLowerCase());
+          label.style.display = label.hidden ? "none" : "";
+        }
+      });
+      tools.unshift(search);
+      tools.push(choose("best of each tokenizer", (cell) => atFirst(part.cells).includes(cell)));
+    }
+    if (made.length > 1) box.append(...tools);
+    box.append(...made.map(({ label }) => label));
+  };
+
+  // The seed experiment's 2x2, for one run.
+  const panel = (section, part) => {
+    const select = section.querySelector("select");
+    const runs = part.cells.flatMap((cell) => cell.runs.map((run) => ({ ...run, colour: cell.colour })));
+    runs.forEach((run, i) => select.append(element("option", { value: i }, run.label)));
+    const draw = () => {
+      const run = runs[select.value || 0];
+      const colour = css(variable(run.colour));
+      const x = run.x.steps;
+      const on = (place, name, y, more = {}) => y && {
+        type: "scatter", mode: "lines", x, y, name, xaxis: `x${place}`, yaxis: `y${place}`,
+        line: { color: colour, width: 1.8, ...more.line }, hovertemplate: `${name}: %{y:.4g}, step %{x:,}<extra></extra>`, ...more.also,
+      };
+      const band = (place, low, high) => [
+        on(place, "", low, { line: { width: 0 }, also: { hoverinfo: "skip", hovertemplate: null } }),
+        on(place, "", high, { line: { width: 0 }, also: { hoverinfo: "skip", hovertemplate: null, fill: "tonexty", fillcolor: faint(colour) } }),
+      ];
+      const loss = run.y.val_loss;
+      const gains = loss && loss.map((value, i) => (i ? loss[i - 1] - value : null));
+      const traces = [
+        ...band("", run.y.loss_min, run.y.loss_max),
+        on("", "batches, mean", run.y.loss_mean, { line: { width: 1 } }),
+        on("", "training slice", run.y.train_loss, { line: { dash: "dash" } }),
+        on("", "held out", loss, { also: { mode: "lines+markers", marker: { size: 5 } } }),
+        ...band("2", run.y.grad_norm_min, run.y.grad_norm_max),
+        on("2", "gradient norm, mean", run.y.grad_norm_mean),
+        on("3", "learning rate", run.y.lr),
+        gains && { type: "bar", x, y: gains, xaxis: "x4", yaxis: "y4", marker: { color: colour }, hovertemplate: "%{y:.4g} nats better, step %{x:,}<extra></extra>" },
+      ].filter(Boolean);
+      const titles = [
+        "Loss: held out, training slice (dashed), batches (thin, range)", "Gradient norm before clipping (mean, range)", "Learning rate",
+        "Improvement of held-out loss per evaluation",
+      ];
+      const short = ["Loss (training dashed)", "Gradient norm before clipping", "Learning rate", "Held-out loss, improvement"];
+      const [rows, columns] = narrow() ? [4, 1] : [2, 2];
+      const axes = {};
+      titles.forEach((title, i) => {
+        const place = i ? i + 1 : "";
+        const [row, column] = [Math.floor(i / columns), i % columns];
+        const height = 1 / rows;
+        const bottom = 1 - (row + 1) * height;
+        axes[`xaxis${place}`] = xAxis("steps", {
+          anchor: `y${place}`, domain: columns > 1 ? [column * 0.55, column * 0.55 + 0.45] : [0, 1], nticks: 6,
+          title: { text: row === rows - 1 ? "step" : "", standoff: 4, font: { size: narrow() ? 11 : 13 } },
+        });
+        axes[`yaxis${place}`] = axis(i % 3 ? "" : "nats per token", {
+          ...si, anchor: `x${place}`, domain: [bottom + height * 0.16, bottom + height * 0.86], rangemode: i % 3 ? "tozero" : "normal",
+        });
+      });
+      const annotations = titles.map((title, i) => ({
+        text: narrow() ? short[i] : title, showarrow: false, xref: `x${i ? i + 1 : ""} domain`, yref: `y${i ? i + 1 : ""} domain`, x: 0, xanchor: "left",
+        y: 1.02, yanchor: "bottom", font: { size: narrow() ? 12 : 13 },
+      }));
+      Plotly.react(section.querySelector(".panel"), traces, layout({ margin: { l: 56, r: 16, t: 8, b: 30 }, annotations, ...axes }), config("run"));
+    };
+    select.addEventListener("change", draw);
+    draw();
+    return draw;
+  };
+
+  // --- samples ---
+
+  // The stretches of a text between any two edges of pieces or marks, each with the classes it has.
+  const stretches = (text, pieces, marks) => {
+    const raw = new TextEncoder().encode(text.text);
+    const decoder = new TextDecoder();
+    const edges = new Set([0, raw.length]);
+    let at = 0;
+    const ends = text.bytes.map((length) => (at += length));
+    if (pieces) ends.forEach((end) => edges.add(end));
+    const spans = marks ? [["copied", text.copied], ["new", text.new_words]] : [];
+    for (const [, some] of spans) some.flat().forEach((edge) => edges.add(edge));
+    const whole = (edge) => { // a character belongs to the piece in which it begins
+      while ((raw[edge] & 0xc0) === 0x80) edge++;
+      return edge;
+    };
+    const torn = new Set(ends.filter((end) => whole(end) !== end).map(whole));
+    const sorted = [...new Set([...edges].map(whole))].sort((a, b) => a - b);
+    const unknown = new Set(text.unknown);
+    let piece = 0;
+    return sorted.slice(1).map((end, i) => {
+      const start = sorted[i];
+      while (piece < ends.length && whole(ends[piece]) <= start) piece++;
+      const classes = spans.filter(([, some]) => some.some(([a, b]) => a <= start && end <= b)).map(([name]) => name);
+      if (pieces && ends.length) classes.push(`p${piece % 4}`);
+      if (marks && unknown.has(piece)) classes.push("unknown");
+      if (pieces && torn.has(end)) classes.push("torn");
+      if (pieces && start > (piece ? whole(ends[piece - 1]) : 0)) classes.push("on");
+      return [decoder.decode(raw.subarray(start, end)), classes];
+    });
+  };
+
+  const samples = (section, part, shown) => {
+    const form = section.querySelector("form");
+    const box = section.querySelector(".shown");
+    part.samples.draws.forEach((title, i) => form.elements.draw.append(element("option", { value: i }, title)));
+    const draw = () => {
+      const cards = part.samples.runs.filter((run) => shown.has(run.cell) && run.texts[form.elements.draw.value]).map((run) => {
+        const text = run.texts[form.elements.draw.value];
+        const shownText = element("pre");
+        for (const [stretch, classes] of stretches(text, form.elements.pieces.checked, form.elements.marks.checked)) {
+          shownText.append(classes.length ? element("b", { className: classes.join(" ") }, stretch) : stretch);
+        }
+        const head = element("figcaption", {}, dot(run.colour), element("strong", {}, run.label), ` ${text.caption}`);
+        if (text.bytes.length) head.append(`, ${text.bytes.length.toLocaleString("en")} pieces`);
+        return element("figure", {}, head, shownText);
+      });
+      box.replaceChildren(element("div", { className: "cards" }, ...cards));
+    };
+    form.addEventListener("change", draw);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    draw();
+    return draw;
+  };
+
+  document.querySelectorAll("article[data-part]").forEach((article) => {
+    const part = data.parts[article.dataset.part];
+    const shown = new Set(atFirst(part.cells).map((cell) => cell.name));
+    const draw = curves(article.querySelector(".curves"), part, shown);
+    drawings.push(draw, panel(article.querySelector(".run"), part));
+    const texts = article.querySelector(".samples");
+    const write = texts ? samples(texts, part, shown) : () => {};
+    chips(article.querySelector(".chips"), part, shown, () => { draw(); write(); });
+  });
+  let wide = narrow();
+  addEventListener("resize", () => {
+    if (wide !== narrow()) redraw();
+    wide = narrow();
+  });
+})();
