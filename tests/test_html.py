@@ -64,6 +64,12 @@ def curve(row: dict[str, Any], evaluations: int = 4) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def threes(text: str) -> list[int]:
+    """Pieces of three bytes, and what is left, which cut some characters in two."""
+    whole, rest = divmod(len(text.encode()), 3)
+    return [3] * whole + [rest]
+
+
 def study(rows: list[dict[str, Any]], name: str = "made-up", text: str = SAMPLE, **changes: Any) -> Study:
     noise = np.random.default_rng(0).normal(0, 0.01, 64)
     blocks = [
@@ -100,7 +106,7 @@ def study(rows: list[dict[str, Any]], name: str = "made-up", text: str = SAMPLE,
         segments=[
             {"name": row["name"], **part}
             for row in rows
-            for part in (passage, *({**cut, "equal": equal} for equal in ("tokens", "chars")))
+            for part in (passage, {**cut, "equal": "tokens"}, {**cut, "equal": "chars", "bytes": threes(text)})
         ],
     )  # fmt: skip
     return dataclasses.replace(made, **changes)
@@ -536,6 +542,15 @@ def test_at_work(browser: Browser, page: Path) -> None:
         browser.do(f"{pieces}.filter(b => b.classList.contains('copied')).map(b => b.textContent).join('')") == "KING"
     )
     assert browser.do(f"{pieces}.findIndex(b => b.classList.contains('unknown'))") == 2
+    browser.do(enter("[name=draw]", "1", "change"))
+    browser.do(click(".samples [name=marks]"))
+    ((_, shown),) = cut_lines(SAMPLE.replace("\n", " "), threes(SAMPLE), set())  # in one line
+    classes = browser.do(
+        f"{pieces}.map(b => [b.className.split(' ').sort().join(' '), b.textContent.replace(/\\n/g, ' ')])"
+    )
+    assert classes == [[" ".join(sorted(kind.split())), text] for kind, text in shown]
+    assert "torn" in " ".join(kind for kind, _ in classes)
+    browser.do(click(".samples [name=marks]"))
     browser.do(click(".samples [name=pieces]"))
     browser.do(click(".samples [name=marks]"))
     assert browser.do(f"{pieces}.length") == 0

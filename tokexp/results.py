@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -168,12 +169,18 @@ def load_result(folder: Path) -> RunResult:
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(f"{path}: got schema_version {version}, expected {SCHEMA_VERSION}; run again")
-    wrong = [name for name, kind in get_type_hints(RunResult).items() if not _is_a(data.get(name, _MISSING), kind)]
+    wrong = [name for name, kind in _fields().items() if not _is_a(data.get(name, _MISSING), kind)]
     if wrong:
         raise InputError(
             f"{path}: {', '.join(wrong)} missing or of another type than expected; delete it and run again"
         )
     return RunResult(**{f.name: data[f.name] for f in dataclasses.fields(RunResult)})
+
+
+@lru_cache(maxsize=1)
+def _fields() -> dict[str, Any]:
+    """The fields of a result and their types; found once, since a report may read a thousand."""
+    return get_type_hints(RunResult)
 
 
 _MISSING = object()

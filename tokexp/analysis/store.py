@@ -59,6 +59,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
     samples: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
     missing, problems = [], []
+    seen: set[tuple[Any, ...]] = set()
     for folder in sorted(runs):
         try:
             found, drawn = read_run(folder)
@@ -72,7 +73,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
             problems.append(f"{folder}: its files are damaged ({error!r}); run again with rerun=true")
             continue
         for name, rows in found.items():
-            tables[name] += rows
+            tables[name] += rows if name not in KEYS else [row for row in rows if _is_new(row, KEYS[name], seen)]
         samples += drawn
         segments += cut
     if not tables["results"]:
@@ -101,6 +102,14 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         for line, folder in zip(problems, missing, strict=True)
         if folder.name not in known or (folder / "result.json").exists()
     ]
+
+
+def _is_new(row: dict[str, Any], keys: list[str], seen: set[tuple[Any, ...]]) -> bool:
+    """Whether no row with these keys has been there before; every run of a text brings what belongs to the text."""
+    key = tuple(row.get(name) for name in keys)
+    new = key not in seen
+    seen.add(key)
+    return new
 
 
 def _joined(before: pd.DataFrame, new: pd.DataFrame, gone: set[str]) -> pd.DataFrame:

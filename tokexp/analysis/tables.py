@@ -169,11 +169,14 @@ def _cell_names(runs: pd.DataFrame, settings: list[dict[str, Any]]) -> list[str]
         for size, row in zip(runs["size"], settings, strict=True)
     }
     named = len({size for size, _ in shapes}) == len(shapes) > 1  # then its name stands for a model's settings
+    keys = {}  # by arm: the settings that differ within it
+    for arm in set(runs.arm):
+        differ = varied([row for row, other in zip(settings, runs.arm, strict=True) if other == arm])
+        keys[arm] = sorted(key for key in differ if not (named and key.startswith("model.")))
     names = []
     for arm, own, size, trained_on in zip(runs.arm, settings, runs["size"], runs.trained_on, strict=True):
-        same_arm = [row for row, other in zip(settings, runs.arm, strict=True) if other == arm]
-        keys = sorted(key for key in varied(same_arm) if not (named and key.startswith("model.")))
-        parts = [arm, *([size] if named else []), *(f"{key.split('.')[-1]}={own[key]}" for key in keys if key in own)]
+        differing = [f"{key.split('.')[-1]}={own[key]}" for key in keys[arm] if key in own]
+        parts = [arm, *([size] if named else []), *differing]
         names.append(" ".join([*parts, *(["(trained elsewhere)"] if trained_on == "external" else [])]))
     return names
 
