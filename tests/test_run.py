@@ -62,8 +62,9 @@ def test_report_is_true_to_the_results(swept: tuple[Path, subprocess.CompletedPr
     for path in swept[0].glob("runs/demo/*/result.json"):
         result = json.loads(path.read_text())
         assert f"{result['val_bpb']:.3f}" in report
-        assert f"figures/panel_{result['name']}.png" in report
-        assert (swept[0] / f"reports/demo/figures/panel_{result['name']}.png").read_bytes()[1:4] == b"PNG"
+        (panel,) = swept[0].glob(f"reports/demo/figures/panel_{result['arm']}-nano-*.png")
+        assert f"figures/{panel.name}" in report
+        assert panel.read_bytes()[1:4] == b"PNG"
 
 
 def test_same_command_again_trains_nothing(
