@@ -57,7 +57,7 @@ def test_report_is_true_to_the_results(swept: tuple[Path, subprocess.CompletedPr
     report = (swept[0] / "reports/demo/README.md").read_text()
     assert report.splitlines()[2].startswith("Held equal: budget steps=6, model nano")
     assert "Equal steps: bpe read" in report
-    pairs = 2 + 3  # with the best one, and all
+    pairs = 1 + 2 + 3  # in the answer, with the best one, and all
     assert report.count("one seed is an anecdote") == report.count("**not resolved**") == pairs
     for path in swept[0].glob("runs/demo/*/result.json"):
         result = json.loads(path.read_text())
@@ -259,7 +259,7 @@ def test_report_says_what_varied_and_keeps_cells_apart(tmp_path: Path, text_file
     report = (tmp_path / "reports/demo/README.md").read_text()
     assert "Varied besides the tokenizer: tokenizer.vocab_size, train.lr." in report
     assert "bpe vocab_size=270 lr=0.001" in report
-    assert report.count("**not resolved**") == 3 + 6, "the lead, and all pairs"
+    assert report.count("**not resolved**") == 1 + 3 + 6, "the answer, the lead, and all pairs"
 
 
 def test_damaged_run_is_named_and_left_out(tmp_path: Path, text_file: Path) -> None:
