@@ -193,7 +193,7 @@ def test_show_needs_no_training(tmp_path: Path, text_file: Path) -> None:
     assert "\x1b[1;97;41m·né" in coloured
     wrong = tokexp("show", "nonsense", *given, cwd=tmp_path)
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
-    assert "expected one of bpe, bpe_classic" in wrong.stderr
+    assert "expected one of bpe, bpe_4k, bpe_classic" in wrong.stderr
 
 
 def test_bench_prints_ratios_with_their_spread(tmp_path: Path, text_file: Path) -> None:
