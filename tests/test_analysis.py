@@ -14,6 +14,7 @@ import pytest
 from tokexp.analysis.content import content_of, content_table
 from tokexp.analysis.differences import difference_table
 from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
+from tokexp.analysis.original import PROTOCOL, original_table
 from tokexp.analysis.page import answer, held_equal, question, ranking
 from tokexp.analysis.prediction import interval, power_law, ranks, spearman
 from tokexp.analysis.readability import readability_table, readings, typical_distance
@@ -236,6 +237,30 @@ def test_insights_follow_the_figures() -> None:
     against = with_samples(dataclasses.replace(made, results=worse), {"char": 0.0, "bpe": 1.0, "word": 2.0})
     verdicts = insights(against, against.results).verdict.tolist()
     assert verdicts == [NOT, NOT, NOT, OPEN, NOT, NOT]
+
+
+def test_the_original_is_met_by_runs_of_its_protocol_alone() -> None:
+    body, positions = 3_159_552, 128 * 256
+    by_protocol = {**PROTOCOL, "corpus": "tinyshakespeare", "params_body": body, "params_position_embedding": positions}
+
+    def vocabulary(size: int) -> dict[str, int]:
+        return {"vocab_size": size, "params_token_embedding": size * 256, "params_lm_head": size * 256}
+
+    rows = [
+        run("char", **by_protocol, **vocabulary(69), train_loss=1.45, sample_chars_500=500),
+        run("word", **by_protocol, **vocabulary(6116), train_loss=2.4),
+        run("bpe", **{**by_protocol, "steps": 7999}, **vocabulary(6551)),
+    ]
+    made = study(rows, [point for row in rows for point in curve(row, [2.0])])
+    met = original_table(made, made.results).set_index(["figure", "tokenizer"])
+    assert set(met.index.get_level_values("tokenizer")) == {"char", "word"}
+    assert list(met.loc[("parameters, at its vocabulary", "word"), ["here", "verdict"]]) == ["6,546,432", "reproduced"]
+    assert met.loc[("of which for the vocabulary and positions", "char"), "here"] == "2.11%"
+    assert met.loc[("vocabulary", "word"), "verdict"] == "not so: -6.6%"
+    loss = '"final loss": training, end (nats/token)'
+    assert list(met.loc[loss].verdict) == ["reproduced", "not so: -20.0%"]
+    assert list(met.loc["bits per byte, end"].verdict) == ["it had none"] * 2
+    assert not len(original_table(made, made.results.assign(corpus="another")))
 
 
 def test_stability_needs_seeds() -> None:

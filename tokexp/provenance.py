@@ -22,8 +22,12 @@ def provenance() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def git_state() -> tuple[str | None, bool | None]:
-    """The commit of this checkout and whether tracked files differ from it; (None, None) without git."""
-    commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    """The commit of this checkout and whether tracked files differ from it; (None, None) without git.
+
+    Reports are left out: a run writes them, they do not change it.
+    """
+    status = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)reports")
+    commit = _git("rev-parse", "HEAD")
     return (commit, bool(status)) if commit is not None else (None, None)
 
 

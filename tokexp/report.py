@@ -13,8 +13,9 @@ from pathlib import Path
 
 from tokexp.analysis.figures import draw_figures
 from tokexp.analysis.html import write_html
-from tokexp.analysis.page import write_readme
+from tokexp.analysis.page import write_readme, write_summary
 from tokexp.analysis.sections import make_sections, write_tables
+from tokexp.analysis.shelf import write_shelf
 from tokexp.analysis.store import Study, collect, latest_runs, read_study
 from tokexp.config import InputError
 from tokexp.results import UNNAMED
@@ -38,7 +39,12 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
         write_tables(made, folder / "tables")
         draw_figures(study, folder / "figures")
         write_html(study, folder, made)
-        return write_readme(study, made, folder)
+        write_summary(study, made, folder)
+        readme = write_readme(study, made, folder)
+    with (reports / LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_shelf(reports)
+    return readme
 
 
 def main() -> int:

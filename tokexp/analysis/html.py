@@ -28,7 +28,7 @@ from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from tokexp.analysis.figures import FIGURES, panel_names
-from tokexp.analysis.page import absent, caption, held_equal, provenance, ranking
+from tokexp.analysis.page import MOST_PANELS, absent, caption, held_equal, provenance, question, ranking
 from tokexp.analysis.sections import Made, Section, make_sections
 from tokexp.analysis.store import Study
 from tokexp.analysis.style import Look, looks
@@ -54,7 +54,6 @@ MEASURES = {
 PANEL = ("loss_mean", "loss_min", "loss_max", "grad_norm_min", "grad_norm_max")  # of one run, besides MEASURES
 # Pictures that the curves show too, and so are for paper and for no JavaScript alone.
 DRAWN_AGAIN = ("bits_per_byte", "flops", "sweep_panel")
-MOST_PANELS = 6  # the same of the training of single cells; the others' stay in figures/
 # What style.py calls lines and markers, as plotly does.
 DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
 SYMBOLS = {
@@ -143,12 +142,10 @@ def render(study: Study, made: Made, figures: Path) -> str:
     scripts = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in ("theme.js", "page.js")}
     scripts["plotly"] = get_plotlyjs()
     colours = sorted(set().union(*(part.colours for part in parts)))
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    page: str = environment.get_template("page.html.j2").render(
+    return fill(
+        "page.html.j2",
         name=study.name,
+        question=question(study.name),
         parts=parts,
         missing=[absent(run).removeprefix("- ") for run in study.missing],
         provenance=[line.removeprefix("- ") for line in provenance(study.results).splitlines()],
@@ -156,11 +153,19 @@ def render(study: Study, made: Made, figures: Path) -> str:
         measures=MEASURES,
         colours={colour: (name_of(colour), on_dark(colour)) for colour in colours},
         island=island({"axes": AXIS_TITLES, "measures": MEASURES, "parts": [part.data for part in parts]}),
-        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         scripts={name: Markup(script) for name, script in scripts.items()},
         digests=[_digest(script) for script in scripts.values()],
     )
-    return page
+
+
+def fill(template: str, **values: Any) -> str:
+    """A page: a template of `templates/` with `values`, which are escaped unless they are Markup, and the one style."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
+    return environment.get_template(template).render(style=style, **values)
 
 
 def island(value: Any) -> Markup:

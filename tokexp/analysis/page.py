@@ -16,9 +16,11 @@ from tokexp.analysis.sections import Made
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import baselines_of, by_cell, cells, labels, markdown, varied
 from tokexp.analysis.views import flips, under, views
-from tokexp.files import write_text
+from tokexp.files import write_json, write_text
 from tokexp.provenance import ROOT
 
+SUMMARY = "summary.json"
+MOST_PANELS = 6  # pictures of the training of single cells; the others' stay in figures/
 # Columns that runs share where a comparison is fair, and how a report names them.
 SHARED = {
     "budget": "budget {}",
@@ -48,7 +50,9 @@ def write_readme(study: Study, made: Made, folder: Path) -> Path:
         parts.append("### Training")
         names = panel_names(runs)
         drawn = [cell for cell in by_cell(runs).cell if (folder / "figures" / f"{names[cell]}.png").exists()]
-        parts += [f"![training of {cell}](figures/{names[cell]}.png)" for cell in drawn]
+        if len(drawn) > MOST_PANELS:
+            parts.append(f"Of the {MOST_PANELS} best; those of the others are in `figures/`.")
+        parts += [f"![training of {cell}](figures/{names[cell]}.png)" for cell in drawn[:MOST_PANELS]]
         parts += ["### Samples", samples(study, runs)]
     if study.missing:
         parts += ["## Missing", "\n".join(map(absent, study.missing))]
@@ -56,6 +60,12 @@ def write_readme(study: Study, made: Made, folder: Path) -> Path:
     path = folder / "README.md"
     write_text(path, "\n\n".join(parts) + "\n")
     return path
+
+
+def write_summary(study: Study, made: Made, folder: Path) -> None:
+    """Write `folder`/summary.json: what was asked and answered, for the list of reports and for other programs."""
+    parts = [{"corpus": corpus, "answer": answer(study, runs)} for corpus, runs, _ in made]
+    write_json(folder / SUMMARY, {"question": question(study.name), "runs": len(study.results), "parts": parts})
 
 
 def absent(run: dict[str, str]) -> str:
