@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from command_line import tokexp_afresh as tokexp
 from test_resume import same
-from test_run import QUICK, tokexp
+from test_run import QUICK
 
 from tokexp.runfolder import metrics_until
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -11,22 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import tokexp
 
 QUICK = [
     "model=nano", "budget.steps=6", "train.eval_every=3", "train.batch_size=2", "sample.tokens=5",
     "sample.count=1", "sample.chars=10", "tracking.mode=disabled",
 ]  # fmt: skip
-
-
-def tokexp(command: str, *arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", f"tokexp.{command}", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "TOKEXP_DATA": str(cwd / "nothing"), **env},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +73,7 @@ def test_report_is_rebuilt_without_torch_and_without_runs(
     swept: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     cwd, _ = swept
-    (tmp_path / "reports").mkdir()
-    (cwd / "reports/demo").rename(tmp_path / "reports/demo")
+    (cwd / "reports").rename(tmp_path / "reports")
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     blocked = "import sys, runpy\nfor n in ('torch','hydra','wandb'): sys.modules[n] = None\n"
     code = blocked + "sys.argv = ['report', 'demo']; runpy.run_module('tokexp.report', run_name='__main__')"

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+from command_line import tokexp
 from safetensors.torch import load_file
 from test_experiment import settings
 from test_resume import TIMES, Killed, kill_at
-from test_run import QUICK, tokexp
+from test_run import QUICK
 
 from tokexp.budget import TrainPlan
 from tokexp.checkpoint import checkpoints

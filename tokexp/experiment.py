@@ -254,6 +254,7 @@ class Experiment:
         """Write down what training yielded; evaluate and save where the settings say so."""
         if not self._world.writes:
             return
+        self._run.check()
         if self._evaluates(self.state.step):
             rows = [*rows, self._evaluate()]
         for row in rows:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
+import os
 import shutil
 import traceback
 from pathlib import Path
@@ -85,7 +87,7 @@ class RunFolder:
     ) -> None:
         if kind is None:
             self.set_state("done")
-        else:
+        elif self._is_there():
             stopped = issubclass(kind, KeyboardInterrupt | SystemExit)
             state = "diverged" if issubclass(kind, DivergedError) else "interrupted" if stopped else "failed"
             with contextlib.suppress(OSError):  # where the disk is full, what happened matters more than this
@@ -95,6 +97,17 @@ class RunFolder:
         logging.getLogger().removeHandler(self._log)
         self._log.close()
         self._lock.close()
+
+    def check(self) -> None:
+        """Raise FileNotFoundError where the folder was deleted since, rather than go on in a new one of its name."""
+        if not self._is_there():
+            raise FileNotFoundError(errno.ENOENT, "deleted while a run was at work in it", str(self.path))
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._lock.fileno()), (self.path / LOCK).stat())
+        except OSError:
+            return False
 
     def _refuse_what_is_not_ours(self) -> None:
         there = [path.name for path in self.path.iterdir() if not path.name.startswith(".")]

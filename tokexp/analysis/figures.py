@@ -107,7 +107,7 @@ def panel(curves: list[pd.DataFrame], title: str, look: Look) -> Figure:
 
 def sweep_panel(study: Study, runs: pd.DataFrame) -> Figure:
     """The same 2x2 for the whole sweep, a line a cell with its range over seeds; losses made comparable."""
-    figure = Figure(figsize=(9, 6.2), layout="constrained")
+    figure = Figure(figsize=(9, 6.2 + 0.05 * runs.settings.nunique()), layout="constrained")
     (loss, norm), (rate, gain) = figure.subplots(2, 2)
     for cell, curve in mean_curves(study, runs):
         look = looks(runs)[cell]
@@ -119,7 +119,7 @@ def sweep_panel(study: Study, runs: pd.DataFrame) -> Figure:
         rate.plot(curve.step, curve.lr, color=look.colour, ls=look.line)
         gain.plot(curve.step, -curve.val_bpb.diff(), color=look.colour, ls=look.line)
     loss.set(title="Bits per byte held out (mean, range over seeds)", ylabel="bits per byte, restoration included")
-    loss.legend(frameon=False, fontsize=8, ncols=1 + len(loss.lines) // 9)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     norm.set(title="Gradient norm before clipping", ylim=(0, None))
     rate.set(title="Learning rate", ylim=(0, None))
     rate.ticklabel_format(axis="y", scilimits=(-2, 3))
@@ -149,23 +149,44 @@ def against(column: str, what: str, unit: str) -> Callable[[Study, pd.DataFrame]
     """
 
     def draw(study: Study, runs: pd.DataFrame) -> Figure:
-        figure = Figure(figsize=(8, 5), layout="constrained")
-        axes: Axes = figure.subplots()
-        ends = []
-        for cell, curve in mean_curves(study, runs):
-            look = looks(runs)[cell]
-            x, y = curve[column], curve.val_bpb
-            axes.plot(x, y, color=look.colour, ls=look.line, marker=look.marker, ms=4, mfc="white")
-            axes.plot(x.iloc[-1:], y.iloc[-1:], color=look.colour, marker=look.marker, ms=6)
-            axes.fill_between(x, curve.val_bpb_low, curve.val_bpb_high, color=look.colour, alpha=0.15, lw=0)
-            ends.append((x.iloc[-1], y.iloc[-1], cell, look.colour))
-        axes.set(xscale="log", xlabel=what, ylabel="bits per byte, restoration included",
-                 title="filled: the end of the schedule; hollow: before it, so not to be compared")  # fmt: skip
-        _engineering(axes, unit)
-        _name_ends(axes, ends)
+        curves, looking = dict(mean_curves(study, runs)), looks(runs)
+        sides = _sides(runs, list(curves))
+        figure = Figure(figsize=(8 if len(sides) == 1 else 5.5 * len(sides), 5), layout="constrained")
+        for axes, (side, own) in zip(figure.subplots(1, len(sides), sharey=True, squeeze=False)[0], sides, strict=True):
+            ends = []
+            for cell, name in own.items():
+                look, curve = looking[cell], curves[cell]
+                line = "-" if side else look.line
+                x, y = curve[column], curve.val_bpb
+                axes.plot(x, y, color=look.colour, ls=line, marker=look.marker, ms=4, mfc="white")
+                axes.plot(x.iloc[-1:], y.iloc[-1:], color=look.colour, marker=look.marker, ms=6)
+                axes.fill_between(x, curve.val_bpb_low, curve.val_bpb_high, color=look.colour, alpha=0.15, lw=0)
+                ends.append((x.iloc[-1], y.iloc[-1], name, look.colour))
+            axes.set(xscale="log", xlabel=what, title=side)
+            _engineering(axes, unit)
+            _name_ends(axes, ends)
+        figure.axes[0].set_ylabel("bits per byte, restoration included")
+        figure.suptitle("filled: the end of the schedule; hollow: before it, so not to be compared", x=0.01, ha="left",
+                        fontsize=STYLE["axes.titlesize"])  # fmt: skip
         return figure
 
     return draw
+
+
+def _sides(runs: pd.DataFrame, order: list[str]) -> list[tuple[str, dict[str, str]]]:
+    """The cells of each picture that stand side by side, and what they are called there.
+
+    All in one, unless they are too many to be named and their models have several sizes: then one for each.
+    """
+    size_of = dict(zip(cells(runs), runs["size"], strict=True))
+    if len(order) <= MOST_NAMED or len(set(size_of.values())) == 1:
+        return [("", {cell: cell for cell in order})]
+    by_size = runs.groupby("size").params_body.mean().sort_values()
+    return [
+        (f"model {size}", {cell: " ".join(part for part in cell.split() if part != size) for cell in own})
+        for size in map(str, by_size.index)
+        if (own := [cell for cell in order if size_of[cell] == size])
+    ]
 
 
 def _engineering(axes: Axes, unit: str) -> None:
@@ -181,14 +202,29 @@ def _name_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     if not ends:
         return
     low, high = axes.get_ylim()
-    apart, last = (high - low) / 26, -np.inf
     right = max(x for x, *_ in ends)
-    for x, y, name, line in ends:
-        last = max(y, last + apart)
-        axes.annotate(f"  {name}", (x, y), xytext=(right, last), textcoords="data", color=line, va="center", fontsize=9,
-                      annotation_clip=False, arrowprops={"arrowstyle": "-", "color": line, "lw": 0.5, "alpha": 0.5}
-                      if (x, y) != (right, last) else None)  # fmt: skip
+    heights = apart([y for _, y, *_ in ends], (high - low) / 24)
+    for (x, y, name, line), height in zip(ends, heights, strict=True):
+        axes.annotate(f"  {name}", (x, y), xytext=(right, height), textcoords="data", color=line, va="center",
+                      fontsize=9, annotation_clip=False,
+                      arrowprops={"arrowstyle": "-", "color": line, "lw": 0.5, "alpha": 0.5}
+                      if (x, y) != (right, height) else None)  # fmt: skip
     axes.margins(x=0.12)
+
+
+def apart(values: list[float], gap: float) -> list[float]:
+    """The nearest places, in the sum of squares, to the ascending `values` that are at least `gap` apart.
+
+    Pooled adjacent violators: neighbours that are too near move together, about the middle of their own places.
+    """
+    pools: list[list[float]] = []
+    for i, value in enumerate(values):
+        pools.append([value - i * gap])
+        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    level = [float(np.mean(pool)) for pool in pools for _ in pool]
+    return [place + i * gap for i, place in enumerate(level)]
 
 
 def scaling(column: str, what: str, unit: str) -> Callable[[Study, pd.DataFrame], Figure | None]:
@@ -221,6 +257,9 @@ def scaling(column: str, what: str, unit: str) -> Callable[[Study, pd.DataFrame]
             axes.legend(frameon=False, fontsize=8)
         if len(means) <= MOST_NAMED:
             _name_ends(axes, _named(means, column, looking))
+        elif not alone:  # an arm's line stands for its cells
+            last = means.sort_values(column).drop_duplicates("arm", keep="last")
+            _name_ends(axes, [(row[column], row["val_bpb"], row["arm"], colours[row["arm"]]) for row in records(last)])
         return figure
 
     return draw
@@ -261,14 +300,18 @@ def parameters(study: Study, runs: pd.DataFrame) -> Figure:
 
 def compression(study: Study, runs: pd.DataFrame) -> Figure:
     """Does a tokenizer that compresses more predict better? A point a cell."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes: Axes = figure.subplots()
     looking, means = looks(runs), by_cell(runs)
-    for row in records(means):
-        look = looking[row["cell"]]
-        axes.plot(row["bytes_per_token"], row["val_bpb"], color=look.colour, marker=look.marker, ms=7)
-    axes.set(xlabel="bytes per token on the held-out text", ylabel="bits per byte at the end")
-    _name_ends(axes, _named(means, "bytes_per_token", looking))
+    sides = _sides(runs, list(means.cell))
+    figure = Figure(figsize=(8 if len(sides) == 1 else 5.5 * len(sides), 5), layout="constrained")
+    for axes, (side, own) in zip(figure.subplots(1, len(sides), sharey=True, squeeze=False)[0], sides, strict=True):
+        ends = []
+        for row in records(means[means.cell.isin(list(own))]):
+            look, x, y = looking[row["cell"]], row["bytes_per_token"], row["val_bpb"]
+            axes.plot(x, y, color=look.colour, marker=look.marker, ms=7)
+            ends.append((x, y, own[row["cell"]], look.colour))
+        axes.set(xlabel="bytes per token on the held-out text", title=side)
+        _name_ends(axes, ends)
+    figure.axes[0].set_ylabel("bits per byte at the end")
     return figure
 
 
@@ -348,7 +391,7 @@ def with_baselines(study: Study, runs: pd.DataFrame) -> Figure:
               color=[fill for *_, fill in rows])  # fmt: skip
     for i, (_, bpb, _) in enumerate(rows):
         axes.text(bpb, i, f" {bpb:.3f}", va="center", fontsize=8)
-    axes.set_xlabel("bits per byte, restoration included")
+    axes.set(xlabel="bits per byte, restoration included", ylim=(-0.7, len(rows) - 0.3))
     axes.grid(axis="y", visible=False)
     return figure
 

@@ -66,7 +66,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
             cut = read_segments(folder)
         except InputError as error:
             missing.append(folder)
-            problems.append(str(error))
+            problems.append(str(error) if str(folder) in str(error) else f"{folder}: {error}")
             continue
         except (KeyError, TypeError, IndexError) as error:
             missing.append(folder)

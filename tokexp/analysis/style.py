@@ -12,6 +12,10 @@ from tokexp.analysis.tables import by_cell, cells
 
 # Okabe and Ito (2008): told apart with any colour vision.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C00"]
+# So that a tokenizer has the same colour in every report.
+OWN = dict(
+    zip(["bpe", "bpe_4k", "bpe_fallback", "byte", "char", "sp_unigram", "word", "word_cased"], COLOURS, strict=True)
+)
 LINES = ["-", "--", ":", "-."]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 STYLE: Any = {
@@ -38,8 +42,13 @@ class Look:
 
 
 def arm_colours(runs: pd.DataFrame) -> dict[str, str]:
-    """A colour for each arm, in the order of their names."""
-    return {arm: COLOURS[i % len(COLOURS)] for i, arm in enumerate(sorted(set(runs.arm)))}
+    """A colour for each arm: its own where it has one, else one that no other has as long as there are any."""
+    arms = sorted(set(runs.arm))
+    found = {arm: OWN[arm] for arm in arms if arm in OWN}
+    left = [colour for colour in COLOURS if colour not in found.values()]
+    others = [arm for arm in arms if arm not in OWN]
+    found |= {arm: (left or COLOURS)[i % len(left or COLOURS)] for i, arm in enumerate(others)}
+    return {arm: found[arm] for arm in arms}
 
 
 def looks(runs: pd.DataFrame) -> dict[str, Look]:
