@@ -14,8 +14,8 @@ os.environ["WANDB_MODE"] = "disabled"  # a test that wants W&B says so itself
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes that share the cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from tokexp import corpus  # noqa: E402, what computes reads that once
-from tokexp.tokenizer import train_tokenizer  # noqa: E402
+from tokexp import corpus  # what computes reads that once, so not above
+from tokexp.tokenizer import train_tokenizer
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -37,7 +37,7 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
         study: Study = read_study(sweep, folder / "data")
         made = make_sections(study)
         write_tables(made, folder / "tables")
-        draw_figures(study, folder / "figures")
+        draw_figures(study, [runs for _, runs, _ in made], folder / "figures")
         write_html(study, folder, made)
         write_summary(study, made, folder)
         readme = write_readme(study, made, folder)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from tokexp.analysis.statistics import Cell, Difference, compare_all
-from tokexp.analysis.store import Study
+from tokexp.analysis.store import Study, once
 from tokexp.analysis.tables import by_cell, cells
 
 
+@once
 def differences(study: Study, runs: pd.DataFrame) -> dict[tuple[str, str], Difference]:
     """Every pair of cells, the better one first."""
     runs = runs.assign(cell=cells(runs))

@@ -22,7 +22,7 @@ from tokexp.analysis.prediction import power_law
 from tokexp.analysis.readability import readings, temperatures
 from tokexp.analysis.store import Study
 from tokexp.analysis.style import COLOURS, STYLE, Look, arm_colours, looks
-from tokexp.analysis.tables import baselines_of, by_cell, by_corpus, cells, records
+from tokexp.analysis.tables import baselines_of, by_cell, cells, records
 from tokexp.files import replacing
 from tokexp.readability import MEASURES
 
@@ -30,11 +30,14 @@ MOST_NAMED = 12  # cells that are named in a picture; more would cover each othe
 MOST_PANELS = 40  # cells with a panel of their own
 
 
-def draw_figures(study: Study, folder: Path) -> None:
-    """Draw every figure that the study has something for, as NAME.png and NAME.svg; old ones go."""
+def draw_figures(study: Study, parts: list[pd.DataFrame], folder: Path) -> None:
+    """Draw every figure that the study has something for, as NAME.png and NAME.svg; old ones go.
+
+    `parts`: the runs of each corpus.
+    """
     drawn = set()
     with mpl.rc_context(STYLE):
-        for i, (_, runs) in enumerate(by_corpus(study.results)):
+        for i, runs in enumerate(parts):
             for picture in FIGURES:
                 figure = picture.draw(study, runs)
                 if figure is not None:

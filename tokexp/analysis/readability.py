@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tokexp.analysis.store import Study
+from tokexp.analysis.store import Study, once
 from tokexp.analysis.tables import by_cell, cells
 from tokexp.readability import MEASURES, Band, band, distance
 
@@ -40,6 +40,7 @@ def temperatures(study: Study, runs: pd.DataFrame) -> list[float]:
     return sorted(study.readability.temperature[study.readability.name.isin(runs["name"])].dropna().unique())
 
 
+@once
 def readings(study: Study, runs: pd.DataFrame, temperature: float) -> dict[str, dict[str, Reading]]:
     """By cell, best total first, and by measure."""
     human = human_band(study, runs)

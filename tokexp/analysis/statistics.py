@@ -19,6 +19,7 @@ from scipy.special import ndtr, stdtr, stdtrit
 Interval = tuple[float, float]
 
 LEVEL = 0.05
+DRAWS = 10_000  # of the bootstrap
 MOST_SEEDS = 1000  # beyond which "how many would do" is not an answer
 
 
@@ -53,12 +54,13 @@ def compare_all(cells: dict[str, Cell], n_bytes: int) -> dict[tuple[str, str], D
     the bootstrap's over the text, since both must reject (Berger 1982); Holm's (1979) correction
     multiplies the smallest by the number of pairs, the next by one less, and so on, never decreasing.
     """
+    texts = {name: _Text.of(cell.blocks.mean(axis=0), n_bytes) for name, cell in cells.items()}
     pairs = list(itertools.combinations(cells, 2))
-    p = [_p_value(cells[first], cells[second], n_bytes) for first, second in pairs]
+    p = [max(_seeds_p(cells[first], cells[second]), _text_p(texts[first], texts[second])) for first, second in pairs]
     corrected = holm(p)
     return {
-        (first, second): _difference(cells[first], cells[second], n_bytes, corrected[i], len(pairs))
-        for i, (first, second) in enumerate(pairs)
+        (a, b): _difference(cells[a], cells[b], texts[a], texts[b], corrected[i], len(pairs))
+        for i, (a, b) in enumerate(pairs)
     }
 
 
@@ -71,21 +73,18 @@ def holm(p: list[float]) -> list[float]:
     return corrected
 
 
-def _p_value(first: Cell, second: Cell, n_bytes: int) -> float:
-    if min(len(first.bpb), len(second.bpb)) < 2:
-        return 1.0
-    return max(welch_p(second.bpb, first.bpb), block_p(first.blocks.mean(axis=0), second.blocks.mean(axis=0), n_bytes))
+def _seeds_p(first: Cell, second: Cell) -> float:
+    return welch_p(second.bpb, first.bpb) if min(len(first.bpb), len(second.bpb)) > 1 else 1.0
 
 
-def _difference(first: Cell, second: Cell, n_bytes: int, p: float, family: int) -> Difference:
+def _difference(first: Cell, second: Cell, text: _Text, other: _Text, p: float, family: int) -> Difference:
     several = min(len(first.bpb), len(second.bpb)) > 1
-    blocks = first.blocks.mean(axis=0), second.blocks.mean(axis=0)
     return Difference(
         mean=float(second.bpb.mean() - first.bpb.mean()),
         over_seeds=welch_interval(second.bpb, first.bpb) if several else None,
-        over_text=block_interval(*blocks, n_bytes),
+        over_text=_text_interval(text, other),
         p=p,
-        text_suffices=block_p(*blocks, n_bytes) < LEVEL / family,
+        text_suffices=_text_p(text, other) < LEVEL / family,
         seeds=seeds_needed(second.bpb, first.bpb, LEVEL / family) if several else None,
     )
 
@@ -119,16 +118,18 @@ def seeds_needed(a: np.ndarray, b: np.ndarray, level: float) -> int | None:
     A first guess from few seeds, whose variances are themselves uncertain. None above 1,000.
     """
     mean = abs(float(a.mean() - b.mean()))
-    variance = float(a.var(ddof=1) + b.var(ddof=1))
-    for n in range(2, MOST_SEEDS + 1):
-        freedom = (n - 1) * variance**2 / float(a.var(ddof=1) ** 2 + b.var(ddof=1) ** 2) if variance else math.inf
-        if mean > float(stdtrit(freedom, 1 - level / 2)) * math.sqrt(variance / n):
-            return n
-    return None
+    each = float(a.var(ddof=1)), float(b.var(ddof=1))
+    variance = sum(each)
+    if not variance:
+        return 2 if mean else None
+    n = np.arange(2, MOST_SEEDS + 1)
+    freedom = (n - 1) * variance**2 / (each[0] ** 2 + each[1] ** 2)
+    enough = mean > stdtrit(freedom, 1 - level / 2) * np.sqrt(variance / n)
+    return int(n[enough.argmax()]) if enough.any() else None
 
 
 def block_interval(
-    first: np.ndarray, second: np.ndarray, n_bytes: int, level: float = LEVEL, draws: int = 10_000
+    first: np.ndarray, second: np.ndarray, n_bytes: int, level: float = LEVEL, draws: int = DRAWS
 ) -> Interval:
     """Bits per byte of second - first: paired bootstrap over the blocks of the text (Efron 1979).
 
@@ -136,10 +137,7 @@ def block_interval(
     spread as far as t is wider than the normal, since a bootstrap over few blocks is too narrow
     (Hesterberg 2015). The draws are the same each time, so that a report is.
     """
-    means = _resampling(len(first), draws) @ _per_block(first, second, n_bytes)
-    tail = _expanded(level, len(first))
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    return _text_interval(_Text.of(first, n_bytes, draws), _Text.of(second, n_bytes, draws), level)
 
 
 def block_p(first: np.ndarray, second: np.ndarray, n_bytes: int) -> float:
@@ -147,15 +145,34 @@ def block_p(first: np.ndarray, second: np.ndarray, n_bytes: int) -> float:
 
     The bootstrap itself has no p-value below one in its draws, too coarse for many comparisons.
     """
-    difference = _per_block(first, second, n_bytes)
+    return _text_p(_Text.of(first, n_bytes), _Text.of(second, n_bytes))
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A cell's bits per byte over the blocks of the text."""
+
+    blocks: np.ndarray  # (64,)
+    drawn: np.ndarray  # (draws,) their mean in each of the texts that were drawn
+
+    @classmethod
+    def of(cls, nats: np.ndarray, n_bytes: int, draws: int = DRAWS) -> _Text:
+        blocks = nats * len(nats) / (math.log(2) * n_bytes)
+        return cls(blocks, _resampling(len(blocks), draws) @ blocks)
+
+
+def _text_interval(first: _Text, second: _Text, level: float = LEVEL) -> Interval:
+    tail = _expanded(level, len(first.blocks))
+    low, high = np.quantile(second.drawn - first.drawn, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _text_p(first: _Text, second: _Text) -> float:
+    difference = second.blocks - first.blocks
     error = difference.std(ddof=1) / math.sqrt(len(difference))
     if not error:
         return 1.0 if difference.mean() == 0 else 0.0
     return float(2 * stdtr(len(difference) - 1, -abs(difference.mean()) / error))
-
-
-def _per_block(first: np.ndarray, second: np.ndarray, n_bytes: int) -> np.ndarray:
-    return (second - first) * len(first) / (math.log(2) * n_bytes)
 
 
 @lru_cache(maxsize=4)

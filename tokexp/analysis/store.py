@@ -13,9 +13,11 @@ segments.jsonl  how its tokenizer cuts each of those and a passage of the held-o
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import pandas as pd
 
@@ -47,6 +49,29 @@ class Study:
     samples: list[dict[str, Any]]
     missing: list[dict[str, str]]  # runs of the sweep that have no result: name, state and reason
     segments: list[dict[str, Any]] = field(default_factory=list)  # none of runs from before they were left
+
+
+T = TypeVar("T")
+REMEMBERED = 64
+
+
+def once(make: Callable[..., T]) -> Callable[..., T]:
+    """`make(study, runs, ...)`, remembered: tables, pictures and sentences of a report ask for the same.
+
+    By which objects the two are, and they are never changed in place.
+    """
+    known: dict[tuple[Any, ...], tuple[Study, pd.DataFrame, T]] = {}
+
+    @wraps(make)
+    def get(study: Study, runs: pd.DataFrame, *more: Any) -> T:
+        key = (id(study), id(runs), *more)
+        if key not in known:
+            if len(known) >= REMEMBERED:
+                known.clear()
+            known[key] = study, runs, make(study, runs, *more)  # held, so that their ids remain theirs
+        return known[key][2]
+
+    return get
 
 
 def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:

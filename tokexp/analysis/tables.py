@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -154,10 +155,18 @@ def cells(runs: pd.DataFrame, but: str = "nothing") -> list[str]:
     `but`: settings whose names begin so are left out. Those that change no weight are named only where
     nothing else tells two cells apart.
     """
-    settings = [{k: v for k, v in json.loads(row).items() if not k.startswith(but)} for row in runs.settings]
-    short = _cell_names(runs, [{k: v for k, v in row.items() if not k.startswith(REPORTING)} for row in settings])
-    full = _cell_names(runs, settings)
-    return short if len(set(short)) == len(set(full)) else full
+    what = zip(runs.arm, runs["size"], runs.trained_on, runs.settings, strict=True)
+    return list(_cells(tuple(what), but))
+
+
+@lru_cache(maxsize=256)  # a report asks for the same a few hundred times
+def _cells(runs: tuple[tuple[str, str, str, str], ...], but: str) -> tuple[str, ...]:
+    """`runs`: of each its arm, size, what it was trained on, and its settings as JSON."""
+    table = pd.DataFrame([run[:3] for run in runs], columns=["arm", "size", "trained_on"])
+    settings = [{k: v for k, v in json.loads(run[3]).items() if not k.startswith(but)} for run in runs]
+    short = _cell_names(table, [{k: v for k, v in row.items() if not k.startswith(REPORTING)} for row in settings])
+    full = _cell_names(table, settings)
+    return tuple(short if len(set(short)) == len(set(full)) else full)
 
 
 REPORTING = ("sample.", "train.eval_every")

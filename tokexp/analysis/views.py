@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tokexp.analysis.store import Study
+from tokexp.analysis.store import Study, once
 from tokexp.analysis.tables import cells
 
 # What may be held equal: the column of curves.csv, and how a value of it is written.
@@ -51,6 +51,7 @@ class View:
         return sorted(fair, key=lambda name: fair[name]) if len(fair) > 1 else []
 
 
+@once
 def views(study: Study, runs: pd.DataFrame) -> list[View]:
     """Every view of `runs`, which were scored on the same bytes."""
     # The budget apart, since it is what the views are about.
