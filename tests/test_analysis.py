@@ -127,8 +127,8 @@ def test_runs_with_that_budget_are_ranked_and_the_ranking_turns_round() -> None:
     by_name = found(made)
     assert by_name["equal steps"].ranking == ["word", "char"]
     assert by_name["equal bytes"].ranking == ["char", "word"]
-    lines = list(flips(list(by_name.values())))
-    assert lines == ["char is before word at equal bytes, but after it at equal steps"]
+    ((*pair, line),) = flips(list(by_name.values()))
+    assert (pair, line) == (["char", "word"], "char is before word at equal bytes, but after it at equal steps")
     assert "depends on the terms: char is before word at equal bytes" in answer(made, made.results)
 
 
@@ -170,6 +170,25 @@ def test_the_lead_is_resolved_or_says_what_would_do() -> None:
     assert list(difference_table(seeds(0.5), seeds(0.5).results).verdict) == ["resolved"]
     close = seeds(0.01)
     assert "seeds each would do" in difference_table(close, close.results).verdict[0]
+
+
+def test_each_size_has_its_best_and_what_loses_text_is_told_from_what_does_not() -> None:
+    """Words win at both sizes, but lose text; of the others characters are best when small, and BPE when large."""
+    bpb = {"nano": {"char": 2.5, "bpe": 2.6, "word": 2.4}, "micro": {"char": 2.2, "bpe": 2.1, "word": 2.0}}
+    rows = [
+        run(arm, seed, size=size, params_body=body, val_bpb_restoration=0.4 * (arm == "word"),
+            settings={"model.n_embd": body})
+        for arm in ARMS for size, body in (("micro", 200), ("nano", 100)) for seed in range(3)
+    ]  # fmt: skip
+    curves = [point for row in rows for point in curve(row, [bpb[row["size"]][row["arm"]] + row["seed"] / 1000])]
+    made = study(rows, curves)
+    said = answer(made, made.results)
+    assert said.index("Best of size nano is word nano, with 2.401") < said.index("Best of size micro is word micro")
+    assert "0.400 bring back what it loses; of those that lose nothing char nano is best, with 2.501" in said
+    assert "lose nothing bpe micro is best, with 2.101" in said
+    assert "The lead of word nano, the best of size nano:\n\n- before char nano by 0.100: " in ranking(
+        made, made.results
+    )
 
 
 def test_a_named_sweep_has_a_question() -> None:

@@ -35,8 +35,8 @@ def test_reports_are_listed_but_for_what_is_not_committed_or_damaged(tmp_path: P
 def test_the_list_is_escaped_and_an_empty_one_says_what_to_type(tmp_path: Path) -> None:
     write_shelf(tmp_path)
     assert "tokexp.run -m" in (tmp_path / "index.html").read_text()
-    report(tmp_path / "odd", "<script>alert(1)</script>", "a <b> tag")
+    report(tmp_path / "odd", "<script>alert(1)</script>", "a <b> tag, **not resolved**")
     write_shelf(tmp_path)
     page = (tmp_path / "index.html").read_text()
     assert "<script" not in page
-    assert "a &lt;b&gt; tag" in page
+    assert "a &lt;b&gt; tag, <strong>not resolved</strong>" in page

@@ -60,9 +60,10 @@ def same_architecture_other_size(means: pd.DataFrame) -> Insight:
     related = 1 - means.params_body / means.params_total
     figures = f"bodies of {_range(means.params_body, ',.0f')}, totals of {_range(means.params_total, ',.0f')}; "
     figures += f"embedding-related {_range(related, '.1%')}"
-    if len(means) < 2 or means.params_body.nunique() > 1:
+    same = means.groupby("params_body").params_total.agg(["size", "nunique"]).query("size > 1")
+    if not len(same):
         return said, figures, OPEN
-    return said, figures, HOLDS if means.params_total.nunique() > 1 else NOT
+    return said, figures, HOLDS if same["nunique"].max() > 1 else NOT
 
 
 def same_tokens_other_text(means: pd.DataFrame) -> Insight:

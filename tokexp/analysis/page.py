@@ -15,11 +15,13 @@ from tokexp.analysis.figures import FIGURES, panel_names
 from tokexp.analysis.sections import Made
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import baselines_of, by_cell, cells, labels, markdown, varied
-from tokexp.analysis.views import flips, under, views
+from tokexp.analysis.views import turned, under, views
 from tokexp.files import write_json, write_text
 from tokexp.provenance import ROOT
 
 SUMMARY = "summary.json"
+MOST_NAMED = 4  # cells that come after the best one, in a list
+MOST_ROWS = 100  # of a table; the others are in tables/
 MOST_PANELS = 6  # pictures of the training of single cells; the others' stay in figures/
 # Columns that runs share where a comparison is fair, and how a report names them.
 SHARED = {
@@ -41,7 +43,9 @@ def write_readme(study: Study, made: Made, folder: Path) -> Path:
     for i, (corpus, runs, sections) in enumerate(made):
         parts += [held_equal(runs), f"## {corpus}", ranking(study, runs)]
         for section, table in sections:
-            parts += [f"### {section.heading}", section.note, markdown(table)]
+            parts += [f"### {section.heading}", section.note, markdown(table[:MOST_ROWS])]
+            if len(table) > MOST_ROWS:
+                parts.append(f"The first {MOST_ROWS} of {len(table):,}; all are in `tables/{section.name}.csv`.")
         parts.append("### Pictures")
         for picture in FIGURES:
             if (folder / "figures" / f"{picture.name}_{i}.png").exists():
@@ -108,26 +112,50 @@ def question(name: str) -> str:
 
 
 def answer(study: Study, runs: pd.DataFrame) -> str:
-    """Three sentences, from the data: who is best and whether that is real; beside what; under which terms."""
-    means = by_cell(runs)
-    best = means.iloc[0]
-    half = "" if math.isnan(best.val_bpb_half) else f" ± {best.val_bpb_half:.3f}"
-    sentences = [f"Best is {best.cell}, with {best.val_bpb:.3f}{half} bits per byte of text that it never saw."]
-    if len(means) > 1:
-        second = means.iloc[1]
-        difference = differences(study, runs)[best.cell, second.cell]
-        sentences[0] = sentences[0].removesuffix(".") + (
-            f", before {second.cell} by {difference.mean:.3f}: {verdict(difference)}."
-        )
-    sentences.append(beaten(means, baselines_of(study, runs)))
-    found = views(study, runs)
-    ranked, turned = [view.name for view in found if view.ranking], list(flips(found))
-    if turned:
-        more = f"; and {len(turned) - 1} more pairs" if len(turned) > 1 else ""
-        sentences.append(f"The ranking depends on the terms: {turned[0]}{more}.")
+    """Three sentences, from the data: who is best and whether that is real; beside what; under which terms.
+
+    The first is one for each size of model, since the largest is best in any case.
+    """
+    sizes = by_size(runs)
+    sentences = [lead(study, runs, means, f" of size {size}" if len(sizes) > 1 else "") for size, means in sizes]
+    sentences.append(beaten(by_cell(runs), baselines_of(study, runs)))
+    ranked = [view.name for view in views(study, runs) if view.ranking]
+    if lines := turned(study, runs):
+        more = f"; and {len(lines) - 1} more pairs" if len(lines) > 1 else ""
+        sentences.append(f"The ranking depends on the terms: {lines[0]}{more}.")
     elif len(ranked) > 1:
         sentences.append(f"The ranking is the same {under(ranked)}; under other terms there is none.")
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def by_size(runs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The cells of each size of model, best first; the smallest size first."""
+    means, size = by_cell(runs), dict(zip(cells(runs), runs["size"], strict=True))
+    grouped = means.groupby(means.cell.map(size), sort=False)
+    return sorted(((str(name), own) for name, own in grouped), key=lambda pair: float(pair[1].params_body.mean()))
+
+
+def lead(study: Study, runs: pd.DataFrame, means: pd.DataFrame, where: str) -> str:
+    """Which of the cells `means` is best, and whether that is real; where it loses text, which of the others do not."""
+    best = means.iloc[0]
+    said = f"Best{where} is {best.cell}, with {_total(best)} bits per byte of text that it never saw"
+    if len(means) > 1:
+        second = means.iloc[1]
+        difference = differences(study, runs)[best.cell, second.cell]
+        said += f", before {second.cell} by {difference.mean:.3f}: {verdict(difference)}"
+    said += "."
+    faithful = means[means.val_bpb_restoration == 0]
+    if best.val_bpb_restoration > 0 and len(faithful):
+        other = faithful.iloc[0]
+        said += (
+            f" Of that, {best.val_bpb_restoration:.3f} bring back what it loses; of those that lose nothing "
+            f"{other.cell} is best, with {_total(other)}."
+        )
+    return said
+
+
+def _total(row: Any) -> str:
+    return f"{row.val_bpb:.3f}" + ("" if math.isnan(row.val_bpb_half) else f" ± {row.val_bpb_half:.3f}")
 
 
 def ranking(study: Study, runs: pd.DataFrame) -> str:
@@ -138,16 +166,16 @@ def ranking(study: Study, runs: pd.DataFrame) -> str:
     per_token = list(means.sort_values("val_loss", kind="stable").cell)
     if per_token != list(means.cell):
         lines[1] += f" Per token the order would have been {', '.join(per_token)}, which means nothing."
-    against = [
-        f"- {better} before {worse} by {difference.mean:.3f}: {verdict(difference)}"
-        for (better, worse), difference in differences(study, runs).items()
-        if better == means.cell.iloc[0]
-    ]
-    if against:
-        lines += ["The best one's lead:", "\n".join(against)]
-    turned = list(flips(views(study, runs)))
-    if len(turned) > 1:
-        lines += ["Where the ranking turns round:", "\n".join(f"- {line}" for line in turned)]
+    found = differences(study, runs)
+    for size, own in by_size(runs):
+        best, *others = own.cell
+        nearest = [f"- before {cell} by {found[best, cell].mean:.3f}: {verdict(found[best, cell])}" for cell in others]
+        if nearest:
+            more = [f"- before {len(nearest) - MOST_NAMED} others by more"] if len(nearest) > MOST_NAMED else []
+            lines += [f"The lead of {best}, the best of size {size}:", "\n".join([*nearest[:MOST_NAMED], *more])]
+    turning = turned(study, runs)
+    if len(turning) > 1:
+        lines += ["Where the ranking turns round:", "\n".join(f"- {line}" for line in turning)]
     if tuned := sorted({name for names in runs.tuned for name in names.split("; ") if name}):
         lines.append(f"Chosen by looking at held-out text, so flattering: {'; '.join(tuned)}.")
     return "\n\n".join(lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tokexp.analysis.figures import FIGURES
-from tokexp.analysis.html import fill
+from tokexp.analysis.html import fill, strong
 from tokexp.analysis.page import SUMMARY
 from tokexp.files import write_text
 
@@ -20,7 +20,7 @@ def write_shelf(reports: Path) -> None:
     found = [row for path in sorted(reports.glob(f"*/{SUMMARY}")) if (row := _read(path))]
     committed = [row for row in found if row["folder"] not in NOT_COMMITTED]
     write_text(reports / "README.md", _readme(committed))
-    page = fill("shelf.html.j2", reports=found, picture=PICTURE.name, caption=PICTURE.caption)
+    page = fill("shelf.html.j2", reports=found, picture=PICTURE.name, caption=PICTURE.caption, strong=strong)
     write_text(reports / "index.html", page)
 
 

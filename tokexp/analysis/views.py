@@ -26,6 +26,7 @@ AXES = {
     "seconds": ("seconds", "{:.3g} s of training"),
 }
 SAME = 0.01  # runs that end within this share of each other end at the same point
+LEVEL = 0.005  # bits per byte: less is no order, since another seed would turn it round
 PLACE = ["machine", "device", "threads", "workers"]  # of which all must be equal where seconds are compared
 
 
@@ -109,17 +110,26 @@ def _constant(runs: pd.DataFrame) -> bool:
     return all(json.loads(settings).get("train.schedule") == "constant" for settings in runs.settings)
 
 
-def flips(found: list[View]) -> Iterator[str]:
-    """A line for each pair of cells whose order depends on the view."""
+def turned(study: Study, runs: pd.DataFrame) -> list[str]:
+    """A line for each pair of cells, of models of one size, whose order depends on the view."""
+    size = dict(zip(cells(runs, but="budget."), runs["size"], strict=True))
+    return [line for one, other, line in flips(views(study, runs)) if size[one] == size[other]]
+
+
+def flips(found: list[View]) -> Iterator[tuple[str, str, str]]:
+    """Each pair of cells whose order depends on the view, and how; two that are level in a view have no order there."""
     ranked = [view for view in found if view.ranking]
     names = sorted({name for view in ranked for name in view.ranking})
     for one, other in itertools.combinations(names, 2):
         before: dict[bool, list[str]] = {True: [], False: []}
         for view in ranked:
             if one in view.ranking and other in view.ranking:
-                before[view.ranking.index(one) < view.ranking.index(other)].append(view.name)
+                gap = view.points[other].bpb - view.points[one].bpb
+                if abs(gap) >= LEVEL:
+                    before[gap > 0].append(view.name)
         if before[True] and before[False]:
-            yield f"{one} is before {other} {under(before[True])}, but after it {under(before[False])}"
+            line = f"{one} is before {other} {under(before[True])}, but after it {under(before[False])}"
+            yield one, other, line
 
 
 def under(names: list[str]) -> str:
