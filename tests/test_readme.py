@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tokexp.analysis.store import read_study
+from tokexp.analysis.tables import by_cell
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -25,9 +28,11 @@ def blocks(heading: str) -> list[str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the project to change."""
-    for name in ("tokexp", "conf", "tests", "pyproject.toml", "README.md"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
+    for name in ("tokexp", "conf", "sweeps", "tests", "pyproject.toml", "README.md"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name, symlinks=True)
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
@@ -60,6 +65,31 @@ def test_adding_a_tokenizer_is_one_file_one_line_one_yaml(checkout: Path) -> Non
     assert "bits per byte held out" in ran
 
 
+def test_adding_a_corpus_and_a_sweep_is_a_yaml_each(checkout: Path) -> None:
+    corpus, sweep = blocks("Add a corpus, a sweep")
+    (checkout / "conf/data/plays.yaml").write_text(corpus + "\n")
+    (checkout / "sweeps/batches.yaml").write_text(sweep + "\n")
+    (checkout / "plays.txt").write_text("To be, or not to be: that is the question.\n" * 60)
+    tiny = ["model=nano", "budget.steps=3", "sample.tokens=3", "sample.count=0", "tokenizer.vocab_size=270", "seed=0"]
+    ran = python("-m", "tokexp.run", "-m", "sweeps=batches", "data=plays", *tiny, cwd=checkout)
+    assert "4 of 4 runs done" in ran
+    report = (checkout / "reports/batches/README.md").read_text()
+    assert report.startswith("# batches: Does a larger batch favour longer tokens?")
+
+
+def test_the_table_on_the_front_is_that_of_the_study() -> None:
+    study = read_study("tokenizer_by_size", ROOT / "reports/tokenizer_by_size/data")
+    means = by_cell(study.results).set_index("cell")
+    rows = [line for line in README.split("## Start")[0].splitlines() if line.startswith("| `")]
+    for row, cell in zip(rows, [name for name in means.index if name.endswith(" micro")], strict=True):
+        arm = cell.removesuffix(" micro")
+        nano, micro = means.loc[f"{arm} nano"], means.loc[cell]
+        lost = f"{micro.val_bpb_restoration:.3f}" if micro.val_bpb_restoration else "nothing"
+        found = [f"`{arm}`", f"{micro.vocab_size:,.0f}", f"{micro.bytes_per_token:.2f}"]
+        found += [f"{size.val_bpb:.3f} ± {size.val_bpb_half:.3f}" for size in (nano, micro)]
+        assert row == f"| {' | '.join([*found, lost, f'{1 - micro.params_body / micro.params_total:.0%}'])} |"
+
+
 def test_every_command_named_is_there() -> None:
     modules = set(re.findall(r"python -m tokexp\.(\w+)", README))
     assert modules == {"run", "report", "sample", "evaluate", "show", "bench", "export", "status"}
@@ -68,8 +98,8 @@ def test_every_command_named_is_there() -> None:
 
 
 def test_every_option_in_the_tables_is_there() -> None:
-    rest = README.split("## Add a tokenizer")[0]
-    for group, name in re.findall(r"`(data|tokenizer|model|budget|experiment|sweeps)=(\w+)", rest):
+    rest = README.split("## Add a corpus")[0]
+    for group, name in re.findall(r"`(data|tokenizer|model|budget|experiment|sweeps|launcher)=(\w+)", rest):
         assert (ROOT / "conf" / group / f"{name}.yaml").is_file(), f"{group}={name}"
     for path in re.findall(r"`((?:tokexp|conf|reports)/[\w./]+)`", rest):
         assert (ROOT / path).exists() or path.startswith("reports/demo"), path

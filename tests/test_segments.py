@@ -11,7 +11,7 @@ from conftest import settings_of
 
 from tokexp.corpus import Corpus
 from tokexp.readability import Reader
-from tokexp.segments import marked, passage, run_segments, segment_rows
+from tokexp.segments import marked, passage, piece_rows, run_segments, segment_rows
 from tokexp.tokenizer import KINDS, train_tokenizer
 from tokexp.tokenizer.base import UNK
 
@@ -42,6 +42,12 @@ def test_unknown_pieces_are_named(text: str) -> None:
     (row,) = segment_rows(tokenizer, ["the king Zounds here"])
     assert row["unknown"] == [2] == [n for n, i in enumerate(tokenizer.encode("the king Zounds here")) if i == UNK]
     assert cut("the king Zounds here", row["bytes"])[2] == b" Zounds"
+
+
+def test_pieces_as_rows() -> None:
+    rows = piece_rows({"text": "né on", "bytes": [2, 1, 3], "unknown": [2]})
+    assert [row["piece"] for row in rows] == ["n\ufffd", "\ufffd", " on"], "a torn character is shown as torn"
+    assert [(row["bytes"], row["unknown"]) for row in rows] == [(2, False), (1, False), (3, True)]
 
 
 def test_marks_by_hand() -> None:

@@ -317,6 +317,7 @@ def test_a_server_receives_what_a_person_looks_for(
     assert server.files["tokenizer.json"] == b"{}"
     kinds = {artifact["artifactCollectionName"]: artifact["artifactTypeName"] for artifact in server.artifacts}
     assert kinds["tokenizer-bpe"] == "tokenizer"
+    assert "model" not in kinds.values(), "not unless asked"
     assert kinds[f"run-{run_id}-samples"] == "run_table"
 
 
@@ -485,7 +486,7 @@ def test_wandbs_agent_runs_a_run_of_its_sweep(
     asked = yaml.safe_load((ROOT / "sweeps/wandb/vocab_size.yaml").read_text())
     quick = {
         "model": "nano", "budget.steps": 4, "train.eval_every": 2, "train.batch_size": 2, "sample.tokens": 5,
-        "sample.count": 1, "sample.chars": 10, "data": "text", "data.path": str(text_file),
+        "sample.count": 1, "sample.chars": 10, "data": "text", "data.path": str(text_file), "tracking.weights": "true",
     }  # fmt: skip
     parameters = {"tokenizer": "bpe_fallback", "tokenizer.vocab_size": 512, "seed": 2}
     command, env = agent_starts(asked, {**parameters, **quick}, monkeypatch, tmp_path)
@@ -501,3 +502,11 @@ def test_wandbs_agent_runs_a_run_of_its_sweep(
     assert run.history[-1]["val/bpb"] == run.summary["val_bpb"] == result["val_bpb"]
     assert run.history[-1]["bytes_seen"] == result["bytes_seen"]
     assert (result["arm"], result["seed"]) == ("bpe_fallback", 2)
+    table = json.loads(server.files["segmentation.table.json"])
+    assert table["columns"] == ["piece", "bytes", "unknown"]
+    passage = "".join(piece for piece, *_ in table["data"])
+    assert len(passage) == 300
+    assert passage in text_file.read_text()
+    kinds = {artifact["artifactCollectionName"]: artifact["artifactTypeName"] for artifact in server.artifacts}
+    assert kinds[f"weights-{folder.name}"] == "model"
+    assert server.files["best.safetensors"] == (folder / "best.safetensors").read_bytes()

@@ -155,6 +155,7 @@ class TrackingConfig:
     mode: str = "auto"  # auto | online | offline | disabled: Weights & Biases; metrics.jsonl is always written
     project: str = "tokexp"
     entity: str | None = None
+    weights: bool = False  # upload the best weights too
 
     def __post_init__(self) -> None:
         _check_types("tracking.", self)
@@ -192,6 +193,10 @@ class RunConfig:
         _one_of("precision", self.precision, "auto", "float32", "tf32", "bf16")
         _one_of("keep_weights", self.keep_weights, "all", "best", "none")
         _positive("threads", self.threads)
+        if self.tracking.weights and self.keep_weights == "none":
+            raise InputError(
+                "tracking.weights=true: got keep_weights=none, expected best or all, to have some to upload"
+            )
         if not self.arm:
             object.__setattr__(self, "arm", self.tokenizer.kind)
         for name in self.tuned:

@@ -47,7 +47,7 @@ from tokexp.results import (
 )
 from tokexp.runfolder import CHECKPOINTS, RunFolder, metrics_until
 from tokexp.segmentation import marginal
-from tokexp.segments import run_segments
+from tokexp.segments import piece_rows, run_segments
 from tokexp.state import read_state
 from tokexp.stepper import make_optimizer
 from tokexp.tokenizer import Tokenizer
@@ -312,7 +312,8 @@ class Experiment:
         samples = draw_samples(model, tokenizer, cfg)
         run.write_lines("samples.jsonl", samples)
         shown = [row for row in samples if row["sample"] < SHOWN]
-        run.write_lines("segments.jsonl", run_segments(tokenizer, shown, corpus))
+        segments = run_segments(tokenizer, shown, corpus)
+        run.write_lines("segments.jsonl", segments)
         reader = Reader(corpus, cfg.sample.chars)
         run.write_lines("readability.jsonl", read_samples(reader, samples))
         run.write_json("corpus.json", facts_of_text(corpus, reader))
@@ -350,7 +351,7 @@ class Experiment:
             sample_chars_500=len(samples[0]["text"]),
             context_id=self.data.context_id,
         )
-        self._tracker.finish(dataclasses.asdict(result), samples)
+        self._tracker.finish(dataclasses.asdict(result), samples, segmentation=piece_rows(segments[-1]))
         save_result(self.path, result)
         run.remove_checkpoints()
         self._world.wait()

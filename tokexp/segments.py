@@ -45,6 +45,16 @@ def run_segments(tokenizer: Tokenizer, samples: Sequence[Row], corpus: Corpus) -
     return [*rows, {"of": "held out", "text": text, **segment_rows(tokenizer, [text])[0]}]
 
 
+def piece_rows(row: Row) -> list[Row]:
+    """A row a piece of a row that has its `text`: what it is, its length in bytes, whether there is a token for it."""
+    raw, unknown = row["text"].encode(), set(row["unknown"])
+    ends = accumulate(row["bytes"])
+    return [
+        {"piece": raw[end - length : end].decode(errors="replace"), "bytes": length, "unknown": n in unknown}
+        for n, (length, end) in enumerate(zip(row["bytes"], ends, strict=True))
+    ]
+
+
 def segment_rows(tokenizer: Tokenizer, texts: Iterable[str]) -> list[Row]:
     """`bytes` and `unknown` of each text."""
     rows = []

@@ -54,7 +54,10 @@ class Tracker:
 
         `name`: as `results.run_name` has it, the hash of the settings last.
         """
-        self._folder, self._arm, self._rows = folder, cfg.arm, rows
+        self._folder, self._rows = folder, rows
+        self._artifacts = [(f"tokenizer-{cfg.arm}", "tokenizer", "tokenizer.json")]
+        if cfg.tracking.weights:
+            self._artifacts.append((f"weights-{name}", "model", "best.safetensors"))
         begun = None if cfg.rerun else _begun_online(folder, name)
         self._wandb = _start_wandb(
             folder, cfg.tracking, begun, name=name, group=cfg.sweep, job_type="train", config=to_dict(cfg)
@@ -98,7 +101,7 @@ class Tracker:
             self._failed = False
 
     def finish(self, result: dict[str, Any], samples: list[dict[str, Any]], **tables: list[dict[str, Any]]) -> None:
-        """The finished run's figures as W&B's summary, its tokenizer as an artifact, and tables by name.
+        """The finished run's figures as W&B's summary, tables by name, its tokenizer and, if asked for, weights.
 
         A table, as `samples`, is a list of rows with the same keys.
         """
@@ -110,10 +113,11 @@ class Tracker:
             self._wandb.summary.update(result)
             named = {"samples": samples, **tables}
             self._wandb.log({name: _table(wandb, rows) for name, rows in named.items() if rows})
-            if (path := self._folder / "tokenizer.json").is_file():
-                artifact = wandb.Artifact(f"tokenizer-{self._arm}", type="tokenizer")
-                artifact.add_file(str(path), policy="immutable")  # read where it lies, offline when it is synced
-                self._wandb.log_artifact(artifact)
+            for name, kind, file in self._artifacts:
+                if (path := self._folder / file).is_file():
+                    artifact = wandb.Artifact(name, type=kind)
+                    artifact.add_file(str(path), policy="immutable")  # read where it lies, offline when it is synced
+                    self._wandb.log_artifact(artifact)
 
 
 def _table(wandb: Any, rows: list[dict[str, Any]]) -> Any:
