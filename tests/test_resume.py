@@ -31,6 +31,7 @@ from tokexp.tracking import Tracker
 from tokexp.train import TrainState
 
 TIMES = {
+    "git_dirty",  # somebody may edit while a test of minutes runs
     "train_seconds", "tokens_per_second", "seconds", "tokenizer_train_seconds", "tokenizer_encode_seconds",
 }  # fmt: skip
 

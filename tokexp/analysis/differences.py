@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pandas as pd
 
 from tokexp.analysis.statistics import Cell, Difference, compare_all
@@ -11,14 +13,19 @@ from tokexp.analysis.tables import by_cell, cells
 
 @once
 def differences(study: Study, runs: pd.DataFrame) -> dict[tuple[str, str], Difference]:
-    """Every pair of cells, the better one first."""
+    """Every pair of cells whose models have one size, the better one first.
+
+    That a larger model is better is no question here, and each question more makes an answer harder (Holm).
+    """
     runs = runs.assign(cell=cells(runs))
+    size = dict(zip(runs.cell, runs["size"], strict=True))
     ends = study.blocks.groupby("name").last().filter(regex=r"^b\d+$")
     found = {}
     for cell in by_cell(runs).cell:
         own = runs[runs.cell == cell]
         found[cell] = Cell(own.val_bpb.to_numpy(), ends.loc[list(own["name"])].to_numpy())
-    return compare_all(found, int(runs.val_bytes.iloc[0]))
+    pairs = [(one, other) for one, other in itertools.combinations(found, 2) if size[one] == size[other]]
+    return compare_all(found, int(runs.val_bytes.iloc[0]), pairs)
 
 
 def difference_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from tokexp.analysis.prediction import power_law
 from tokexp.analysis.readability import readings, temperatures
 from tokexp.analysis.store import Study
 from tokexp.analysis.style import COLOURS, STYLE, Look, arm_colours, looks
-from tokexp.analysis.tables import baselines_of, by_cell, cells, records
+from tokexp.analysis.tables import baselines_of, by_cell, by_size, cells, records
 from tokexp.files import replacing
 from tokexp.readability import MEASURES
 
@@ -360,24 +360,30 @@ def _dots(table: pd.DataFrame, looking: dict[str, Look], what: str) -> Figure:
 
 
 def forest(study: Study, runs: pd.DataFrame) -> Figure | None:
-    """The best cell's lead over each other one: intervals over the seeds, and over the text."""
-    found = differences(study, runs)
-    best = by_cell(runs).cell.iloc[0]
-    lead = [(worse, difference) for (better, worse), difference in found.items() if better == best]
-    if not lead:
+    """The lead of each size's best cell over the others: intervals over the seeds, and over the text."""
+    found, looking = differences(study, runs), looks(runs)
+    leads = []
+    for _, means in by_size(runs):
+        best, *others = means.cell
+        if others:
+            leads.append((best, [(cell, found[best, cell]) for cell in others]))
+    if not leads:
         return None
-    figure = Figure(figsize=(8, 1.4 + 0.4 * len(lead)), layout="constrained")
-    axes: Axes = figure.subplots()
-    looking = looks(runs)
-    for row, (cell, difference) in enumerate(reversed(lead)):
-        line = looking[cell].colour
-        if difference.over_seeds:
-            axes.plot(difference.over_seeds, [row + 0.12] * 2, color=line, lw=2)
-        axes.plot(difference.over_text, [row - 0.12] * 2, color=line, lw=2, ls=(0, (1, 1)))
-        axes.plot(difference.mean, row, marker="o" if difference.resolved else "|", color=line, ms=6)
-    axes.axvline(0, color="0.3", lw=0.8)
-    axes.set_yticks(range(len(lead)), [cell for cell, _ in reversed(lead)])
-    axes.set_xlabel(f"bits per byte behind {best}, 95 %: solid over seeds, dotted over the text; a dot where resolved")
+    rows = [len(lead) for _, lead in leads]
+    figure = Figure(figsize=(8, sum(1.2 + 0.4 * n for n in rows)), layout="constrained")
+    for axes, (best, lead) in zip(
+        figure.subplots(len(leads), 1, squeeze=False, height_ratios=rows, sharex=True)[:, 0], leads, strict=True
+    ):
+        for row, (cell, difference) in enumerate(reversed(lead)):
+            line = looking[cell].colour
+            if difference.over_seeds:
+                axes.plot(difference.over_seeds, [row + 0.12] * 2, color=line, lw=2)
+            axes.plot(difference.over_text, [row - 0.12] * 2, color=line, lw=2, ls=(0, (1, 1)))
+            axes.plot(difference.mean, row, marker="o" if difference.resolved else "|", color=line, ms=6)
+        axes.axvline(0, color="0.3", lw=0.8)
+        axes.set_yticks(range(len(lead)), [cell for cell, _ in reversed(lead)])
+        axes.set(title=f"bits per byte behind {best}", ylim=(-0.6, len(lead) - 0.4))
+    figure.axes[-1].set_xlabel("95 %: solid over seeds, dotted over the text; a dot where resolved")
     return figure
 
 
@@ -413,7 +419,7 @@ FIGURES = [
         against("bytes_seen", "training text read, repetitions included", "B"),
     ),
     Picture("with_baselines", "Every cell beside the baselines", with_baselines),
-    Picture("forest", "The best one's lead", forest),
+    Picture("forest", "The lead of the best", forest),
     Picture("sweep_panel", "The training of all cells", sweep_panel),
     Picture("flops", "Bits per byte against compute", against("flops", "training FLOPs", "")),
     Picture("by_parameters", "Bits per byte against size", scaling("params_total", "parameters", "")),

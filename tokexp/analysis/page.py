@@ -14,7 +14,7 @@ from tokexp.analysis.differences import differences, verdict
 from tokexp.analysis.figures import FIGURES, panel_names
 from tokexp.analysis.sections import Made
 from tokexp.analysis.store import Study
-from tokexp.analysis.tables import baselines_of, by_cell, cells, labels, markdown, varied
+from tokexp.analysis.tables import baselines_of, by_cell, by_size, cells, labels, markdown, varied
 from tokexp.analysis.views import turned, under, views
 from tokexp.files import write_json, write_text
 from tokexp.provenance import ROOT
@@ -126,13 +126,6 @@ def answer(study: Study, runs: pd.DataFrame) -> str:
     elif len(ranked) > 1:
         sentences.append(f"The ranking is the same {under(ranked)}; under other terms there is none.")
     return " ".join(sentence for sentence in sentences if sentence)
-
-
-def by_size(runs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The cells of each size of model, best first; the smallest size first."""
-    means, size = by_cell(runs), dict(zip(cells(runs), runs["size"], strict=True))
-    grouped = means.groupby(means.cell.map(size), sort=False)
-    return sorted(((str(name), own) for name, own in grouped), key=lambda pair: float(pair[1].params_body.mean()))
 
 
 def lead(study: Study, runs: pd.DataFrame, means: pd.DataFrame, where: str) -> str:

@@ -47,15 +47,17 @@ class Difference:
         return self.p < LEVEL
 
 
-def compare_all(cells: dict[str, Cell], n_bytes: int) -> dict[tuple[str, str], Difference]:
-    """Every pair of cells, scored on the same `n_bytes`, corrected for being read together.
+def compare_all(
+    cells: dict[str, Cell], n_bytes: int, pairs: list[tuple[str, str]] | None = None
+) -> dict[tuple[str, str], Difference]:
+    """Pairs of cells, scored on the same `n_bytes`, corrected for being read together.
 
-    A pair is named in the order of the cells. Its p-value is the larger of Welch's over the seeds and
+    `pairs`: all, in the order of the cells, where it is None. Its p-value is the larger of Welch's over the seeds and
     the bootstrap's over the text, since both must reject (Berger 1982); Holm's (1979) correction
     multiplies the smallest by the number of pairs, the next by one less, and so on, never decreasing.
     """
     texts = {name: _Text.of(cell.blocks.mean(axis=0), n_bytes) for name, cell in cells.items()}
-    pairs = list(itertools.combinations(cells, 2))
+    pairs = list(itertools.combinations(cells, 2)) if pairs is None else pairs
     p = [max(_seeds_p(cells[first], cells[second]), _text_p(texts[first], texts[second])) for first, second in pairs]
     corrected = holm(p)
     return {

@@ -94,6 +94,13 @@ def by_cell(runs: pd.DataFrame) -> pd.DataFrame:
     return means.sort_values("val_bpb", kind="stable").reset_index()
 
 
+def by_size(runs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The cells of each size of model, best first; the smallest size first."""
+    means, size = by_cell(runs), dict(zip(cells(runs), runs["size"], strict=True))
+    grouped = means.groupby(means.cell.map(size), sort=False)
+    return sorted(((str(name), own) for name, own in grouped), key=lambda pair: float(pair[1].params_body.mean()))
+
+
 def table(study: Study, runs: pd.DataFrame, name: str) -> pd.DataFrame:
     """Table `name` of TABLES over `runs`, formatted: a row a cell, and in the first table one a baseline."""
     means = by_cell(runs)

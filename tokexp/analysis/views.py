@@ -134,7 +134,8 @@ def flips(found: list[View]) -> Iterator[tuple[str, str, str]]:
 
 def under(names: list[str]) -> str:
     """The names of views in a sentence."""
-    return " and ".join(name if name.startswith("each") else f"at {name}" for name in names)
+    *most, last = [name if name.startswith("each") else f"at {name}" for name in names]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def view_table(found: list[View]) -> pd.DataFrame:
