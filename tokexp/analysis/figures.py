@@ -340,7 +340,7 @@ def human_band(study: Study, runs: pd.DataFrame) -> Figure | None:
     axes.axvspan(-1, 1, color="0.5", alpha=0.15, lw=0)
     axes.axvspan(-2, 2, color="0.5", alpha=0.1, lw=0)
     axes.axvline(0, color="0.4", lw=0.8)
-    axes.set_title(f"temperature {at[0]:g}; shaded: where one and two human standard deviations end; cut at 10")
+    axes.set_title(f"temperature {at[0]:g}; shaded: within one and two standard deviations; cut at 10")
     return figure
 
 
