@@ -14,6 +14,7 @@ import pytest
 from tokexp.analysis.content import content_of, content_table
 from tokexp.analysis.differences import difference_table
 from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
+from tokexp.analysis.optimum import optimum_table, vertex
 from tokexp.analysis.original import PROTOCOL, original_table
 from tokexp.analysis.page import answer, held_equal, question, ranking
 from tokexp.analysis.prediction import interval, power_law, ranks, spearman
@@ -280,6 +281,24 @@ def test_the_original_is_met_by_runs_of_its_protocol_alone() -> None:
     assert list(met.loc[loss].verdict) == ["reproduced", "not so: -20.0%"]
     assert list(met.loc["bits per byte, end"].verdict) == ["it had none"] * 2
     assert not len(original_table(made, made.results.assign(corpus="another")))
+
+
+def test_the_best_vocabulary_by_hand() -> None:
+    """Bits per byte 2 + (log2 V - 10.5)^2 / 100: a parabola, whose vertex is found whatever was tried beside it."""
+    sizes = (256, 1024, 2048, 8192)
+    bpb = {v: 2 + (np.log2(v) - 10.5) ** 2 / 100 for v in sizes}
+    assert vertex(bpb) == pytest.approx(2**10.5)
+    assert vertex({v: bpb[v] for v in sizes[2:]}) == 2048, "at the edge"
+    rows = [run("bpe", seed, vocab_size=v, settings={"tokenizer.vocab_size": v}) for v in sizes for seed in range(3)]
+    curves = [point for row in rows for point in curve(row, [bpb[row["vocab_size"]] + row["seed"] / 1e4])]
+    made = study(rows, curves)
+    (row,) = optimum_table(made, made.results).to_dict("records")
+    assert row["run"] == "bpe nano"
+    assert row["optimum"] == f"{2**10.5:,.0f}"
+    low, high = (float(end.replace(",", "")) for end in row["95 %, over the seeds"].split(" to "))
+    assert 1024 < low < 2**10.5 < high < 2048
+    few = made.results[made.results.vocab_size > 256]
+    assert not len(optimum_table(made, few))
 
 
 def test_stability_needs_seeds() -> None:

@@ -66,6 +66,7 @@ ORDER = [
     "analysis.content",
     "analysis.readability",
     "analysis.insights",
+    "analysis.optimum",
     "analysis.original",
     "analysis.prediction",
     "analysis.sections",

@@ -11,6 +11,7 @@ import pandas as pd
 from tokexp.analysis.content import content_table
 from tokexp.analysis.differences import difference_table
 from tokexp.analysis.insights import insights, seed_rows
+from tokexp.analysis.optimum import optimum_table
 from tokexp.analysis.original import original_table
 from tokexp.analysis.prediction import prediction_table
 from tokexp.analysis.readability import readability_table, temperatures
@@ -120,6 +121,12 @@ SECTIONS = [
         "The tokenizers",
         "Figures of the tokenizers alone, over the held-out text; formulas in `tokexp/intrinsic.py`.",
         _of("tokenizers"),
+    ),
+    Section(
+        "optimum",
+        "The best size of vocabulary",
+        "By a parabola over the logarithm of the size, through the best one tried and its two neighbours.",
+        optimum_table,
     ),
     Section(
         "prediction",
