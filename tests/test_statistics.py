@@ -14,6 +14,7 @@ from tokexp.analysis.statistics import (
     block_p,
     compare_all,
     holm,
+    holm_of_each,
     seeds_needed,
     welch_interval,
     welch_p,
@@ -46,6 +47,15 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.6, 0.5]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_what_more_seeds_could_do_depends_on_the_other_pairs() -> None:
+    """0.03 alone is under 0.05, as the last of three it stays so, but not as the first or second."""
+    assert holm_of_each([0.03], [0.5]) == [0.03]
+    p = [0.01, 0.02, 0.9]
+    assert holm_of_each([0.01, 0.02, 0.03], p) == pytest.approx([0.03, 0.04, 0.04]), "never below the pair before it"
+    assert holm_of_each([0.01, 0.02, 0.03], [0.9, 0.9, 0.9]) == pytest.approx([0.03, 0.06, 0.09])
+    assert holm_of_each(p, p) == holm(p)
 
 
 def test_intervals_cover_as_often_as_they_say() -> None:

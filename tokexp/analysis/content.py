@@ -11,6 +11,8 @@ import pandas as pd
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import by_cell, cells
 
+TOGETHER, ALL = ("word_first", "word_rest", "spacing"), "words and spacing"
+
 
 def content_of(study: Study, runs: pd.DataFrame, partition: str) -> pd.DataFrame:
     """Bits per byte: a row a cell, best total first, a column a class in the order of the data."""
@@ -25,7 +27,11 @@ def content_table(study: Study, runs: pd.DataFrame, partition: str) -> pd.DataFr
     """The same, formatted, each class headed by its share of the bytes."""
     wide = content_of(study, runs, partition)
     of_one = study.content[(study.content.partition == partition) & (study.content.name == runs["name"].iloc[0])]
-    share = of_one.set_index("class").bytes / runs.val_bytes.iloc[0]
+    share = (of_one.set_index("class").bytes / runs.val_bytes.iloc[0]).to_dict()
+    if set(TOGETHER) <= set(wide):  # since a word's end is paid by either of them
+        wide = wide.assign(**{ALL: sum(wide[name] * share[name] for name in TOGETHER)})
+        share[ALL] = sum(share[name] for name in TOGETHER)
+        wide[ALL] /= share[ALL]
     table = pd.DataFrame({"run": wide.index})
     for name in wide.columns:
         heading = f"{name} ({share[name]:.1%})" if partition != "context" and name in share else str(name)

@@ -6,7 +6,7 @@ import itertools
 
 import pandas as pd
 
-from tokexp.analysis.statistics import Cell, Difference, compare_all
+from tokexp.analysis.statistics import LEVEL, Cell, Difference, compare_all
 from tokexp.analysis.store import Study, once
 from tokexp.analysis.tables import by_cell, cells
 
@@ -48,8 +48,10 @@ def verdict(difference: Difference) -> str:
     """Resolved or not, and if not what would do."""
     if difference.resolved:
         return "resolved"
+    if difference.p_text >= LEVEL:
+        return "**not resolved**: this text does not tell them apart, whatever the seeds"
     if not difference.text_suffices:
-        return "**not resolved**: the held-out text is too short, whatever the seeds"
+        return "**not resolved**: the held-out text is too short for so many comparisons, whatever the seeds"
     if difference.over_seeds is None:
         return "**not resolved**: one seed is an anecdote; add seed=0,1,2"
     if difference.seeds is None:

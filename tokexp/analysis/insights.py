@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.content import content_of
-from tokexp.analysis.readability import readings, temperatures, typical_distance
+from tokexp.analysis.readability import readings, temperatures, typical_distances
+from tokexp.analysis.statistics import LEVEL, welch_p
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import by_cell, cells
 
@@ -34,25 +35,29 @@ def insights(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["the seed experiment said", "this sweep", "verdict"])
 
 
-def distances(study: Study, runs: pd.DataFrame) -> dict[str, float]:
-    """How far each cell's samples are from human text, at the lowest temperature that was scored."""
+def distances(study: Study, runs: pd.DataFrame) -> dict[str, np.ndarray]:
+    """How far each cell's samples are from human text, of each seed, at the lowest temperature that was scored."""
     at = temperatures(study, runs)
-    found = readings(study, runs, at[0]) if at else {}
-    return {cell: typical_distance(measures) for cell, measures in found.items()}
+    return typical_distances(study, runs, at[0]) if at else {}
 
 
-def lower_loss_is_not_better_output(means: pd.DataFrame, near: dict[str, float]) -> Insight:
-    """Against it: the lowest loss per token belongs to the samples nearest to human text."""
+def lower_loss_is_not_better_output(means: pd.DataFrame, near: dict[str, np.ndarray]) -> Insight:
+    """For it: samples that are nearer to human text than those with the lowest loss per token, by Welch over seeds."""
     said = "A lower loss is not better output"
     if len(near) < 2:
         return said, "", OPEN
-    lowest, nearest = str(means.val_loss.idxmin()), min(near, key=lambda cell: near[cell])
+    lowest, nearest = str(means.val_loss.idxmin()), min(near, key=lambda cell: near[cell].mean())
     figures = (
         f"lowest loss per token: {lowest} ({means.val_loss[lowest]:.2f} nats, "
         f"{means.val_bpb[lowest]:.3f} bits per byte); nearest to human text: {nearest} "
-        f"({near[nearest]:.1f} sd, {lowest} {near[lowest]:.1f})"
+        f"({near[nearest].mean():.2f} sd, {lowest} {near[lowest].mean():.2f})"
     )
-    return said, figures, NOT if lowest == nearest else HOLDS
+    if lowest == nearest:
+        return said, figures, NOT
+    if min(len(near[lowest]), len(near[nearest])) < 2:
+        return said, figures + "; one seed cannot tell", OPEN
+    real = welch_p(near[lowest], near[nearest]) < LEVEL
+    return said, figures if real else figures + ", which the seeds do not tell apart", HOLDS if real else OPEN
 
 
 def same_architecture_other_size(means: pd.DataFrame) -> Insight:
@@ -101,7 +106,7 @@ def granularity(means: pd.DataFrame) -> Insight:
     return said, figures, HOLDS if correlation < -0.5 else NOT
 
 
-def no_free_lunch(study: Study, runs: pd.DataFrame, means: pd.DataFrame, near: dict[str, float]) -> Insight:
+def no_free_lunch(study: Study, runs: pd.DataFrame, means: pd.DataFrame, near: dict[str, np.ndarray]) -> Insight:
     """Against it: one cell is best by every criterion."""
     said = "There is no free lunch: no tokenizer is best at everything"
     best = {
@@ -111,7 +116,7 @@ def no_free_lunch(study: Study, runs: pd.DataFrame, means: pd.DataFrame, near: d
         "fewest unknown tokens": means.unk_rate.idxmin(),
     }
     if near:
-        best["samples nearest to human text"] = min(near, key=lambda cell: near[cell])
+        best["samples nearest to human text"] = min(near, key=lambda cell: near[cell].mean())
     unseen = content_of(study, runs, "word").get("unseen")
     if unseen is not None and len(unseen.dropna()):
         best["words never seen in training"] = unseen.idxmin()
@@ -141,7 +146,7 @@ def seed_rows(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
             yield {
                 "run": cell,
                 "readability: real words": shown("real_words"),
-                "median distance from human text": f"{near[cell]:.1f} sd" if cell in near else "",
+                "median distance from human text": f"{near[cell].mean():.2f} sd" if cell in near else "",
                 "out of vocabulary: tokens": f"{means.unk_rate[cell]:.2%}",
                 "bits per byte of unseen words": f"{unseen[cell]:.2f}" if cell in unseen else "",
                 "character names that exist": shown("speaker_names"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tokexp.analysis.store import Study
+from tokexp.analysis.tables import by_cell, cells
 
 # Our arms, and which of its tokenizers each stands for: its BPE marked the ends of words, as `bpe_classic` does.
 ARMS = {"char": "char", "word": "word", "bpe_classic": "bpe", "bpe": "bpe"}
@@ -56,15 +57,17 @@ def original_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
         own = own[own[column] == value] if column in own else own[:0]
     if not len(own):
         return pd.DataFrame()
-    means = _measured(own.groupby("arm").mean(numeric_only=True))
+    arm_of = dict(zip(cells(own), own.arm, strict=True))
+    means = _measured(by_cell(own).set_index("cell"), arm_of)
     rows = []
     for figure in FIGURES:
-        for arm in means.index:
-            here, said = float(means.loc[arm, figure.column]), figure.said.get(ARMS[arm])
+        for cell, arm in arm_of.items():
+            here, said = float(means[figure.column][cell]), figure.said.get(ARMS[arm])
             rows.append(
                 {
                     "figure": figure.name,
-                    "tokenizer": arm,
+                    "tokenizer": cell,
+                    "seeds": str(means.seeds[cell]),
                     "the seed experiment": "" if said is None else format(said, figure.form),
                     "here": format(here, figure.form),
                     "verdict": verdict(here, said, figure.within),
@@ -73,10 +76,10 @@ def original_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _measured(means: pd.DataFrame) -> pd.DataFrame:
+def _measured(means: pd.DataFrame, arm_of: dict[str, str]) -> pd.DataFrame:
     """The means, with what the parameters would be at the vocabulary that the seed experiment had."""
     vocabulary = FIGURES[0]
-    there = pd.Series({arm: vocabulary.said[ARMS[arm]] for arm in means.index})
+    there = pd.Series({cell: vocabulary.said[ARMS[arm]] for cell, arm in arm_of.items()})
     for_tokens = (means.params_token_embedding + means.params_lm_head) * there / means.vocab_size
     embedding = for_tokens + means.params_position_embedding
     total = embedding + means.params_body

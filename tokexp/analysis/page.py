@@ -15,7 +15,7 @@ from tokexp.analysis.figures import FIGURES, panel_names
 from tokexp.analysis.sections import Made
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import baselines_of, by_cell, by_size, cells, labels, markdown, varied
-from tokexp.analysis.views import turned, under, views
+from tokexp.analysis.views import Agreement, agreement, under
 from tokexp.files import write_json, write_text
 from tokexp.provenance import ROOT
 
@@ -99,7 +99,25 @@ def held_equal(runs: pd.DataFrame) -> str:
         ]
         equal = runs.budget.iloc[0].split("=")[0] if runs.budget.nunique() == 1 else "budgets"
         line += f" Equal {equal}: " + ("; ".join(others) if others else "all read the same amount of text") + "."
+        line += " So not equal, within a size: " + "; ".join(_unequal(runs)) + "."
     return line
+
+
+def _unequal(runs: pd.DataFrame) -> list[str]:
+    """What comes with the choice of a tokenizer, from the least to the most in any one size of model."""
+    figures = {
+        "parameters": (runs.params_total, ",.0f"),
+        "FLOPs": (runs.flops, ".2g"),
+        "steps": (runs.steps, ",.0f"),
+        "characters in a full context": (runs.block_size * runs.chars_per_token, ",.0f"),
+    }
+    found = []
+    for name, (values, form) in figures.items():
+        ends = [(float(own.min()), float(own.max())) for _, own in values.groupby(runs["size"])]
+        low, high = max(ends, key=lambda end: end[1] / end[0])
+        if high > 1.02 * low:
+            found.append(f"{name} ({low:{form}} to {high:{form}})")
+    return found or ["nothing that is measured"]
 
 
 def question(name: str) -> str:
@@ -116,16 +134,29 @@ def answer(study: Study, runs: pd.DataFrame) -> str:
 
     The first is one for each size of model, since the largest is best in any case.
     """
-    sizes = by_size(runs)
+    sizes, beside = by_size(runs), baselines_of(study, runs)
     sentences = [lead(study, runs, means, f" of size {size}" if len(sizes) > 1 else "") for size, means in sizes]
-    sentences.append(beaten(by_cell(runs), baselines_of(study, runs)))
-    ranked = [view.name for view in views(study, runs) if view.ranking]
-    if lines := turned(study, runs):
-        more = f"; and {len(lines) - 1} more pairs" if len(lines) > 1 else ""
-        sentences.append(f"The ranking depends on the terms: {lines[0]}{more}.")
-    elif len(ranked) > 1:
-        sentences.append(f"The ranking is the same {under(ranked)}; under other terms there is none.")
-    return " ".join(sentence for sentence in sentences if sentence)
+    sentences += [beaten(row, beside) for row in leaders(sizes[-1][1])]
+    return " ".join(sentence for sentence in [*sentences, terms(agreement(study, runs))] if sentence)
+
+
+def leaders(means: pd.DataFrame) -> list[Any]:
+    """The best of the cells `means`, and where it loses text the best that does not."""
+    faithful = means[means.val_bpb_restoration == 0]
+    own = means.iloc[0]
+    return [own, faithful.iloc[0]] if own.val_bpb_restoration > 0 and len(faithful) else [own]
+
+
+def terms(found: Agreement) -> str:
+    """Whether the order depends on what is held equal, as far as the runs can tell."""
+    if found.turned:
+        more = f"; and {len(found.turned) - 1} more pairs" if len(found.turned) > 1 else ""
+        return f"The ranking depends on the terms: {found.turned[0]}{more}."
+    if len(found.telling) < 2:
+        return ""
+    rest = [name for name in found.ranked if name not in found.telling]
+    left = f"; {under(rest)} most of the cells cannot be ranked" if rest else ""
+    return f"No order is another {under(found.telling)}{left}."
 
 
 def lead(study: Study, runs: pd.DataFrame, means: pd.DataFrame, where: str) -> str:
@@ -137,9 +168,7 @@ def lead(study: Study, runs: pd.DataFrame, means: pd.DataFrame, where: str) -> s
         difference = differences(study, runs)[best.cell, second.cell]
         said += f", before {second.cell} by {difference.mean:.3f}: {verdict(difference)}"
     said += "."
-    faithful = means[means.val_bpb_restoration == 0]
-    if best.val_bpb_restoration > 0 and len(faithful):
-        other = faithful.iloc[0]
+    for other in leaders(means)[1:]:
         said += (
             f" Of that, {best.val_bpb_restoration:.3f} bring back what it loses; of those that lose nothing "
             f"{other.cell} is best, with {_total(other)}."
@@ -166,24 +195,23 @@ def ranking(study: Study, runs: pd.DataFrame) -> str:
         if nearest:
             more = [f"- before {len(nearest) - MOST_NAMED} others by more"] if len(nearest) > MOST_NAMED else []
             lines += [f"The lead of {best}, the best of size {size}:", "\n".join([*nearest[:MOST_NAMED], *more])]
-    turning = turned(study, runs)
-    if len(turning) > 1:
-        lines += ["Where the ranking turns round:", "\n".join(f"- {line}" for line in turning)]
+    found_turned = agreement(study, runs).turned
+    if len(found_turned) > 1:
+        lines += ["Where the ranking turns round:", "\n".join(f"- {line}" for line in found_turned)]
     if tuned := sorted({name for names in runs.tuned for name in names.split("; ") if name}):
         lines.append(f"Chosen by looking at held-out text, so flattering: {'; '.join(tuned)}.")
     return "\n\n".join(lines)
 
 
-def beaten(means: pd.DataFrame, baselines: pd.DataFrame) -> str:
-    """What the best cell does and does not leave behind."""
-    best = means.iloc[0]
+def beaten(best: Any, baselines: pd.DataFrame) -> str:
+    """Which baselines a cell, a row of `by_cell`, does not leave behind."""
     better = baselines[baselines.val_bpb < best.val_bpb].sort_values("val_bpb")
     if not len(baselines):
         return ""
     if not len(better):
-        return "It is better than every baseline."
+        return f"{best.cell} is before every baseline."
     named = ", ".join(f"{row.baseline} ({row.family}) {row.val_bpb:.3f}" for row in better.itertuples())
-    return f"It does not reach these baselines: {named}."
+    return f"{best.cell} does not reach these baselines: {named}."
 
 
 def samples(study: Study, runs: pd.DataFrame) -> str:

@@ -91,7 +91,7 @@ def prediction_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
                         "known without training": heading,
                         "cells": str(len(own)),
                         "rank correlation with bits per byte": f"{found:+.2f} ({low:+.2f} to {high:+.2f})",
-                        "": "predicts" if low > 0 or high < 0 else "cannot be told",
+                        "interval": "excludes zero" if low > 0 or high < 0 else "has zero in it",
                     }
                 )
     return pd.DataFrame(rows)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from tokexp.analysis.store import Study, once
-from tokexp.analysis.tables import by_cell, cells
+from tokexp.analysis.tables import by_cell, cells, records
 from tokexp.readability import MEASURES, Band, band, distance
 
 DRAWS = 2000
+CHANCE_DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,16 @@ class Reading:
     distance: float  # of the mean from the human one, in human standard deviations
 
 
-def human_band(study: Study, runs: pd.DataFrame) -> Band:
-    """Of passages of the held-out text on which `runs` were scored, as long as their samples."""
+def passages(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
+    """The measures of passages of the held-out text on which `runs` were scored, as long as their samples."""
     rows = study.readability[study.readability.val_sha256 == runs.val_sha256.iloc[0]]
     chars = rows.chars[rows.name.isin(runs["name"])].max()
-    return band(rows[(rows.name == "") & (rows.chars == chars)].to_dict("records"), chars)
+    return rows[(rows.name == "") & (rows.chars == chars)]
+
+
+def human_band(study: Study, runs: pd.DataFrame) -> Band:
+    rows = passages(study, runs)
+    return band(records(rows), rows.chars.max())
 
 
 def temperatures(study: Study, runs: pd.DataFrame) -> list[float]:
@@ -68,9 +75,28 @@ def _reading(rows: pd.DataFrame, measure: str, human: tuple[float, float]) -> Re
     return Reading(mean, float(low), float(high), distance(mean, human))
 
 
-def typical_distance(measures: dict[str, Reading]) -> float:
-    """Median over the measures of how far from human text, either way, in human standard deviations."""
-    return float(np.nanmedian([abs(reading.distance) for reading in measures.values()]))
+def typical_distances(study: Study, runs: pd.DataFrame, temperature: float) -> dict[str, np.ndarray]:
+    """By cell, for each of its seeds: the median over the measures of how far from human text, either way."""
+    human = human_band(study, runs)
+    rows = study.readability[study.readability.temperature == temperature]
+    means = rows.groupby("name")[list(MEASURES)].mean()
+    found: dict[str, list[float]] = {}
+    for cell, name in zip(cells(runs), runs["name"], strict=True):
+        if name in means.index:
+            found.setdefault(cell, []).append(_typical(means.loc[name], human))
+    return {cell: np.array(values) for cell, values in found.items()}
+
+
+def by_chance(study: Study, runs: pd.DataFrame, samples: int) -> float:
+    """What that would be if people had written the samples: the mean of as many passages, drawn again and again."""
+    human, rows, rng = human_band(study, runs), passages(study, runs)[list(MEASURES)], np.random.default_rng(0)
+    drawn = [_typical(rows.iloc[rng.integers(0, len(rows), samples)].mean(), human) for _ in range(CHANCE_DRAWS)]
+    return float(np.median(drawn))
+
+
+def _typical(means: pd.Series, human: Band) -> float:
+    far = [abs(distance(means[measure], human[measure])) for measure in MEASURES]
+    return float(np.nanmedian(far)) if not np.isnan(far).all() else float("nan")
 
 
 def readability_table(study: Study, runs: pd.DataFrame, temperature: float) -> pd.DataFrame:
@@ -81,9 +107,19 @@ def readability_table(study: Study, runs: pd.DataFrame, temperature: float) -> p
     table["human text"] = [f"{human[name][0]:.3f} ± {human[name][1]:.3f} sd" for name in MEASURES]
     for cell, measures in found.items():
         table[cell] = [_written(measures[name]) for name in MEASURES]
-    typical = {cell: f"{typical_distance(measures):.1f} sd" for cell, measures in found.items()}
-    last = {"measure": "median distance from human text", "human text": "0.7 sd, by chance", **typical}
+    typical = {cell: _shown(far) for cell, far in typical_distances(study, runs, temperature).items()}
+    names = study.readability.name[study.readability.temperature == temperature]
+    samples = int(names[names.isin(runs["name"])].value_counts().median())  # of a run
+    chance = f"{by_chance(study, runs, samples):.2f} sd, by chance"
+    last = {"measure": "median distance from human text, of a run", "human text": chance, **typical}
     return pd.concat([table, pd.DataFrame([last])], ignore_index=True)
+
+
+def _shown(far: np.ndarray) -> str:
+    """A mean over the seeds and its 95 % interval's half width."""
+    if len(far) < 2:
+        return f"{far.mean():.2f} sd"
+    return f"{far.mean():.2f} ± {stdtrit(len(far) - 1, 0.975) * far.std(ddof=1) / np.sqrt(len(far)):.2f} sd"
 
 
 def _written(reading: Reading) -> str:

@@ -39,7 +39,8 @@ class Difference:
     over_seeds: Interval | None  # at 95 %; None where a cell has one seed
     over_text: Interval  # at 95 %
     p: float  # the larger of the two tests' p-values, corrected by Holm; 1 where a cell has one seed
-    text_suffices: bool  # whether the text alone would resolve it, with seeds enough
+    p_text: float  # of the text alone, not corrected
+    text_suffices: bool  # whether it would be resolved with seeds enough, the others as they are
     seeds: int | None  # that each cell would need, as far as these few can tell; None for one seed, or above 1,000
 
     @property
@@ -58,12 +59,23 @@ def compare_all(
     """
     texts = {name: _Text.of(cell.blocks.mean(axis=0), n_bytes) for name, cell in cells.items()}
     pairs = list(itertools.combinations(cells, 2)) if pairs is None else pairs
-    p = [max(_seeds_p(cells[first], cells[second]), _text_p(texts[first], texts[second])) for first, second in pairs]
-    corrected = holm(p)
-    return {
-        (a, b): _difference(cells[a], cells[b], texts[a], texts[b], corrected[i], len(pairs))
-        for i, (a, b) in enumerate(pairs)
-    }
+    by_text = [_text_p(texts[first], texts[second]) for first, second in pairs]
+    p = [max(_seeds_p(cells[a], cells[b]), text) for (a, b), text in zip(pairs, by_text, strict=True)]
+    corrected, with_seeds_enough = holm(p), holm_of_each(by_text, p)
+    found = {}
+    for i, (first, second) in enumerate(pairs):
+        a, b = cells[first].bpb, cells[second].bpb
+        several = min(len(a), len(b)) > 1
+        found[first, second] = Difference(
+            mean=float(b.mean() - a.mean()),
+            over_seeds=welch_interval(b, a) if several else None,
+            over_text=_text_interval(texts[first], texts[second]),
+            p=corrected[i],
+            p_text=by_text[i],
+            text_suffices=with_seeds_enough[i] < LEVEL,
+            seeds=seeds_needed(b, a, LEVEL / len(pairs)) if several else None,
+        )
+    return found
 
 
 def holm(p: list[float]) -> list[float]:
@@ -75,20 +87,16 @@ def holm(p: list[float]) -> list[float]:
     return corrected
 
 
+def holm_of_each(alone: list[float], p: list[float]) -> list[float]:
+    """What Holm's method would make of each of `alone` in the place of its own in `p`, which is no smaller."""
+    ordered = np.sort(p)
+    least = np.maximum.accumulate([0.0, *np.minimum(1.0, (len(p) - np.arange(len(p))) * ordered)])
+    ranks = np.searchsorted(ordered, alone)
+    return [max(float(least[rank]), min(1.0, (len(p) - rank) * own)) for rank, own in zip(ranks, alone, strict=True)]
+
+
 def _seeds_p(first: Cell, second: Cell) -> float:
     return welch_p(second.bpb, first.bpb) if min(len(first.bpb), len(second.bpb)) > 1 else 1.0
-
-
-def _difference(first: Cell, second: Cell, text: _Text, other: _Text, p: float, family: int) -> Difference:
-    several = min(len(first.bpb), len(second.bpb)) > 1
-    return Difference(
-        mean=float(second.bpb.mean() - first.bpb.mean()),
-        over_seeds=welch_interval(second.bpb, first.bpb) if several else None,
-        over_text=_text_interval(text, other),
-        p=p,
-        text_suffices=_text_p(text, other) < LEVEL / family,
-        seeds=seeds_needed(second.bpb, first.bpb, LEVEL / family) if several else None,
-    )
 
 
 def _welch(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:

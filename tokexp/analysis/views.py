@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from tokexp.analysis.statistics import LEVEL, welch_p
 from tokexp.analysis.store import Study, once
 from tokexp.analysis.tables import cells
 
@@ -26,17 +26,21 @@ AXES = {
     "seconds": ("seconds", "{:.3g} s of training"),
 }
 SAME = 0.01  # runs that end within this share of each other end at the same point
-LEVEL = 0.005  # bits per byte: less is no order, since another seed would turn it round
 PLACE = ["machine", "device", "threads", "workers"]  # of which all must be equal where seconds are compared
 
 
 @dataclass(frozen=True)
 class Point:
-    """A cell under a view: total bits per byte, a mean over its seeds."""
+    """A cell under a view: total bits per byte."""
 
-    bpb: float
+    seeds: np.ndarray  # of each run
     share: float  # of its schedule that it had; 1 is all
     ranked: bool
+
+    @property
+    def bpb(self) -> float:
+        """The mean over the seeds."""
+        return float(self.seeds.mean())
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ def views(study: Study, runs: pd.DataFrame) -> list[View]:
     # The budget apart, since it is what the views are about.
     runs = runs.assign(cell=cells(runs, but="budget."), variant=cells(runs))
     found = [view for axis in AXES if (view := _equal(study, runs, axis))]
-    best = runs.groupby("variant").best_val_bpb_crossfit.mean()
-    points = {str(cell): Point(bpb, 1.0, True) for cell, bpb in best.items()}
+    best = runs.groupby("variant").best_val_bpb_crossfit
+    points = {str(cell): Point(bpb.to_numpy(), 1.0, True) for cell, bpb in best}
     return [*found, View("each at its best checkpoint", "cross-fitted", points)]
 
 
@@ -85,7 +89,7 @@ def _equal(study: Study, runs: pd.DataFrame, axis: str) -> View | None:
             _, nearest, end = min(reaching, key=lambda option: option[2])
             bpb = [_read(curves[curves.name == name], column, at) for name in nearest["name"]]
             share = 1.0 if end <= at * (1 + SAME) else at / end
-            points[cell] = Point(float(np.mean(bpb)), share, share == 1.0 or _constant(nearest))
+            points[cell] = Point(np.array(bpb), share, share == 1.0 or _constant(nearest))
     points = {cell: point for cell, point in points.items() if not np.isnan(point.bpb)}
     return View(f"equal {axis}", form.format(at) + terms, points) if points else None
 
@@ -110,26 +114,44 @@ def _constant(runs: pd.DataFrame) -> bool:
     return all(json.loads(settings).get("train.schedule") == "constant" for settings in runs.settings)
 
 
-def turned(study: Study, runs: pd.DataFrame) -> list[str]:
-    """A line for each pair of cells, of models of one size, whose order depends on the view."""
+@dataclass(frozen=True)
+class Agreement:
+    """What the views say of the order of the cells whose models have one size."""
+
+    pairs: int
+    ranked: dict[str, int]  # by view: of how many pairs it has both
+    turned: list[str]  # a line for each pair whose order depends on the view
+
+    @property
+    def telling(self) -> list[str]:
+        """The views that have at least half of the pairs."""
+        return [name for name, n in self.ranked.items() if 2 * n >= self.pairs > 0]
+
+
+def agreement(study: Study, runs: pd.DataFrame) -> Agreement:
+    """Two cells have an order in a view where Welch's t tells them apart there; one seed each has any order."""
+    found = views(study, runs)
     size = dict(zip(cells(runs, but="budget."), runs["size"], strict=True))
-    return [line for one, other, line in flips(views(study, runs)) if size[one] == size[other]]
+    pairs = [pair for pair in itertools.combinations(sorted(size), 2) if size[pair[0]] == size[pair[1]]]
+    ranked = {view.name: sum(set(pair) <= set(view.ranking) for pair in pairs) for view in found}
+    turned = [line for pair in pairs if (line := _turned(found, *pair))]
+    return Agreement(len(pairs), ranked, turned)
 
 
-def flips(found: list[View]) -> Iterator[tuple[str, str, str]]:
-    """Each pair of cells whose order depends on the view, and how; two that are level in a view have no order there."""
-    ranked = [view for view in found if view.ranking]
-    names = sorted({name for view in ranked for name in view.ranking})
-    for one, other in itertools.combinations(names, 2):
-        before: dict[bool, list[str]] = {True: [], False: []}
-        for view in ranked:
-            if one in view.ranking and other in view.ranking:
-                gap = view.points[other].bpb - view.points[one].bpb
-                if abs(gap) >= LEVEL:
-                    before[gap > 0].append(view.name)
-        if before[True] and before[False]:
-            line = f"{one} is before {other} {under(before[True])}, but after it {under(before[False])}"
-            yield one, other, line
+def _turned(found: list[View], one: str, other: str) -> str:
+    """How the order of two cells depends on the view; empty where it does not."""
+    before: dict[bool, list[str]] = {True: [], False: []}
+    alone = False
+    for view in found:
+        if {one, other} <= set(view.ranking):
+            first, second = view.points[one].seeds, view.points[other].seeds
+            alone = min(len(first), len(second)) < 2
+            if alone or welch_p(second, first) < LEVEL:
+                before[bool(first.mean() < second.mean())].append(view.name)
+    if not (before[True] and before[False]):
+        return ""
+    line = f"{one} is before {other} {under(before[True])}, but after it {under(before[False])}"
+    return line + (" (of one seed)" if alone else "")
 
 
 def under(names: list[str]) -> str:
