@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -21,7 +22,7 @@ from tokexp.analysis.differences import differences
 from tokexp.analysis.prediction import power_law
 from tokexp.analysis.readability import readings, temperatures
 from tokexp.analysis.store import Study
-from tokexp.analysis.style import COLOURS, STYLE, Look, arm_colours, looks
+from tokexp.analysis.style import COLOURS, MARKERS, STYLE, Look, arm_colours, looks
 from tokexp.analysis.tables import baselines_of, by_cell, by_size, cells, records
 from tokexp.files import replacing
 from tokexp.readability import MEASURES
@@ -154,7 +155,7 @@ def against(column: str, what: str, unit: str) -> Callable[[Study, pd.DataFrame]
     def draw(study: Study, runs: pd.DataFrame) -> Figure:
         curves, looking = dict(mean_curves(study, runs)), looks(runs)
         sides = _sides(runs, list(curves))
-        figure = Figure(figsize=(8 if len(sides) == 1 else 5.5 * len(sides), 5), layout="constrained")
+        figure = _wide(len(sides))
         for axes, (side, own) in zip(figure.subplots(1, len(sides), sharey=True, squeeze=False)[0], sides, strict=True):
             ends = []
             for cell, name in own.items():
@@ -192,6 +193,11 @@ def _sides(runs: pd.DataFrame, order: list[str]) -> list[tuple[str, dict[str, st
     ]
 
 
+def _wide(sides: int) -> Figure:
+    """A figure for so many pictures side by side."""
+    return Figure(figsize=(8, 5) if sides == 1 else (5.5 * sides, 5.8), layout="constrained")
+
+
 def _engineering(axes: Axes, unit: str) -> None:
     low, high = axes.get_xlim()
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 50 else (1,)))
@@ -206,11 +212,11 @@ def _name_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
         return
     low, high = axes.get_ylim()
     right = max(x for x, *_ in ends)
-    heights = apart([y for _, y, *_ in ends], (high - low) / 24)
+    heights = apart([y for _, y, *_ in ends], (high - low) / 28)
     for (x, y, name, line), height in zip(ends, heights, strict=True):
-        axes.annotate(f"  {name}", (x, y), xytext=(right, height), textcoords="data", color=line, va="center",
+        axes.annotate(f"     {name}", (x, y), xytext=(right, height), textcoords="data", color=line, va="center",
                       fontsize=9, annotation_clip=False,
-                      arrowprops={"arrowstyle": "-", "color": line, "lw": 0.5, "alpha": 0.5}
+                      arrowprops={"arrowstyle": "-", "color": line, "lw": 0.8, "relpos": (0, 0.5)}
                       if (x, y) != (right, height) else None)  # fmt: skip
     axes.margins(x=0.12)
 
@@ -230,53 +236,75 @@ def apart(values: list[float], gap: float) -> list[float]:
     return [place + i * gap for i, place in enumerate(level)]
 
 
-def scaling(column: str, what: str, unit: str) -> Callable[[Study, pd.DataFrame], Figure | None]:
-    """Bits per byte at the end against a size, a line an arm, with the power law where there are three sizes."""
+def by_parameters(study: Study, runs: pd.DataFrame) -> Figure | None:
+    """Bits per byte at the end against the size of the model, a line an arm and vocabulary, a mark a size.
 
-    def draw(study: Study, runs: pd.DataFrame) -> Figure | None:
-        means = by_cell(runs).merge(runs.assign(cell=cells(runs))[["cell", "arm"]].drop_duplicates(), on="cell")
-        if means[column].nunique() < 2:
-            return None
-        figure = Figure(figsize=(8, 5), layout="constrained")
-        axes: Axes = figure.subplots()
-        colours, looking = arm_colours(runs), looks(runs)
-        alone = len(colours) == 1
-        for arm, own in means.groupby("arm"):
-            own = own.sort_values(column)
-            for line in _families(own, column):
-                axes.plot(line[column], line.val_bpb, color="0.6" if alone else colours[str(arm)], lw=1, zorder=1)
+    With the power law where a line has three sizes.
+    """
+    means = _with_arm(runs)
+    if means.params_total.nunique() < 2:
+        return None
+    figure = _wide(1)
+    axes: Axes = figure.subplots()
+    colours, looking = arm_colours(runs), looks(runs)
+    sizes = {cell: i for i, (_, own) in enumerate(by_size(runs)) for cell in own.cell}
+    alone = len(colours) == 1
+    for (arm, _), own in means.sort_values("params_total").groupby(["arm", "vocab_size"]):
+        line = "0.6" if alone else colours[str(arm)]
+        axes.plot(own.params_total, own.val_bpb, color=line, lw=1, zorder=1)
+        for row in records(own):
+            _point(axes, "params_total", row, looking[row["cell"]].colour, MARKERS[sizes[row["cell"]] % len(MARKERS)])
+        law = power_law(own.params_total.to_numpy(), own.val_bpb.to_numpy())
+        if law is not None:
+            grid = np.geomspace(own.params_total.min(), own.params_total.max(), 50)
+            label = f"{arm}: bits ∝ x^({law.exponent:+.3f} ± {law.error:.3f})"
+            axes.plot(grid, law.at(grid), color=line, ls=":", lw=1, label=label)
+    if len(by_size(runs)) > 1:
+        for i, (size, _) in enumerate(by_size(runs)):
+            axes.plot([], [], ls="", color="0.5", marker=MARKERS[i % len(MARKERS)], label=f"model {size}")
+    axes.set(xscale="log", xlabel="parameters", ylabel="bits per byte at the end (95 % over seeds)")
+    _engineering(axes, "")
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(frameon=False, fontsize=8)
+    named, by = means, "cell"
+    if len(means) > MOST_NAMED:  # an arm's line stands for its cells
+        named, by = means.sort_values("params_total").drop_duplicates("arm", keep="last"), "arm"
+    if by == "cell" or not alone:
+        rows = records(named)
+        _name_ends(axes, [(row["params_total"], row["val_bpb"], row[by], looking[row["cell"]].colour) for row in rows])
+    return figure
+
+
+def by_vocabulary(study: Study, runs: pd.DataFrame) -> Figure | None:
+    """Bits per byte at the end against the size of the vocabulary: a picture a size of model, a line an arm."""
+    means = _with_arm(runs)
+    if means.vocab_size.nunique() < 2:
+        return None
+    sizes, colours = by_size(runs), arm_colours(runs)
+    figure = _wide(len(sizes))
+    for axes, (size, cells_there) in zip(figure.subplots(1, len(sizes), squeeze=False)[0], sizes, strict=True):
+        here, ends = means[means.cell.isin(cells_there.cell)].sort_values("vocab_size"), []
+        for arm, own in here.groupby("arm"):
+            axes.plot(own.vocab_size, own.val_bpb, color=colours[str(arm)], lw=1, zorder=1)
             for row in records(own):
-                look = looking[row["cell"]]
-                half = 0.0 if np.isnan(row["val_bpb_half"]) else row["val_bpb_half"]
-                axes.errorbar(row[column], row["val_bpb"], yerr=half, color=look.colour, marker=look.marker, ms=6)
-            law = power_law(own[column].to_numpy(), own.val_bpb.to_numpy())
-            if law is not None:
-                grid = np.geomspace(own[column].min(), own[column].max(), 50)
-                label = f"{arm}: bits ∝ x^({law.exponent:+.3f} ± {law.error:.3f})"
-                axes.plot(grid, law.at(grid), color=colours[str(arm)], ls=":", lw=1, label=label)
-        axes.set(xscale="log", xlabel=what, ylabel="bits per byte at the end (95 % over seeds)")
-        _engineering(axes, unit)
-        if axes.get_legend_handles_labels()[1]:
-            axes.legend(frameon=False, fontsize=8)
-        if len(means) <= MOST_NAMED:
-            _name_ends(axes, _named(means, column, looking))
-        elif not alone:  # an arm's line stands for its cells
-            last = means.sort_values(column).drop_duplicates("arm", keep="last")
-            _name_ends(axes, [(row[column], row["val_bpb"], row["arm"], colours[row["arm"]]) for row in records(last)])
-        return figure
-
-    return draw
+                _point(axes, "vocab_size", row, colours[str(arm)], "o")
+            ends.append((own.vocab_size.iloc[-1], own.val_bpb.iloc[-1], str(arm), colours[str(arm)]))
+        axes.set(xscale="log", xlabel="tokens in the vocabulary", title=f"model {size}" if len(sizes) > 1 else "")
+        _engineering(axes, "")
+        if len(ends) > 1:
+            _name_ends(axes, ends)
+    figure.axes[0].set_ylabel("bits per byte at the end (95 % over seeds)")
+    return figure
 
 
-def _named(means: pd.DataFrame, column: str, looking: dict[str, Look]) -> list[tuple[float, float, str, str]]:
-    """Where each cell's name belongs, and its colour."""
-    return [(row[column], row["val_bpb"], row["cell"], looking[row["cell"]].colour) for row in records(means)]
+def _with_arm(runs: pd.DataFrame) -> pd.DataFrame:
+    """`by_cell` with each cell's arm."""
+    return by_cell(runs).merge(runs.assign(cell=cells(runs))[["cell", "arm"]].drop_duplicates(), on="cell")
 
 
-def _families(own: pd.DataFrame, column: str) -> list[pd.DataFrame]:
-    """The cells of an arm that a line may join: for a vocabulary those of one model, else those of one vocabulary."""
-    key = ["n_layer", "n_embd"] if column == "vocab_size" else ["vocab_size"]
-    return [family for _, family in own.groupby(key)]
+def _point(axes: Axes, column: str, row: dict[str, Any], colour: str, marker: str) -> None:
+    half = 0.0 if np.isnan(row["val_bpb_half"]) else row["val_bpb_half"]
+    axes.errorbar(row[column], row["val_bpb"], yerr=half, color=colour, marker=marker, ms=6)
 
 
 def parameters(study: Study, runs: pd.DataFrame) -> Figure:
@@ -305,7 +333,7 @@ def compression(study: Study, runs: pd.DataFrame) -> Figure:
     """Does a tokenizer that compresses more predict better? A point a cell."""
     looking, means = looks(runs), by_cell(runs)
     sides = _sides(runs, list(means.cell))
-    figure = Figure(figsize=(8 if len(sides) == 1 else 5.5 * len(sides), 5), layout="constrained")
+    figure = _wide(len(sides))
     for axes, (side, own) in zip(figure.subplots(1, len(sides), sharey=True, squeeze=False)[0], sides, strict=True):
         ends = []
         for row in records(means[means.cell.isin(list(own))]):
@@ -323,7 +351,7 @@ def loss_by_content(study: Study, runs: pd.DataFrame) -> Figure | None:
     wide = pd.concat([content_of(study, runs, partition) for partition in ("place", "word")], axis=1)
     if not len(wide):
         return None
-    return _dots(wide, looks(runs), "bits per byte")
+    return _dots(wide, runs, "bits per byte")
 
 
 def human_band(study: Study, runs: pd.DataFrame) -> Figure | None:
@@ -333,40 +361,46 @@ def human_band(study: Study, runs: pd.DataFrame) -> Figure | None:
         return None
     found = readings(study, runs, at[0])
     table = pd.DataFrame({cell: {m: r.distance for m, r in read.items()} for cell, read in found.items()}).T
-    figure = _dots(
-        table[list(MEASURES)].clip(-10, 10), looks(runs), "distance from human text, in its standard deviations"
-    )
-    axes = figure.axes[0]
-    axes.axvspan(-1, 1, color="0.5", alpha=0.15, lw=0)
-    axes.axvspan(-2, 2, color="0.5", alpha=0.1, lw=0)
-    axes.axvline(0, color="0.4", lw=0.8)
-    axes.set_title(f"temperature {at[0]:g}; shaded: within one and two standard deviations; cut at 10")
+    what = "distance from human text, in its standard deviations"
+    figure = _dots(table[list(MEASURES)].clip(-10, 10), runs, what)
+    for axes in figure.axes:
+        axes.axvspan(-1, 1, color="0.5", alpha=0.15, lw=0)
+        axes.axvspan(-2, 2, color="0.5", alpha=0.1, lw=0)
+        axes.axvline(0, color="0.4", lw=0.8)
+    note = f"temperature {at[0]:g}; shaded: within one and two standard deviations; cut at 10"
+    figure.suptitle(note, x=0.01, ha="left", fontsize=STYLE["axes.titlesize"])
     return figure
 
 
-def _dots(table: pd.DataFrame, looking: dict[str, Look], what: str) -> Figure:
-    """A row a column of `table`, a mark a row of it."""
-    figure = Figure(figsize=(8, 1.6 + 0.36 * len(table.columns)), layout="constrained")
-    axes: Axes = figure.subplots()
+def _dots(table: pd.DataFrame, runs: pd.DataFrame, what: str) -> Figure:
+    """A row a column of `table`, a mark a row of it, which is a cell."""
+    looking, sides = looks(runs), _sides(runs, list(table.index))
+    names = sorted({name for _, own in sides for name in own.values()})
+    width, height = (8, 1.8) if len(sides) == 1 else (5.5 * len(sides), 1.8)
+    figure = Figure(figsize=(width, height + 0.36 * len(table.columns)), layout="constrained")
     rows = np.arange(len(table.columns))[::-1]
-    for i, (cell, values) in enumerate(table.iterrows()):
-        look = looking[str(cell)]
-        shift = 0.5 * (0.5 - (i + 0.5) / len(table))
-        axes.plot(values, rows + shift, ls="", marker=look.marker, color=look.colour, ms=5, label=str(cell))
-    axes.set_yticks(rows, [str(name).replace("_", " ") for name in table.columns])
-    axes.set_xlabel(what)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    pictures = figure.subplots(1, len(sides), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (side, own) in zip(pictures, sides, strict=True):
+        for i, (cell, name) in enumerate(own.items()):
+            look, marker = looking[cell], MARKERS[names.index(name) % len(MARKERS)]
+            shift = 0.5 * (0.5 - (i + 0.5) / len(own))
+            axes.plot(table.loc[cell], rows + shift, ls="", marker=marker, color=look.colour, ms=5, label=name)
+        axes.set_yticks(rows, [str(name).replace("_", " ") for name in table.columns])
+        axes.set(xlabel=what, title=side)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, frameon=False, fontsize=8)
     return figure
 
 
 def forest(study: Study, runs: pd.DataFrame) -> Figure | None:
-    """The lead of each size's best cell over the others: intervals over the seeds, and over the text."""
+    """The lead of each size's best cell, and of the best that loses no text: over the seeds, and over the text."""
     found, looking = differences(study, runs), looks(runs)
     leads = []
     for _, means in by_size(runs):
-        best, *others = means.cell
-        if others:
-            leads.append((best, [(cell, found[best, cell]) for cell in others]))
+        faithful = means[means.val_bpb_restoration == 0]
+        for own in (means, faithful) if means.val_bpb_restoration.iloc[0] > 0 else (means,):
+            if len(own) > 1:
+                best, *others = own.cell
+                leads.append((best, [(cell, found[best, cell]) for cell in others]))
     if not leads:
         return None
     rows = [len(lead) for _, lead in leads]
@@ -422,8 +456,8 @@ FIGURES = [
     Picture("forest", "The lead of the best", forest),
     Picture("sweep_panel", "The training of all cells", sweep_panel),
     Picture("flops", "Bits per byte against compute", against("flops", "training FLOPs", "")),
-    Picture("by_parameters", "Bits per byte against size", scaling("params_total", "parameters", "")),
-    Picture("by_vocabulary", "Bits per byte against the vocabulary", scaling("vocab_size", "tokens", "")),
+    Picture("by_parameters", "Bits per byte against size", by_parameters),
+    Picture("by_vocabulary", "Bits per byte against the vocabulary", by_vocabulary),
     Picture("parameters", "Where the parameters are", parameters),
     Picture("compression", "Bits per byte against compression", compression),
     Picture("content", "Where the loss lies", loss_by_content),
