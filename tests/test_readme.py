@@ -80,14 +80,32 @@ def test_adding_a_corpus_and_a_sweep_is_a_yaml_each(checkout: Path) -> None:
 def test_the_table_on_the_front_is_that_of_the_study() -> None:
     study = read_study("tokenizer_by_size", ROOT / "reports/tokenizer_by_size/data")
     means = by_cell(study.results).set_index("cell")
-    rows = [line for line in README.split("## Start")[0].splitlines() if line.startswith("| `")]
+    table = [line for line in README.split("## Start")[0].splitlines() if re.match(r"\| [`*]", line)]
+    rows = [line for line in table if line.startswith("| `")]
     for row, cell in zip(rows, [name for name in means.index if name.endswith(" micro")], strict=True):
         arm = cell.removesuffix(" micro")
         nano, micro = means.loc[f"{arm} nano"], means.loc[cell]
-        lost = f"{micro.val_bpb_restoration:.3f}" if micro.val_bpb_restoration else "nothing"
         found = [f"`{arm}`", f"{micro.vocab_size:,.0f}", f"{micro.bytes_per_token:.2f}"]
         found += [f"{size.val_bpb:.3f} ± {size.val_bpb_half:.3f}" for size in (nano, micro)]
-        assert row == f"| {' | '.join([*found, lost, f'{1 - micro.params_body / micro.params_total:.0%}'])} |"
+        found += [
+            f"{micro.val_bpb_restoration:.3f}" if micro.val_bpb_restoration else "",
+            f"{micro.params_total / 1e6:.2f}M",
+        ]
+        found += [f"{1 - micro.params_body / micro.params_total:.0%}", f"{micro.flops:.1e}"]
+        assert [cell.strip() for cell in row.split("|")[1:-1]] == found
+    beside = {f"*{row.baseline} ({row.family})*": f"{row.val_bpb:.3f}" for row in study.baselines.itertuples()}
+    others = [[cell.strip() for cell in line.split("|")[1:]] for line in table if line not in rows]
+    assert len(others) == 3
+    assert all(beside[name] == nano == micro for name, _, _, nano, micro, *_ in others)
+    totals = [float(line.split("|")[5].split()[0]) for line in table]
+    assert totals == sorted(totals)
+
+
+def test_the_pieces_on_the_front_are_those_of_the_study() -> None:
+    report = (ROOT / "reports/tokenizer_by_size/README.md").read_text(encoding="utf-8").replace("`", "")
+    pieces = re.findall(r"^    (\w+, \d+ pieces: .*)$", README, flags=re.MULTILINE)
+    assert len(pieces) == 3
+    assert all(f"- {line}│" in report for line in pieces)
 
 
 def test_every_command_named_is_there() -> None:

@@ -32,7 +32,7 @@ from tokexp.analysis.page import MOST_PANELS, absent, caption, held_equal, prove
 from tokexp.analysis.sections import Made, Section, make_sections
 from tokexp.analysis.store import Study
 from tokexp.analysis.style import Look, looks
-from tokexp.analysis.tables import baselines_of, cells, labels, records
+from tokexp.analysis.tables import baselines_of, cells, labels, records, tokenizer_names
 from tokexp.analysis.views import AXES
 from tokexp.files import write_text
 
@@ -420,8 +420,7 @@ def lines(study: Study, runs: pd.DataFrame, hues: Hues) -> list[list[Cut]]:
     `runs` have their `cell`.
     """
     tokenizers = runs.drop_duplicates("tokenizer_sha256")
-    own = [{k: v for k, v in json.loads(row).items() if k.startswith("tokenizer.")} for row in tokenizers.settings]
-    names = cells(tokenizers.assign(settings=[json.dumps(row) for row in own]))
+    names = tokenizer_names(tokenizers)
     rows = {row["name"]: row for row in study.segments if row["of"] == "held out"}
     found: list[list[Cut]] = []
     text = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from tokexp.analysis.differences import differences, verdict
 from tokexp.analysis.figures import FIGURES, panel_names
 from tokexp.analysis.sections import Made
 from tokexp.analysis.store import Study
-from tokexp.analysis.tables import baselines_of, by_cell, by_size, cells, labels, markdown, varied
+from tokexp.analysis.tables import baselines_of, by_cell, by_size, cells, markdown, tokenizer_names, varied
 from tokexp.analysis.views import Agreement, agreement, under
 from tokexp.files import write_json, write_text
 from tokexp.provenance import ROOT
 
 SUMMARY = "summary.json"
+ABREAST = 4  # samples side by side
+SHOWN = 70  # bytes of the passage that is shown in pieces
 MOST_NAMED = 4  # cells that come after the best one, in a list
 MOST_ROWS = 100  # of a table; the others are in tables/
 MOST_PANELS = 6  # pictures of the training of single cells; the others' stay in figures/
@@ -57,6 +60,8 @@ def write_readme(study: Study, made: Made, folder: Path) -> Path:
         if len(drawn) > MOST_PANELS:
             parts.append(f"Of the {MOST_PANELS} best; those of the others are in `figures/`.")
         parts += [f"![training of {cell}](figures/{names[cell]}.png)" for cell in drawn[:MOST_PANELS]]
+        if cut := segmentations(study, runs):
+            parts += ["### The same text in every tokenizer's pieces", cut]
         parts += ["### Samples", samples(study, runs)]
     if study.missing:
         parts += ["## Missing", "\n".join(map(absent, study.missing))]
@@ -215,17 +220,37 @@ def beaten(best: Any, baselines: pd.DataFrame) -> str:
 
 
 def samples(study: Study, runs: pd.DataFrame) -> str:
-    """The sample of equal tokens of every run, side by side, then one of equal characters."""
+    """A sample of equal tokens of each cell's first seed, side by side, then one of equal characters."""
+    firsts = runs.assign(cell=cells(runs)).sort_values("seed", kind="stable").drop_duplicates("cell")
+    of = dict(zip(firsts["name"], firsts.cell, strict=True))
+    order = [name for name in runs["name"] if name in of]
     rows = []
     for equal in ("tokens", "chars"):
         found = {row["name"]: row for row in reversed(study.samples) if row["equal"] == equal}
-        drawn = [(label, found[name]) for label, name in zip(labels(runs), runs.name, strict=True) if name in found]
+        drawn = [(of[name], found[name]) for name in order if name in found]
         if drawn:
             rows.append(f"Equal {'tokens' if equal == 'tokens' else 'characters'}, each after its prompt:")
-            head = "".join(f"<th>{_html(label)}: {_html(caption(row))}</th>" for label, row in drawn)
-            body = "".join(f"<td><pre>{_html(row['text'])}</pre></td>" for _, row in drawn)
+        for start in range(0, len(drawn), ABREAST):
+            some = drawn[start : start + ABREAST]
+            head = "".join(f"<th>{_html(label)}: {_html(caption(row))}</th>" for label, row in some)
+            body = "".join(f"<td><pre>{_html(row['text'])}</pre></td>" for _, row in some)
             rows.append(f"<table>\n<tr>{head}</tr>\n<tr valign=top>{body}</tr>\n</table>")
     return "\n\n".join(rows)
+
+
+def segmentations(study: Study, runs: pd.DataFrame) -> str:
+    """The beginning of the held-out passage in each tokenizer's pieces, with how many the whole of it has."""
+    tokenizers = runs.drop_duplicates("tokenizer_sha256").sort_values("bytes_per_token", kind="stable")
+    names = tokenizer_names(tokenizers)
+    rows = {row["name"]: row for row in study.segments if row["of"] == "held out"}
+    lines = []
+    for name, label in zip(tokenizers["name"], names, strict=True):
+        if row := rows.get(name):
+            raw, ends = row["text"].encode(), list(accumulate(row["bytes"]))
+            pieces = [raw[end - n : end] for n, end in zip(row["bytes"], ends, strict=True) if end <= SHOWN]
+            shown = "│".join(piece.decode(errors="replace") for piece in pieces).replace("\n", "⏎").replace("`", "'")
+            lines.append(f"- {label}, {len(row['bytes'])} pieces: `{shown}`")
+    return "\n".join(lines)
 
 
 def caption(row: dict[str, Any]) -> str:

@@ -176,6 +176,12 @@ def _cells(runs: tuple[tuple[str, str, str, str], ...], but: str) -> tuple[str, 
     return tuple(short if len(set(short)) == len(set(full)) else full)
 
 
+def tokenizer_names(runs: pd.DataFrame) -> list[str]:
+    """What tells the tokenizers of `runs` apart: the cell, without what is not theirs."""
+    own = [{k: v for k, v in json.loads(row).items() if k.startswith("tokenizer.")} for row in runs.settings]
+    return cells(runs.assign(settings=[json.dumps(row) for row in own]))
+
+
 REPORTING = ("sample.", "train.eval_every")
 
 
