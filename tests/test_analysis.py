@@ -13,6 +13,7 @@ import pytest
 
 from tokexp.analysis.content import content_of, content_table
 from tokexp.analysis.differences import difference_table
+from tokexp.analysis.figures import _sides, apart
 from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
 from tokexp.analysis.optimum import optimum_table, vertex
 from tokexp.analysis.original import PROTOCOL, original_table
@@ -21,6 +22,7 @@ from tokexp.analysis.prediction import interval, power_law, ranks, spearman
 from tokexp.analysis.readability import by_chance, readability_table, readings, typical_distances
 from tokexp.analysis.sections import sections
 from tokexp.analysis.store import Study
+from tokexp.analysis.style import arm_colours
 from tokexp.analysis.tables import by_cell, cells, table
 from tokexp.analysis.views import View, agreement, view_table, views
 from tokexp.readability import MEASURES
@@ -403,6 +405,34 @@ def test_rank_correlation_by_hand() -> None:
     assert np.isnan(spearman(x, np.ones(4)))
     low, high = interval(np.arange(20.0), np.arange(20.0) + np.tile([0, 3], 10))
     assert 0.5 < low < high <= 1
+
+
+def test_names_move_apart_no_further_than_they_must() -> None:
+    assert apart([0.0, 5.0, 9.0], 2) == [0, 5, 9]
+    assert apart([1.0, 1.0], 2) == pytest.approx([0, 2]), "each as far"
+    assert apart([0.0, 0.0, 0.0, 10.0], 1) == pytest.approx([-1, 0, 1, 10])
+    assert apart([], 1) == []
+
+
+def test_cells_that_are_too_many_to_be_named_stand_side_by_side_by_size() -> None:
+    rows = [
+        run(arm, size=size, params_body=body, settings={"model.n_embd": body, "tokenizer.vocab_size": v})
+        for size, body in (("nano", 1), ("micro", 2)) for arm in ARMS for v in (1, 2, 3)
+    ]  # fmt: skip
+    runs = pd.DataFrame(rows)
+    order = cells(runs)
+    (nano, its), (micro, others) = _sides(runs, order)
+    assert (nano, micro) == ("model nano", "model micro")
+    assert its["char nano vocab_size=1"] == others["char micro vocab_size=1"] == "char vocab_size=1"
+    assert len(its) == len(others) == 9
+    few = runs[runs.arm == "char"]
+    assert _sides(few, cells(few)) == [("", {cell: cell for cell in cells(few)})]
+
+
+def test_one_arm_has_one_colour_in_every_report() -> None:
+    both, alone = (pd.DataFrame({"arm": arms}) for arms in (["bpe", "char", "mine", "other"], ["char", "other"]))
+    assert arm_colours(both)["char"] == arm_colours(alone)["char"]
+    assert len(set(arm_colours(both).values())) == 4
 
 
 def test_power_law_by_hand() -> None:
