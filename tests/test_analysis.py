@@ -132,7 +132,7 @@ def test_runs_with_that_budget_are_ranked_and_the_ranking_turns_round() -> None:
     assert by_name["equal bytes"].ranking == ["char", "word"]
     said = agreement(made, made.results).turned
     assert said == ["char is before word at equal bytes, but after it at equal steps (of one seed)"]
-    assert "depends on the terms: char is before word at equal bytes" in answer(made, made.results)
+    assert "depends on the terms: char is before word at equal bytes" in " ".join(answer(made, made.results))
 
 
 def test_what_seeds_cannot_tell_apart_does_not_turn_round() -> None:
@@ -158,7 +158,7 @@ def test_a_view_that_ranks_few_cells_has_no_say() -> None:
     found = agreement(made, made.results)
     assert (found.pairs, found.ranked["equal steps"], found.ranked["equal bytes"]) == (3, 3, 0)
     assert "equal bytes" not in found.telling
-    said = answer(made, made.results)
+    said = " ".join(answer(made, made.results))
     assert "most of the cells cannot be ranked" in said
     assert "No order is another at equal steps and each at its best checkpoint; at equal bytes" in said
 
@@ -190,7 +190,7 @@ def test_a_cell_is_the_mean_of_its_seeds_among_the_baselines() -> None:
     rows = table(made, made.results, "bits_per_byte")
     assert list(rows.run) == ["*PPMd (adaptive)*", "char", "bpe", "*gzip (adaptive)*"]
     assert list(rows["= total"]) == ["2.005", "2.010 ± 0.025", "2.510 ± 0.025", "3.100"]
-    said = answer(made, made.results)
+    said = " ".join(answer(made, made.results))
     assert said.startswith("Best is char, with 2.010 ± 0.025 bits per byte")
     assert "before bpe by 0.500: resolved." in said
     assert "char does not reach these baselines: PPMd (adaptive) 2.005." in said
@@ -213,7 +213,7 @@ def test_each_size_has_its_best_and_what_loses_text_is_told_from_what_does_not()
     ]  # fmt: skip
     curves = [point for row in rows for point in curve(row, [bpb[row["size"]][row["arm"]] + row["seed"] / 1000])]
     made = study(rows, curves)
-    said = answer(made, made.results)
+    said = " ".join(answer(made, made.results))
     assert said.index("Best of size nano is word nano, with 2.401") < said.index("Best of size micro is word micro")
     assert "0.400 bring back what it loses; of those that lose nothing char nano is best, with 2.501" in said
     assert "lose nothing bpe micro is best, with 2.101" in said

@@ -178,7 +178,7 @@ def test_structure(figures: Path) -> None:
     links = {own["href"] for own in page.attributes("a")}
     assert {"#bits_per_byte-0", "#curves-0", "#samples-0", "#passage-0", "#differences-0"} <= links
     assert {link.removeprefix("#") for link in links if link} <= set(ids)
-    assert any("best first: bpe" in text for text in page.all("p"))
+    assert any("Best is bpe" in text for text in page.all("li"))
     assert [cell["name"] for cell in page.data["parts"][0]["cells"]] == ["bpe", "char", "words"]
     assert page.attributes("img")[0]["src"] == "data:image/png;base64," + base64.b64encode(PIXEL).decode()
 

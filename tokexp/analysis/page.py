@@ -73,7 +73,7 @@ def write_readme(study: Study, made: Made, folder: Path) -> Path:
 
 def write_summary(study: Study, made: Made, folder: Path) -> None:
     """Write `folder`/summary.json: what was asked and answered, for the list of reports and for other programs."""
-    parts = [{"corpus": corpus, "answer": answer(study, runs)} for corpus, runs, _ in made]
+    parts = [{"corpus": corpus, "answer": " ".join(answer(study, runs))} for corpus, runs, _ in made]
     write_json(folder / SUMMARY, {"question": question(study.name), "runs": len(study.results), "parts": parts})
 
 
@@ -134,15 +134,15 @@ def question(name: str) -> str:
     return next((line.removeprefix("# ") for line in lines if line.startswith("# ") and "@package" not in line), "")
 
 
-def answer(study: Study, runs: pd.DataFrame) -> str:
-    """Three sentences, from the data: who is best and whether that is real; beside what; under which terms.
+def answer(study: Study, runs: pd.DataFrame) -> list[str]:
+    """Three statements, from the data: who is best and whether that is real; beside what; under which terms.
 
     The first is one for each size of model, since the largest is best in any case.
     """
     sizes, beside = by_size(runs), baselines_of(study, runs)
     sentences = [lead(study, runs, means, f" of size {size}" if len(sizes) > 1 else "") for size, means in sizes]
     sentences += [beaten(row, beside) for row in leaders(sizes[-1][1])]
-    return " ".join(sentence for sentence in [*sentences, terms(agreement(study, runs))] if sentence)
+    return [sentence for sentence in [*sentences, terms(agreement(study, runs))] if sentence]
 
 
 def leaders(means: pd.DataFrame) -> list[Any]:
@@ -186,13 +186,12 @@ def _total(row: Any) -> str:
 
 
 def ranking(study: Study, runs: pd.DataFrame) -> str:
-    """The order of the totals, what the best one's lead is worth, where the order turns round, what was tuned."""
+    """The answer, what the leads of the best are worth, where the order turns round, what was tuned."""
+    lines = ["\n".join(f"- {statement}" for statement in answer(study, runs))]
     means = by_cell(runs)
-    order = ", ".join(f"{cell} {bpb:.3f}" for cell, bpb in zip(means.cell, means.val_bpb, strict=True))
-    lines = [answer(study, runs), f"Total bits per byte, best first: {order}."]
-    per_token = list(means.sort_values("val_loss", kind="stable").cell)
-    if per_token != list(means.cell):
-        lines[1] += f" Per token the order would have been {', '.join(per_token)}, which means nothing."
+    per_token = str(means.set_index("cell").val_loss.idxmin())
+    if per_token != means.cell.iloc[0]:
+        lines.append(f"By its loss per token {per_token} would be the best, which means nothing.")
     found = differences(study, runs)
     for size, own in by_size(runs):
         best, *others = own.cell
