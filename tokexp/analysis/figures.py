@@ -22,7 +22,7 @@ from tokexp.analysis.differences import differences
 from tokexp.analysis.prediction import power_law
 from tokexp.analysis.readability import readings, temperatures
 from tokexp.analysis.store import Study
-from tokexp.analysis.style import COLOURS, MARKERS, STYLE, Look, arm_colours, looks
+from tokexp.analysis.style import COLOURS, MARKERS, STYLE, Look, arm_colours, but_size, looks
 from tokexp.analysis.tables import baselines_of, by_cell, by_size, cells, records
 from tokexp.files import replacing
 from tokexp.readability import MEASURES
@@ -123,7 +123,7 @@ def sweep_panel(study: Study, runs: pd.DataFrame) -> Figure:
         rate.plot(curve.step, curve.lr, color=look.colour, ls=look.line)
         gain.plot(curve.step, -curve.val_bpb.diff(), color=look.colour, ls=look.line)
     loss.set(title="Bits per byte held out (mean, range over seeds)", ylabel="bits per byte, restoration included")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=_abreast(9, list(looks(runs))), frameon=False, fontsize=8)
     norm.set(title="Gradient norm before clipping", ylim=(0, None))
     rate.set(title="Learning rate", ylim=(0, None))
     rate.ticklabel_format(axis="y", scilimits=(-2, 3))
@@ -187,7 +187,7 @@ def _sides(runs: pd.DataFrame, order: list[str]) -> list[tuple[str, dict[str, st
         return [("", {cell: cell for cell in order})]
     by_size = runs.groupby("size").params_body.mean().sort_values()
     return [
-        (f"model {size}", {cell: " ".join(part for part in cell.split() if part != size) for cell in own})
+        (f"model {size}", {cell: but_size(cell, size) for cell in own})
         for size in map(str, by_size.index)
         if (own := [cell for cell in order if size_of[cell] == size])
     ]
@@ -196,6 +196,11 @@ def _sides(runs: pd.DataFrame, order: list[str]) -> list[tuple[str, dict[str, st
 def _wide(sides: int) -> Figure:
     """A figure for so many pictures side by side."""
     return Figure(figsize=(8, 5) if sides == 1 else (5.5 * sides, 5.8), layout="constrained")
+
+
+def _abreast(inches: float, names: list[str]) -> int:
+    """How many of the names stand side by side in a legend so wide, in its small print."""
+    return max(1, min(4, int(inches * 13 / (max(map(len, names)) + 6))))
 
 
 def _engineering(axes: Axes, unit: str) -> None:
@@ -212,7 +217,9 @@ def _name_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
         return
     low, high = axes.get_ylim()
     right = max(x for x, *_ in ends)
-    heights = apart([y for _, y, *_ in ends], (high - low) / 28)
+    gap = (high - low) / 28
+    heights = apart([y for _, y, *_ in ends], gap)
+    axes.set_ylim(min(low, heights[0] - gap), max(high, heights[-1] + gap))
     for (x, y, name, line), height in zip(ends, heights, strict=True):
         axes.annotate(f"     {name}", (x, y), xytext=(right, height), textcoords="data", color=line, va="center",
                       fontsize=9, annotation_clip=False,
@@ -387,7 +394,8 @@ def _dots(table: pd.DataFrame, runs: pd.DataFrame, what: str) -> Figure:
             axes.plot(table.loc[cell], rows + shift, ls="", marker=marker, color=look.colour, ms=5, label=name)
         axes.set_yticks(rows, [str(name).replace("_", " ") for name in table.columns])
         axes.set(xlabel=what, title=side)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, frameon=False, fontsize=8)
+        ncols = _abreast(5.5 if side else 8, list(own.values()))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=ncols, frameon=False, fontsize=8)
     return figure
 
 

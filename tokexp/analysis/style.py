@@ -54,18 +54,31 @@ def arm_colours(runs: pd.DataFrame) -> dict[str, str]:
 def looks(runs: pd.DataFrame) -> dict[str, Look]:
     """How each cell is drawn: its arm's colour, and a line and marker that tell the cells of an arm apart.
 
-    Where there is one arm alone its cells are told apart by shade, dark to light, in the order of their names.
+    Where there is one arm alone its cells are told apart by shade, dark to light, in the order of their names;
+    those that differ in the size of the model alone share it, and are told apart by line and marker.
     """
-    cell_of = dict(zip(cells(runs), runs.arm, strict=True))
+    arm_of = dict(zip(cells(runs), runs.arm, strict=True))
+    size_of = dict(zip(cells(runs), runs["size"], strict=True))
     arms = arm_colours(runs)
     found = {}
-    for arm in arms:
-        own = sorted((cell for cell, its in cell_of.items() if its == arm), key=_by_number)
-        for i, cell in enumerate(own):
-            shade = mpl.colors.to_hex(mpl.colormaps["cividis"](0.9 * i / max(1, len(own) - 1)))
-            colour = shade if len(arms) == 1 and len(own) > 1 else arms[arm]
-            found[cell] = Look(colour, LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
+    if len(arms) == 1:
+        plain = {cell: but_size(cell, size_of[cell]) for cell in arm_of}
+        order, sizes = sorted(set(plain.values()), key=_by_number), sorted(set(size_of.values()))
+        for cell, name in plain.items():
+            shade = mpl.colors.to_hex(mpl.colormaps["cividis"](0.9 * order.index(name) / max(1, len(order) - 1)))
+            n = sizes.index(size_of[cell]) if len(sizes) > 1 else order.index(name)
+            colour = shade if len(order) > 1 else arms[arm_of[cell]]
+            found[cell] = Look(colour, LINES[n % len(LINES)], MARKERS[n % len(MARKERS)])
+    else:
+        for arm in arms:
+            for i, cell in enumerate(sorted((cell for cell, its in arm_of.items() if its == arm), key=_by_number)):
+                found[cell] = Look(arms[arm], LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
     return {cell: found[cell] for cell in by_cell(runs).cell}
+
+
+def but_size(cell: str, size: str) -> str:
+    """The name of a cell without its model's size."""
+    return " ".join(part for part in cell.split() if part != size)
 
 
 def _by_number(cell: str) -> list[Any]:
