@@ -32,7 +32,8 @@ from tokexp.train import TrainState
 
 TIMES = {
     "git_dirty",  # somebody may edit while a test of minutes runs
-    "train_seconds", "tokens_per_second", "seconds", "tokenizer_train_seconds", "tokenizer_encode_seconds",
+    "train_seconds", "tokens_per_second", "seconds", "peak_memory", "tokenizer_train_seconds",
+    "tokenizer_encode_seconds",
 }  # fmt: skip
 
 

@@ -500,6 +500,7 @@ def test_wandbs_agent_runs_a_run_of_its_sweep(
     (folder,) = tmp_path.glob("runs/wandb_vocab_size/*")
     result = json.loads((folder / "result.json").read_text())
     assert run.history[-1]["val/bpb"] == run.summary["val_bpb"] == result["val_bpb"]
+    assert 50e6 < run.history[-1]["speed/peak_memory"] < 50e9
     assert run.history[-1]["bytes_seen"] == result["bytes_seen"]
     assert (result["arm"], result["seed"]) == ("bpe_fallback", 2)
     table = json.loads(server.files["segmentation.table.json"])

@@ -23,7 +23,7 @@ from tokexp.checkpoint import load_checkpoint, save_checkpoint, saved_steps
 from tokexp.config import InputError, RunConfig
 from tokexp.content import content
 from tokexp.corpus import Corpus, load_corpus, sha256
-from tokexp.device import describe_device, resolve_device, resolve_precision, use_threads
+from tokexp.device import describe_device, peak_memory, resolve_device, resolve_precision, use_threads
 from tokexp.distributed import ALONE, World, joined
 from tokexp.evaluate import Evaluator
 from tokexp.generate import prompt_ids, sample_chars, sample_tokens
@@ -271,7 +271,7 @@ class Experiment:
         return step == self.plan.steps or (every is not None and step % every == 0)
 
     def _evaluate(self) -> Row:
-        """event="eval", step, tokens_seen, bytes_seen, flops, seconds and tokens_per_second of training, the scores."""
+        """event="eval", step; tokens_seen, bytes_seen, flops, seconds, tokens_per_second, peak_memory; the scores."""
         state, scores = self.state, self._evaluator()
         if not all(math.isfinite(value) for value in scores.values() if isinstance(value, float)):
             raise DivergedError(
@@ -286,6 +286,7 @@ class Experiment:
             "flops": float(state.tokens_seen * training_flops_per_token(self.model.config)),
             "seconds": state.seconds,
             "tokens_per_second": state.tokens_seen / state.seconds,
+            "peak_memory": peak_memory(self._device),
             **scores,
         }
 

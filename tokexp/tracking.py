@@ -34,6 +34,7 @@ WANDB_NAMES = {
     "val_bpb_naive": "val/bpb_naive",
     "val_bpb_restoration": "val/bpb_restoration",
     "tokens_per_second": "speed/tokens_per_second",
+    "peak_memory": "speed/peak_memory",
     "tokens_seen": "tokens_seen",
     "bytes_seen": "bytes_seen",
     "flops": "flops",
