@@ -62,8 +62,8 @@ SECTIONS = [
         "differences",
         "Which differences are real",
         "Every pair of cells whose models have one size, the better one first. Intervals at 95 %: over the seeds "
-        "(Welch), and over the text (paired bootstrap over its 64 blocks). *Resolved* where both tests reject, "
-        "corrected for the number of pairs (Holm).",
+        "(Welch), and over the text (paired bootstrap over its 64 blocks). *Resolved* where both tests reject, that "
+        "over the text by t over the blocks, corrected for the number of pairs (Holm).",
         difference_table,
     ),
     Section(
