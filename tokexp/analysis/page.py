@@ -23,7 +23,7 @@ from tokexp.provenance import ROOT
 SUMMARY = "summary.json"
 ABREAST = 4  # samples side by side
 SHOWN = 70  # bytes of the passage that is shown in pieces
-MOST_NAMED = 4  # cells that come after the best one, in a list
+MOST_NAMED = 4  # cells that come after the best one, or baselines before it
 MOST_ROWS = 100  # of a table; the others are in tables/
 MOST_PANELS = 6  # pictures of the training of single cells; the others' stay in figures/
 # Columns that runs share where a comparison is fair, and how a report names them.
@@ -214,8 +214,9 @@ def beaten(best: Any, baselines: pd.DataFrame) -> str:
         return ""
     if not len(better):
         return f"{best.cell} is before every baseline."
-    named = ", ".join(f"{row.baseline} ({row.family}) {row.val_bpb:.3f}" for row in better.itertuples())
-    return f"{best.cell} does not reach these baselines: {named}."
+    named = [f"{row.baseline} ({row.family}) {row.val_bpb:.3f}" for row in better.itertuples()]
+    more = [f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
+    return f"{best.cell} does not reach these baselines: {', '.join([*named[:MOST_NAMED], *more])}."
 
 
 def samples(study: Study, runs: pd.DataFrame) -> str:
