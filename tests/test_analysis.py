@@ -13,8 +13,8 @@ import pytest
 
 from tokexp.analysis.content import content_of, content_table
 from tokexp.analysis.differences import difference_table
-from tokexp.analysis.figures import _sides, apart
 from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
+from tokexp.analysis.layout import apart, side_by_side
 from tokexp.analysis.optimum import optimum_table, vertex
 from tokexp.analysis.original import PROTOCOL, original_table
 from tokexp.analysis.page import answer, held_equal, question, ranking
@@ -421,12 +421,12 @@ def test_cells_that_are_too_many_to_be_named_stand_side_by_side_by_size() -> Non
     ]  # fmt: skip
     runs = pd.DataFrame(rows)
     order = cells(runs)
-    (nano, its), (micro, others) = _sides(runs, order)
+    (nano, its), (micro, others) = side_by_side(runs, order)
     assert (nano, micro) == ("model nano", "model micro")
     assert its["char nano vocab_size=1"] == others["char micro vocab_size=1"] == "char vocab_size=1"
     assert len(its) == len(others) == 9
     few = runs[runs.arm == "char"]
-    assert _sides(few, cells(few)) == [("", {cell: cell for cell in cells(few)})]
+    assert side_by_side(few, cells(few)) == [("", {cell: cell for cell in cells(few)})]
 
 
 def test_one_arm_has_one_colour_in_every_report() -> None:

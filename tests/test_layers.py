@@ -71,6 +71,8 @@ ORDER = [
     "analysis.prediction",
     "analysis.sections",
     "analysis.style",
+    "analysis.layout",
+    "analysis.panels",
     "analysis.figures",
     "analysis.page",
     "analysis.html",

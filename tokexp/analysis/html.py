@@ -27,8 +27,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
-from tokexp.analysis.figures import FIGURES, panel_names
+from tokexp.analysis.figures import FIGURES
 from tokexp.analysis.page import MOST_PANELS, absent, caption, held_equal, provenance, question, ranking
+from tokexp.analysis.panels import panel_names
 from tokexp.analysis.sections import Made, Section, make_sections
 from tokexp.analysis.store import Study
 from tokexp.analysis.style import Look, looks

@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from tokexp.analysis.differences import differences, verdict
-from tokexp.analysis.figures import FIGURES, panel_names
+from tokexp.analysis.figures import FIGURES
+from tokexp.analysis.panels import panel_names
 from tokexp.analysis.sections import Made
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import baselines_of, by_cell, by_size, cells, markdown, tokenizer_names, varied
