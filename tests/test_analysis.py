@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tokexp.analysis import optimum
 from tokexp.analysis.content import content_of, content_table
 from tokexp.analysis.differences import difference_table
 from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
@@ -361,6 +362,16 @@ def test_the_best_vocabulary_by_hand() -> None:
     assert 1024 < low < 2**10.5 < high < 2048
     few = made.results[made.results.vocab_size > 256]
     assert not len(optimum_table(made, few))
+
+
+def test_the_interval_of_the_best_vocabulary_covers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimum, "DRAWS", 300)
+    rng, rounds, covered = np.random.default_rng(3), 100, 0
+    for _ in range(rounds):
+        mean = {v: 2.28 + 0.03 * np.log(v / 2400) ** 2 for v in (270, 512, 1024, 2048, 4096, 8192, 12000)}
+        low, high = optimum.interval({v: bpb + rng.normal(0, 0.008, 3) for v, bpb in mean.items()})
+        covered += low <= 2400 <= high
+    assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / rounds) < covered / rounds
 
 
 def test_stability_needs_seeds() -> None:
