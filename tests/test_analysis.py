@@ -13,7 +13,7 @@ import pytest
 
 from tokexp.analysis import optimum
 from tokexp.analysis.content import content_of, content_table
-from tokexp.analysis.differences import difference_table
+from tokexp.analysis.differences import difference_table, differences
 from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
 from tokexp.analysis.layout import apart, side_by_side
 from tokexp.analysis.optimum import optimum_table, vertex
@@ -218,6 +218,9 @@ def test_each_size_has_its_best_and_what_loses_text_is_told_from_what_does_not()
     assert said.index("Best of size nano is word nano, with 2.401") < said.index("Best of size micro is word micro")
     assert "0.400 bring back what it loses; of those that lose nothing char nano is best, with 2.501" in said
     assert "lose nothing bpe micro is best, with 2.101" in said
+    compared = differences(made, made.results)
+    assert len(compared) == 3 + 3, "within a size alone"
+    assert all(one.split()[1] == other.split()[1] for one, other in compared)
     assert "The lead of word nano, the best of size nano:\n\n- before char nano by 0.100: " in ranking(
         made, made.results
     )
@@ -248,14 +251,14 @@ def test_content_by_hand() -> None:
     wide = content_of(made, made.results, "place")
     assert wide.loc["char"].to_dict() == pytest.approx({"heading": 1.1, "spacing": 2.1})
     assert list(content_table(made, made.results, "place").columns) == ["run", "heading (10.0%)", "spacing (90.0%)"]
-    parts = {"word_first": (64, 4.0), "word_rest": (192, 2.0), "spacing": (384, 1.0)}
+    parts = {"word_first": (64, 4.0), "word_rest": (128, 2.0), "spacing": (384, 1.0), "heading": (64, 9.0)}
     rows = [
         {"name": name, "partition": "place", "class": kind, "bytes": n, "bits": n * bpb}
         for name in made.results.name for kind, (n, bpb) in parts.items()
     ]  # fmt: skip
     made = dataclasses.replace(made, content=pd.DataFrame(rows))
-    together = content_table(made, made.results, "place")["words and spacing (100.0%)"]
-    assert list(together) == [f"{(64 * 4 + 192 * 2 + 384) / 640:.3f}"] * 2
+    together = content_table(made, made.results, "place")["words and spacing (90.0%)"]
+    assert list(together) == [f"{(64 * 4 + 128 * 2 + 384) / 576:.3f}"] * 2
 
 
 def with_samples(made: Study, far: dict[str, float]) -> Study:
@@ -391,6 +394,15 @@ def test_one_run_alone_makes_a_report() -> None:
     assert set(insights(made, made.results).verdict) == {OPEN}
     assert seed_rows(made, made.results).run.tolist() == ["char"]
     assert "Held equal" in held_equal(made.results)
+
+
+def test_what_is_not_equal_is_said() -> None:
+    made = seeds(0.5)
+    rows = made.results.assign(block_size=10, flops=5.0, steps=100, params_total=100)
+    said = held_equal(rows)
+    assert said.endswith("So not equal, within a size: characters in a full context (10 to 20).")
+    assert "parameters (100 to 103)" in held_equal(rows.assign(params_total=100 + 3 * (rows.arm == "char")))
+    assert held_equal(rows.assign(chars_per_token=1)).endswith("within a size: nothing that is measured.")
 
 
 def test_cells_without_the_budget() -> None:
