@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from math import log2
 from pathlib import Path
 
+import numpy as np
 import pyppmd
 import pytest
 
 from tokexp import baselines as module
 from tokexp import corpus as corpus_module
-from tokexp.baselines import Baseline, baselines, compressors, conditional_bits, measure, ppmd, uniform_bits
+from tokexp.baselines import Baseline, baselines, compressors, conditional_bits, measure, ppmd_bits, uniform_bits
 from tokexp.corpus import Corpus, sha256
 from tokexp.ngram import CODE_POINTS, CharModel
 from tokexp.restoration import restoration_cost
@@ -73,8 +75,8 @@ def test_conditional_means_given_the_training_part() -> None:
     bpb = {name: conditional_bits(corpus, c) / corpus.val_bytes for name, c in compressors(corpus).items()}
     assert bpb["xz"] < 0.05
     assert bpb["zstd"] < 0.05
-    assert bpb["PPMd 6"] < 0.5
     assert bpb["gzip"] > 4
+    assert ppmd_bits(corpus)[0].sum() / corpus.val_bytes < 0.5
 
 
 def test_conditional_is_a_difference_of_lengths() -> None:
@@ -82,16 +84,48 @@ def test_conditional_is_a_difference_of_lengths() -> None:
     assert conditional_bits(corpus, lambda raw: raw + b"header") == 4 * 8
 
 
-def test_what_ppmd_writes_can_be_read(text: str) -> None:
-    """A length counts only where the text comes back from it."""
-    raw = text.encode()
-    decoder = pyppmd.Ppmd7Decoder(module.PPMD_ORDER, module.PPMD_MEMORY)
-    assert decoder.decode(ppmd(raw), len(raw)) == raw
+def ppmd(raw: bytes) -> bytes:
+    encoder = pyppmd.Ppmd7Encoder(module.PPMD_ORDER, module.PPMD_MEMORY)
+    return bytes(encoder.encode(raw) + encoder.flush())
+
+
+@pytest.mark.parametrize("val", [100, 1000, 7, 1])
+def test_what_ppmd_writes_in_stretches_is_what_the_whole_adds(text: str, val: int) -> None:
+    """And a length counts only where the text comes back from it."""
+    corpus = corpus_of(text[:5000] + "é", "é" + text[5000 : 5000 + val])
+    bits, starts = ppmd_bits(corpus)
+    assert bits.sum() == conditional_bits(corpus, ppmd)
+    assert (starts[0], starts[-1], len(bits)) == (0, corpus.val_bytes, len(starts) - 1)
+    raw = (corpus.train + corpus.val).encode()
+    assert pyppmd.Ppmd7Decoder(module.PPMD_ORDER, module.PPMD_MEMORY).decode(ppmd(raw), len(raw)) == raw
+
+
+def test_blocks_add_up_to_the_whole(text: str) -> None:
+    """Letters of several bytes, the spelling of unknown words, PPMd's bytes: all is in some block."""
+    corpus = corpus_of(text[:6000], "é" + text[6000:7000] + "ünheard-of zyxw\n")
+    rows = measure(corpus)
+    assert [row.name for row in rows if row.block_nats is None] == ["gzip", "bz2", "xz", "zstd"]
+    for row in rows:
+        if row.block_nats:
+            assert len(row.block_nats) == 64
+            assert sum(row.block_nats) / math.log(2) / corpus.val_bytes == pytest.approx(row.val_bpb), row.name
+            assert min(row.block_nats) >= 0, row.name
+
+
+def test_a_baseline_pays_for_a_block_where_it_stands(text: str) -> None:
+    """A passage of noise makes its own block dear, for whoever kept the blocks."""
+    plain = text[6000:7000]
+    noisy = plain[:500] + "qzxjvkq wzzxq kjq" + plain[517:]  # in block 32 and the one after it
+    for quiet, loud in zip(measure(corpus_of(text[:6000], plain)), measure(corpus_of(text[:6000], noisy)), strict=True):
+        if quiet.block_nats and loud.block_nats and quiet.name != "uniform":
+            dearer = np.array(loud.block_nats) - np.array(quiet.block_nats)
+            assert dearer.argmax() in (31, 32, 33), quiet.name
+            assert abs(dearer[:30]).max() < dearer.max() / 4, quiet.name
 
 
 def test_uniform_by_hand() -> None:
-    assert uniform_bits("abca", "cab") == pytest.approx(1 + 3 * log2(3))
-    assert uniform_bits("abca", "cabé") == pytest.approx(1 + 4 * log2(4) + log2(CODE_POINTS - 3))
+    assert uniform_bits("abca", "cab") == pytest.approx([1 + log2(3), log2(3), log2(3)])
+    assert uniform_bits("abca", "cabé") == pytest.approx([3, 2, 2, 2 + log2(CODE_POINTS - 3)])
 
 
 def test_bits_are_per_byte_not_per_character() -> None:
@@ -165,10 +199,10 @@ def test_kept_by_corpus(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert all(isinstance(row, Baseline) for row in first)
     assert len(list(tmp_path.rglob("baselines.json"))) == 1
 
-    def refuse(_: bytes) -> bytes:
+    def refuse(_: Corpus) -> tuple[np.ndarray, np.ndarray]:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(module, "ppmd", refuse)
+    monkeypatch.setattr(module, "ppmd_bits", refuse)
     assert baselines(corpus) == first
     with pytest.raises(AssertionError, match="computed again"):
         baselines(other)

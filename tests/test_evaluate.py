@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tokexp.evaluate import BLOCKS, Score, by_block, crossfit, score, token_nats
+from tokexp.evaluate import Score, score, token_nats
 from tokexp.model import GPT, GPTConfig
 from tokexp.tokenizer import train_tokenizer
-from tokexp.tokens import TokenStream, encode_stream
+from tokexp.tokens import encode_stream
 
 V, T = 13, 8
 
@@ -65,14 +65,6 @@ def test_bits_per_byte_is_a_ratio_of_sums() -> None:
     assert got.loss == 1.5
 
 
-def test_a_token_belongs_to_the_block_of_its_first_byte() -> None:
-    starts = np.array([0, 1, 63, 65, 128])  # tokens of 1, 62, 2 and 63 bytes; blocks of 2 bytes
-    stream = TokenStream(ids=np.array([1, 2, 3, 4], dtype=np.uint8), starts=starts)
-    blocks = by_block(np.array([1.0, 10.0, 100.0, 1000.0]), stream)
-    assert len(blocks) == BLOCKS
-    assert {i: v for i, v in enumerate(blocks) if v} == {0: 11.0, 31: 100.0, 32: 1000.0}
-
-
 @pytest.mark.parametrize("kind", ["char", "word", "bpe"])
 def test_bytes_are_those_of_the_text_for_every_kind(text: str, kind: str) -> None:
     tokenizer = train_tokenizer(kind, text)
@@ -81,11 +73,3 @@ def test_bytes_are_those_of_the_text_for_every_kind(text: str, kind: str) -> Non
     model = GPT(GPTConfig(vocab_size=tokenizer.vocab_size, n_layer=1, n_head=1, n_embd=8))
     got = score(model, 5, stream)
     assert got.nats == pytest.approx(len(stream) * math.log(tokenizer.vocab_size), rel=0.05), "untrained: uniform"
-
-
-def test_crossfit_by_hand() -> None:
-    """A is best on even blocks, B on odd ones: each is scored where it was not chosen."""
-    a = np.array([1.0, 5.0] * 32)
-    b = np.array([2.0, 4.0] * 32)
-    assert crossfit([a, b]) == 32 * 5.0 + 32 * 2.0
-    assert crossfit([a]) == a.sum()

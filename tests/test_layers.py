@@ -31,6 +31,7 @@ ORDER = [
     "tokenizer.file",
     "tokenizer.export",
     "tokenizer",
+    "blocks",
     "ngram",
     "model",
     "architecture",

@@ -32,17 +32,20 @@ from __future__ import annotations
 import bz2
 import dataclasses
 import gzip
+import itertools
 import json
 import logging
 import lzma
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log2
 from pathlib import Path
 
+import numpy as np
 import pyppmd
 import zstandard
 
+from tokexp.blocks import BLOCKS, by_block
 from tokexp.cache import cached, source_hash
 from tokexp.config import InputError
 from tokexp.corpus import Corpus
@@ -56,6 +59,7 @@ log = logging.getLogger(__name__)
 ORDERS = range(1, 7)  # of Kneser-Ney over characters; beyond 6 TinyShakespeare is too short to gain
 PPMD_ORDER, PPMD_MEMORY = 6, 64 << 20
 ZSTD_LEVEL = 22
+LN2 = math.log(2)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Baseline:
     family: str  # static | adaptive
     val_bpb: float  # bits per byte of the held-out text, restoration included
     val_bpb_restoration: float = 0.0  # the part of it that restores the text from its words
+    block_nats: list[float] | None = None  # (64,) of each block of that text; None where only the whole is known
 
 
 def baselines(corpus: Corpus) -> list[Baseline]:
@@ -71,7 +76,7 @@ def baselines(corpus: Corpus) -> list[Baseline]:
 
     The word trigram is left out, with a warning, where the text has no words to count.
     """
-    code = [Path(__file__).with_name(name) for name in ("baselines.py", "ngram.py", "restoration.py")]
+    code = [Path(__file__).with_name(name) for name in ("baselines.py", "blocks.py", "ngram.py", "restoration.py")]
     what = {
         "what": "baselines",
         "train": corpus.train_sha256,
@@ -88,30 +93,38 @@ def baselines(corpus: Corpus) -> list[Baseline]:
 
 def measure(corpus: Corpus) -> list[Baseline]:
     """What `baselines` keeps."""
-    rows = [Baseline("uniform", "static", uniform_bits(corpus.train, corpus.val) / corpus.val_bytes)]
+    starts = np.cumsum([0, *(len(char.encode()) for char in corpus.val)])
+    rows = [_by_block("uniform", "static", uniform_bits(corpus.train, corpus.val), starts)]
     model = CharModel(corpus.train, order=max(ORDERS))
     for order in ORDERS:
-        bits = float(model.bits(corpus.val, corpus.train, order).sum())
-        rows.append(Baseline(f"Kneser-Ney {order}", "static", bits / corpus.val_bytes))
+        rows.append(_by_block(f"Kneser-Ney {order}", "static", model.bits(corpus.val, corpus.train, order), starts))
     try:
         rows.append(word_trigram(corpus))
     except InputError as error:
         log.warning("corpus %s: no word trigram: %s", corpus.name, error)
     for name, compressed in compressors(corpus).items():
         rows.append(Baseline(name, "adaptive", conditional_bits(corpus, compressed) / corpus.val_bytes))
+    bits, ends = ppmd_bits(corpus)
+    rows.append(_by_block(f"PPMd {PPMD_ORDER}", "adaptive", bits, ends))
     return rows
 
 
-def uniform_bits(train: str, text: str) -> float:
-    """Bits of `text` with every character of `train` equally probable.
+def _by_block(name: str, family: str, bits: np.ndarray, starts: np.ndarray) -> Baseline:
+    """A baseline that needs `bits` (n,) for stretches of the held-out text that begin at `starts` (n + 1,) bytes."""
+    return Baseline(name, family, float(bits.sum() / starts[-1]), block_nats=(by_block(bits, starts) * LN2).tolist())
 
-    One bit says whether `text` has other characters. If not, a character costs log2(alphabet); if so,
-    log2(alphabet + 1), and one that `train` lacks log2(1,112,064 - alphabet) more.
+
+def uniform_bits(train: str, text: str) -> np.ndarray:
+    """Bits of each character of `text` with every character of `train` equally probable.
+
+    One bit more, before the first, says whether `text` has other characters. If not, a character costs
+    log2(alphabet); if so, log2(alphabet + 1), and one that `train` lacks log2(1,112,064 - alphabet) more.
     """
     alphabet = set(train)
-    unseen = sum(char not in alphabet for char in text)
-    outcomes = len(alphabet) + bool(unseen)
-    return 1 + len(text) * log2(outcomes) + unseen * log2(CODE_POINTS - len(alphabet))
+    unseen = np.array([char not in alphabet for char in text])
+    bits = math.log2(len(alphabet) + bool(unseen.any())) + unseen * math.log2(CODE_POINTS - len(alphabet))
+    bits[0] += 1
+    return bits
 
 
 def word_trigram(corpus: Corpus) -> Baseline:
@@ -119,9 +132,10 @@ def word_trigram(corpus: Corpus) -> Baseline:
     prepared = prepare("word", {"min_frequency": 2}, corpus)  # as in conf/tokenizer/word.yaml
     train, val = prepared.data.train.ids, prepared.data.val.ids
     model = KneserNey(train, 3, prepared.tokenizer.vocab_size)
-    bits = float(model.bits(val, train).sum())
-    restoration = restoration_cost(prepared.tokenizer, corpus.train, corpus.val).total
-    return Baseline("word trigram", "static", (bits + restoration) / corpus.val_bytes, restoration / corpus.val_bytes)
+    restoration = restoration_cost(prepared.tokenizer, corpus.train, corpus.val)
+    bits = model.bits(val, train) + restoration.bits.sum(axis=1)
+    found = _by_block("word trigram", "static", bits, prepared.data.val.starts)
+    return dataclasses.replace(found, val_bpb_restoration=restoration.total / corpus.val_bytes)
 
 
 def compressors(corpus: Corpus) -> dict[str, Callable[[bytes], bytes]]:
@@ -135,16 +149,19 @@ def compressors(corpus: Corpus) -> dict[str, Callable[[bytes], bytes]]:
         "bz2": lambda raw: bz2.compress(raw, compresslevel=9),
         "xz": lambda raw: lzma.compress(raw, preset=9 | lzma.PRESET_EXTREME),
         "zstd": lambda raw: zstandard.ZstdCompressor(compression_params=zstd).compress(raw),
-        f"PPMd {PPMD_ORDER}": ppmd,
     }
-
-
-def ppmd(raw: bytes) -> bytes:
-    encoder = pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_MEMORY)
-    return encoder.encode(raw) + encoder.flush()
 
 
 def conditional_bits(corpus: Corpus, compressed: Callable[[bytes], bytes]) -> int:
     """How much longer the compressed training part grows by the held-out one."""
     train = corpus.train.encode()
     return (len(compressed(train + corpus.val.encode())) - len(compressed(train))) * 8
+
+
+def ppmd_bits(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
+    """The same of PPMd, which writes as it reads: for each of some 64 stretches, and where these begin (in bytes)."""
+    encoder, val = pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_MEMORY), corpus.val.encode()
+    encoder.encode(corpus.train.encode())
+    starts = np.unique(-(-len(val) * np.arange(BLOCKS + 1) // BLOCKS))  # the first byte of each block
+    written = [len(encoder.encode(val[start:end])) for start, end in itertools.pairwise(starts)]
+    return np.array(written) * 8, starts

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from tokexp.blocks import by_block, crossfit
 from tokexp.config import InputError
 from tokexp.corpus import decode, load_corpus, read_bytes
 from tokexp.hf import Pretrained, load_any
@@ -27,7 +28,6 @@ from tokexp.model import GPT
 from tokexp.restoration import PARTS, Restoration, restoration_cost
 from tokexp.tokens import TokenizedCorpus, TokenStream, encode_stream
 
-BLOCKS = 64  # the held-out text in equal stretches of bytes, for intervals over the text
 TOKENS_AT_ONCE = 8192  # logits of this many tokens are held in memory
 
 
@@ -56,13 +56,7 @@ class Score:
 def score(model: GPT, context_id: int, stream: TokenStream, *, sliding: bool = False) -> Score:
     """Score `stream` after `context_id`: every id is a target once, and so is every byte."""
     nats = token_nats(model, context_id, stream.ids, sliding=sliding)
-    return Score(by_block(nats, stream), len(stream), stream.n_bytes)
-
-
-def by_block(values: np.ndarray, stream: TokenStream) -> np.ndarray:
-    """Sum values (tokens,) over the 64 blocks; a token belongs to the block of its first byte."""
-    block = stream.starts[:-1] * BLOCKS // stream.n_bytes
-    return np.bincount(block, weights=values, minlength=BLOCKS)
+    return Score(by_block(nats, stream.starts), len(stream), stream.n_bytes)
 
 
 class Window(NamedTuple):
@@ -149,7 +143,7 @@ class Evaluator:
         self._model = model
         self._data = data
         self._restoration = restoration
-        self._restoration_nats = by_block(restoration.bits.sum(axis=1) * math.log(2), data.val)
+        self._restoration_nats = by_block(restoration.bits.sum(axis=1) * math.log(2), data.val.starts)
         self._rows: list[dict[str, Any]] = []
         self._best = -1  # index of the evaluation with the lowest held-out loss
         self.best_weights: dict[str, torch.Tensor] = {}
@@ -184,6 +178,7 @@ class Evaluator:
         last, best = self._rows[-1], self._rows[self._best]
         sliding = score(self._model, self._data.context_id, self._data.val, sliding=True).nats
         parts = self._restoration.bits.sum(axis=0) / self._data.val.n_bytes
+        blocks = np.array([row["val_block_nats"] for row in self._rows])
         return {
             "train_loss": last["train_loss"],
             "val_loss": last["val_loss"],
@@ -195,22 +190,11 @@ class Evaluator:
             "val_bpb": last["val_bpb"],
             "val_bpb_sliding": self._bits_per_byte(sliding + self._restoration_nats.sum()),
             "best_val_bpb": best["val_bpb"],
-            "best_val_bpb_crossfit": self._bits_per_byte(crossfit([row["val_block_nats"] for row in self._rows])),
+            "best_val_bpb_crossfit": self._bits_per_byte(crossfit(blocks).sum()),
         }
 
     def _bits_per_byte(self, nats: float) -> float:
         return float(nats) / (math.log(2) * self._data.val.n_bytes)
-
-
-def crossfit(block_nats: list[np.ndarray]) -> float:
-    """Nats of the best of several checkpoints, the choice paid for.
-
-    `block_nats`: (64,) each. The checkpoint that is best on the even blocks is scored on the odd ones,
-    and the reverse, so that no block is scored by a checkpoint that was chosen on it.
-    """
-    table = np.array(block_nats)
-    even, odd = table[:, 0::2].sum(axis=1), table[:, 1::2].sum(axis=1)
-    return float(odd[even.argmin()] + even[odd.argmin()])
 
 
 def main() -> int:

@@ -1,0 +1,29 @@
+"""The held-out text in 64 blocks of equal length, and what a model or a baseline needs for each.
+
+Kept beside every total, they say how much of a difference is this text's (`analysis/statistics.py`), and
+what the best of several checkpoints is worth. A token or character belongs to the block of its first byte.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+BLOCKS = 64
+
+
+def by_block(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Sum values (n,) over the 64 blocks; starts (n + 1,) is where each begins, in bytes, and the text's length."""
+    block = starts[:-1] * BLOCKS // starts[-1]
+    return np.bincount(block, weights=values, minlength=BLOCKS)
+
+
+def crossfit(block_nats: np.ndarray) -> np.ndarray:
+    """Nats of the best of several checkpoints, the choice paid for: (checkpoints, 64) to (64,).
+
+    The checkpoint that is best on the even blocks is scored on the odd ones, and the reverse, so that
+    no block is scored by a checkpoint that was chosen on it.
+    """
+    even, odd = block_nats[:, 0::2].sum(axis=1), block_nats[:, 1::2].sum(axis=1)
+    chosen = block_nats[even.argmin()].copy()
+    chosen[0::2] = block_nats[odd.argmin(), 0::2]
+    return chosen
