@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tokexp.analysis import optimum
+from tokexp.analysis.beside import BEST, END, beside_table, standings
 from tokexp.analysis.content import content_of, content_table
 from tokexp.analysis.differences import difference_table, differences
 from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
@@ -22,7 +23,7 @@ from tokexp.analysis.page import answer, held_equal, question, ranking
 from tokexp.analysis.prediction import interval, power_law, ranks, spearman
 from tokexp.analysis.readability import by_chance, readability_table, readings, typical_distances
 from tokexp.analysis.sections import sections
-from tokexp.analysis.store import Study
+from tokexp.analysis.store import BLOCK_COLUMNS, Study
 from tokexp.analysis.style import arm_colours
 from tokexp.analysis.tables import by_cell, cells, table
 from tokexp.analysis.views import View, agreement, view_table, views
@@ -64,20 +65,22 @@ def curve(row: dict[str, Any], bpb: Iterable[float], steps: int = 100) -> list[d
 
 def study(rows: list[dict[str, Any]], curves: list[dict[str, Any]], **tables: list[dict[str, Any]]) -> Study:
     """With blocks in which every run is as good as its total, but for noise that runs share."""
-    noise = np.random.default_rng(0).normal(0, 0.01, 64)
-    blocks = [
-        {"name": row["name"], "step": 100, **{f"b{i}": (row["val_bpb"] + noise[i]) * 10 * np.log(2) for i in range(64)}}
-        for row in rows
-    ]
+    blocks = [{"name": row["name"], "step": 100, **blocks_of(row["val_bpb"])} for row in rows]
     columns = {
         "content": ["name", "partition", "class", "bytes", "bits"],
         "readability": ["name", "val_sha256", "chars", "temperature", "sample", *MEASURES],
-        "baselines": ["val_sha256", "baseline", "family", "val_bpb", "val_bpb_restoration"],
+        "baselines": ["val_sha256", "baseline", "family", "val_bpb", "val_bpb_restoration", *BLOCK_COLUMNS],
     }
     frames = {name: pd.DataFrame(tables.get(name, []), columns=given) for name, given in columns.items()}
     return Study(
         "made-up", pd.DataFrame(rows), pd.DataFrame(curves), pd.DataFrame(blocks), **frames, samples=[], missing=[]
     )
+
+
+def blocks_of(bpb: float, noise: float = 0.01, seed: int = 0) -> dict[str, float]:
+    """Nats of 64 blocks of 10 bytes that come to `bpb`."""
+    more = np.random.default_rng(seed).normal(0, noise, 64)
+    return {f"b{i}": (bpb + more[i] - more.mean()) * 10 * np.log(2) for i in range(64)}
 
 
 def found(made: Study) -> dict[str, View]:
@@ -176,7 +179,10 @@ def seeds(gap: float) -> Study:
     rows = [run(arm, seed) for arm in ("char", "bpe") for seed in range(3)]
     curves = [point for row in rows for point in curve(row, [2 + gap * (row["arm"] == "bpe") + row["seed"] / 100])]
     baselines = [
-        {**EVERY, "baseline": "PPMd", "family": "adaptive", "val_bpb": 2.005, "val_bpb_restoration": 0.0},
+        {**EVERY, "baseline": "PPMd", "family": "adaptive", "val_bpb": 2.005, "val_bpb_restoration": 0.0}
+        | blocks_of(2.005),
+        {**EVERY, "baseline": "Kneser-Ney", "family": "static", "val_bpb": 2.3, "val_bpb_restoration": 0.0}
+        | blocks_of(2.3, 0.5, seed=1),
         {**EVERY, "baseline": "gzip", "family": "adaptive", "val_bpb": 3.1, "val_bpb_restoration": 0.0},
         {**EVERY, "val_sha256": "another text", "baseline": "xz", "family": "adaptive", "val_bpb": 1.0},
     ]
@@ -189,13 +195,63 @@ def test_a_cell_is_the_mean_of_its_seeds_among_the_baselines() -> None:
     assert list(zip(means.cell, means.seeds, strict=True)) == [("char", 3), ("bpe", 3)]
     assert means.val_bpb_half[0] == pytest.approx(4.303 * 0.01 / np.sqrt(3), rel=1e-3)
     rows = table(made, made.results, "bits_per_byte")
-    assert list(rows.run) == ["*PPMd (adaptive)*", "char", "bpe", "*gzip (adaptive)*"]
-    assert list(rows["= total"]) == ["2.005", "2.010 ± 0.025", "2.510 ± 0.025", "3.100"]
+    assert list(rows.run) == ["*PPMd (adaptive)*", "char", "*Kneser-Ney (static)*", "bpe", "*gzip (adaptive)*"]
+    assert list(rows["= total"]) == ["2.005", "2.010 ± 0.025", "2.300", "2.510 ± 0.025", "3.100"]
     said = " ".join(answer(made, made.results))
     assert said.startswith("Best is char, with 2.010 ± 0.025 bits per byte")
     assert "before bpe by 0.500: resolved." in said
-    assert "char does not reach these baselines: PPMd (adaptive) 2.005." in said
+    assert "char is behind PPMd, the best that goes on learning as it reads, by 0.005: **not resolved**" in said
+    assert "char is before Kneser-Ney, the best baseline that learned from the training part alone, by 0.290" in said
+    assert "gzip" not in said, "not the best of its family"
     assert "No order is another at equal steps" in said
+
+
+def test_a_model_beside_a_baseline_by_hand() -> None:
+    """Over the seeds the t of one sample, over the text paired: here without spread, since the noise is shared."""
+    made = seeds(0.5)
+    found = {(place.cell, place.at, place.baseline): place.difference for place in standings(made, made.results)}
+    assert len(found) == 2 * 2, "the best checkpoint is the end"
+    char = found["char", END, "PPMd"]
+    half = 4.303 * 0.01 / np.sqrt(3)
+    assert char.mean == pytest.approx(-0.005)
+    assert char.over_seeds == pytest.approx((-0.005 - half, -0.005 + half), rel=1e-3)
+    assert char.over_text == pytest.approx((-0.005, -0.005))
+    assert not char.resolved
+    assert found["char", END, "Kneser-Ney"].resolved
+    low, high = found["char", END, "Kneser-Ney"].over_text
+    assert low < 0.29 < high
+    assert high - low == pytest.approx(2 * 1.96 * 0.5 / 8, rel=0.2), "another text might have other noise"
+    rows = beside_table(made, made.results)
+    assert list(rows[rows.run == "bpe"]["before it by"]) == ["-0.210", "-0.505"]
+
+
+def test_one_seed_beside_a_baseline_is_an_anecdote() -> None:
+    made = seeds(0.5)
+    alone = dataclasses.replace(made, results=made.results[made.results.seed == 0])
+    assert all("one seed is an anecdote" in place.said for place in standings(alone, alone.results))
+
+
+def test_the_best_checkpoint_beside_a_baseline_is_paid_for() -> None:
+    """A checkpoint that is good on the even blocks alone is chosen there and scored on the odd ones."""
+    made = seeds(0.5)
+    even = {f"b{i}": (1.0 if i % 2 == 0 else 3.5) * 10 * np.log(2) for i in range(64)}
+    early = pd.DataFrame([{"name": name, "step": 50, **even} for name in made.results.name])
+    made = dataclasses.replace(made, blocks=pd.concat([early, made.blocks]))
+    found = {(place.cell, place.at): place for place in standings(made, made.results) if place.baseline == "PPMd"}
+    assert len(found) == 4
+    assert found["char", END].difference.mean == pytest.approx(2.005 - 2.01)
+    # the odd blocks by the early checkpoint, at 3.5; the even ones by the end, which is better on the odd ones
+    assert found["char", BEST].difference.mean == pytest.approx(2.005 - (3.5 + 2.01) / 2, abs=0.01)
+
+
+def test_where_no_baseline_has_blocks_nothing_is_said() -> None:
+    """As in data from before they were kept, and in a corpus without baselines."""
+    made = seeds(0.5)
+    for baselines in (made.baselines.drop(columns=BLOCK_COLUMNS), made.baselines[:0]):
+        without = dataclasses.replace(made, baselines=baselines)
+        assert standings(without, without.results) == []
+        assert not len(beside_table(without, without.results))
+        assert "PPMd" not in " ".join(answer(without, without.results))
 
 
 def test_the_lead_is_resolved_or_says_what_would_do() -> None:

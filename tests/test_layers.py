@@ -64,6 +64,7 @@ ORDER = [
     "analysis.tables",
     "analysis.views",
     "analysis.differences",
+    "analysis.beside",
     "analysis.content",
     "analysis.readability",
     "analysis.insights",

@@ -7,7 +7,7 @@ import itertools
 import pandas as pd
 
 from tokexp.analysis.statistics import LEVEL, Cell, Difference, compare_all
-from tokexp.analysis.store import Study, once
+from tokexp.analysis.store import Study, block_nats, once
 from tokexp.analysis.tables import by_cell, cells
 
 
@@ -19,11 +19,11 @@ def differences(study: Study, runs: pd.DataFrame) -> dict[tuple[str, str], Diffe
     """
     runs = runs.assign(cell=cells(runs))
     size = dict(zip(runs.cell, runs["size"], strict=True))
-    ends = study.blocks.groupby("name").last().filter(regex=r"^b\d+$")
+    ends = study.blocks.groupby("name").last()
     found = {}
     for cell in by_cell(runs).cell:
         own = runs[runs.cell == cell]
-        found[cell] = Cell(own.val_bpb.to_numpy(), ends.loc[list(own["name"])].to_numpy())
+        found[cell] = Cell(own.val_bpb.to_numpy(), block_nats(ends.loc[list(own["name"])]))
     pairs = [(one, other) for one, other in itertools.combinations(found, 2) if size[one] == size[other]]
     return compare_all(found, int(runs.val_bytes.iloc[0]), pairs)
 
@@ -34,8 +34,8 @@ def difference_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
             "better": better,
             "worse": worse,
             "bits per byte": f"{difference.mean:.3f}",
-            "over seeds": _interval(difference.over_seeds),
-            "over the text": _interval(difference.over_text),
+            "over seeds": interval(difference.over_seeds),
+            "over the text": interval(difference.over_text),
             "p": f"{difference.p:.2g}" if difference.over_seeds else "",
             "verdict": verdict(difference),
         }
@@ -59,5 +59,5 @@ def verdict(difference: Difference) -> str:
     return f"**not resolved**: some {difference.seeds} seeds each would do"
 
 
-def _interval(interval: tuple[float, float] | None) -> str:
+def interval(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else "{:.3f} to {:.3f}".format(*interval)

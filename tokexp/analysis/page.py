@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from tokexp.analysis.beside import END, standings
 from tokexp.analysis.differences import differences, verdict
 from tokexp.analysis.figures import FIGURES
 from tokexp.analysis.panels import panel_names
 from tokexp.analysis.sections import Made
 from tokexp.analysis.store import Study
-from tokexp.analysis.tables import baselines_of, by_cell, by_size, cells, markdown, tokenizer_names, varied
+from tokexp.analysis.tables import by_cell, by_size, cells, markdown, tokenizer_names, varied
 from tokexp.analysis.views import Agreement, agreement, under
 from tokexp.files import write_json, write_text
 from tokexp.provenance import ROOT
@@ -24,7 +25,7 @@ from tokexp.provenance import ROOT
 SUMMARY = "summary.json"
 ABREAST = 4  # samples side by side
 SHOWN = 70  # bytes of the passage that is shown in pieces
-MOST_NAMED = 4  # cells that come after the best one, or baselines before it
+MOST_NAMED = 4  # cells that come after the best one
 MOST_ROWS = 100  # of a table; the others are in tables/
 MOST_PANELS = 6  # pictures of the training of single cells; the others' stay in figures/
 # Columns that runs share where a comparison is fair, and how a report names them.
@@ -140,9 +141,9 @@ def answer(study: Study, runs: pd.DataFrame) -> list[str]:
 
     The first is one for each size of model, since the largest is best in any case.
     """
-    sizes, beside = by_size(runs), baselines_of(study, runs)
+    sizes = by_size(runs)
     sentences = [lead(study, runs, means, f" of size {size}" if len(sizes) > 1 else "") for size, means in sizes]
-    sentences += [beaten(row, beside) for row in leaders(sizes[-1][1])]
+    sentences += [beside_baselines(study, runs, row.cell) for row in leaders(sizes[-1][1])]
     return [sentence for sentence in [*sentences, terms(agreement(study, runs))] if sentence]
 
 
@@ -208,16 +209,9 @@ def ranking(study: Study, runs: pd.DataFrame) -> str:
     return "\n\n".join(lines)
 
 
-def beaten(best: Any, baselines: pd.DataFrame) -> str:
-    """Which baselines a cell, a row of `by_cell`, does not leave behind."""
-    better = baselines[baselines.val_bpb < best.val_bpb].sort_values("val_bpb")
-    if not len(baselines):
-        return ""
-    if not len(better):
-        return f"{best.cell} is before every baseline."
-    named = [f"{row.baseline} ({row.family}) {row.val_bpb:.3f}" for row in better.itertuples()]
-    more = [f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
-    return f"{best.cell} does not reach these baselines: {', '.join([*named[:MOST_NAMED], *more])}."
+def beside_baselines(study: Study, runs: pd.DataFrame, cell: str) -> str:
+    """Whether a cell is before the best baseline of each family at the end of its budget, and whether that is real."""
+    return " ".join(place.said for place in standings(study, runs) if (place.cell, place.at) == (cell, END))
 
 
 def samples(study: Study, runs: pd.DataFrame) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tokexp.analysis.beside import beside_table
 from tokexp.analysis.content import content_table
 from tokexp.analysis.differences import difference_table
 from tokexp.analysis.insights import insights, seed_rows
@@ -65,6 +66,14 @@ SECTIONS = [
         "(Welch), and over the text (paired bootstrap over its 64 blocks). *Resolved* where both tests reject, that "
         "over the text by t over the blocks, corrected for the number of pairs (Holm).",
         difference_table,
+    ),
+    Section(
+        "beside",
+        "Beside the baselines",
+        "Every cell and the best baseline of each family: at the end of the budget and, where that is another, at its "
+        "best checkpoint with the choice paid for. Positive where the cell is before it. Intervals and verdicts as "
+        "above; over the seeds the cell alone varies.",
+        beside_table,
     ),
     Section(
         "views",

@@ -5,7 +5,7 @@ curves.csv      a row an evaluation, with mean, least and most of each step's fi
 blocks.csv      a row an evaluation: total nats of each of the 64 blocks of the held-out text
 content.csv     a row a run and class of bytes: total bits on it at the end
 readability.csv a row a sample, and one a passage of the held-out text, which people wrote
-baselines.csv   a row a held-out text and baseline
+baselines.csv   a row a held-out text and baseline, with its nats of each block where they are known
 samples.jsonl   a row a sample, a few of each run
 segments.jsonl  how its tokenizer cuts each of those and a passage of the held-out text (`tokexp/segments.py`)
 """
@@ -19,8 +19,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+import numpy as np
 import pandas as pd
 
+from tokexp.blocks import BLOCKS
 from tokexp.config import InputError
 from tokexp.files import write_text
 from tokexp.results import RunResult, flatten, load_json, load_lines, load_metrics, load_result
@@ -33,6 +35,7 @@ KEYS = {
     "baselines": ["corpus_sha256", "val_sha256", "baseline"],
 }
 TEXT_COLUMNS = ("name", "class", "partition", "baseline", "family", "versions", "settings", "tuned")
+BLOCK_COLUMNS = [f"b{i}" for i in range(BLOCKS)]
 STEP_FIGURES = ("loss", "grad_norm")
 KEPT_SAMPLES = 2  # of equal characters, at each temperature
 
@@ -152,7 +155,7 @@ def read_run(folder: Path) -> tuple[dict[str, list[dict[str, Any]]], list[dict[s
     text = load_json(folder / "corpus.json")
     rows = evaluations(load_metrics(folder))
     blocks = [
-        {**name, "step": row["step"], **{f"b{i}": nats for i, nats in enumerate(row.pop("val_block_nats"))}}
+        {**name, "step": row["step"], **dict(zip(BLOCK_COLUMNS, row.pop("val_block_nats"), strict=True))}
         for row in rows
     ]
     human = {"name": "", **of_text, "chars": text["chars"], "temperature": None}
@@ -166,10 +169,21 @@ def read_run(folder: Path) -> tuple[dict[str, list[dict[str, Any]]], list[dict[s
             *({**read, **row} for row in load_lines(folder / "readability.jsonl")),
             *({**human, "sample": i, **row} for i, row in enumerate(text["human"])),
         ],
-        "baselines": [{**of_text, **row} for row in text["baselines"]],
+        "baselines": [{**of_text, **_with_blocks(row)} for row in text["baselines"]],
     }
     kept = [row for row in load_lines(folder / "samples.jsonl") if row["sample"] < KEPT_SAMPLES]
     return tables, [{**name, **row} for row in kept]
+
+
+def _with_blocks(row: dict[str, Any]) -> dict[str, Any]:
+    """A baseline with a column a block, empty where it was measured as a whole."""
+    nats = row.pop("block_nats", None) or [None] * BLOCKS
+    return {**row, **dict(zip(BLOCK_COLUMNS, nats, strict=True))}
+
+
+def block_nats(rows: pd.DataFrame) -> np.ndarray:
+    """The blocks of some rows of `blocks` or `baselines`: (rows, 64), NaN where they are not known."""
+    return rows.reindex(columns=BLOCK_COLUMNS).to_numpy(float)
 
 
 def read_segments(folder: Path) -> list[dict[str, Any]]:
