@@ -22,7 +22,9 @@ import pandas as pd
 import pytest
 
 from tokexp.analysis import store
-from tokexp.analysis.html import curves_of, cut_lines, inline, island, kind_of, on_dark, prose, render, write_html
+from tokexp.analysis.drawn import curves_of, island
+from tokexp.analysis.html import inline, kind_of, on_dark, prose, render, write_html
+from tokexp.analysis.passage import cut_lines
 from tokexp.analysis.sections import make_sections
 from tokexp.analysis.store import Study, read_segments, read_study
 from tokexp.analysis.style import LINES, MARKERS, looks
@@ -294,7 +296,7 @@ def test_curves_by_hand() -> None:
 
 
 def test_every_look_has_its_like_in_plotly() -> None:
-    from tokexp.analysis.html import DASHES, SYMBOLS
+    from tokexp.analysis.drawn import DASHES, SYMBOLS
 
     assert set(LINES) == set(DASHES)
     assert set(MARKERS) == set(SYMBOLS)

@@ -77,6 +77,8 @@ ORDER = [
     "analysis.panels",
     "analysis.figures",
     "analysis.page",
+    "analysis.drawn",
+    "analysis.passage",
     "analysis.html",
     "analysis.shelf",
     "report",
