@@ -29,6 +29,7 @@ from tokexp.analysis.sections import make_sections
 from tokexp.analysis.store import Study, read_segments, read_study
 from tokexp.analysis.style import LINES, MARKERS, looks
 from tokexp.analysis.tables import cells, labels
+from tokexp.config import InputError
 from tokexp.readability import MEASURES
 from tokexp.results import RunResult
 
@@ -342,12 +343,32 @@ def test_dark_colours_are_seen_and_light_ones_stay() -> None:
     assert blue > green > red
 
 
+def write(made: Study, folder: Path) -> None:
+    for name in store.TABLES:
+        getattr(made, name).to_csv(folder / f"{name}.csv", index=False)
+    (folder / "samples.jsonl").write_text("")
+    (folder / "missing.json").write_text("[]")
+
+
+def test_data_that_are_not_whole_are_refused(tmp_path: Path) -> None:
+    """As when rows were joined by hand: a run's evaluations are gone, or it ended in no number."""
+    whole = study([run("char"), run("bpe")])
+    write(whole, tmp_path)
+    assert len(read_study("x", tmp_path).results) == 2
+    for table in ("curves", "blocks"):
+        rows = getattr(whole, table)
+        write(dataclasses.replace(whole, **{table: rows[rows.name != whole.results.name[1]]}), tmp_path)
+        with pytest.raises(InputError, match=f"{table}.csv has no rows of bpe-0-"):
+            read_study("x", tmp_path)
+    for bad in (np.nan, np.inf):
+        write(dataclasses.replace(whole, results=whole.results.assign(val_bpb=[2.0, bad])), tmp_path)
+        with pytest.raises(InputError, match=r"val_bpb of bpe-0-.* is no finite number"):
+            read_study("x", tmp_path)
+
+
 def test_segments_in_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = study([run("char")])
-    for name in store.TABLES:
-        getattr(made, name).to_csv(tmp_path / f"{name}.csv", index=False)
-    (tmp_path / "samples.jsonl").write_text("")
-    (tmp_path / "missing.json").write_text("[]")
+    write(made, tmp_path)
     assert read_study("x", tmp_path).segments == []
     rows = [{"of": "sample", "sample": i} for i in range(4)] + [{"of": "held out"}]
     (tmp_path / "segments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

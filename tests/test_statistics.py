@@ -10,12 +10,11 @@ import pytest
 from tokexp.analysis.statistics import (
     Cell,
     Difference,
-    block_interval,
-    block_p,
     compare_all,
     holm,
     holm_of_each,
     seeds_needed,
+    texts_drawn,
     welch_interval,
     welch_p,
 )
@@ -37,10 +36,6 @@ def test_a_p_value_is_the_level_at_which_the_interval_touches_zero() -> None:
     p = welch_p(a, b)
     low, high = welch_interval(a, b, level=p)
     assert min(abs(low), abs(high)) < 1e-9
-    first = rng.normal(100, 10, 64)
-    second = first + rng.normal(0.3, 1, 64)
-    low, high = block_interval(first, second, 64, level=block_p(first, second, 64))
-    assert min(abs(low), abs(high)) < 0.02, "the bootstrap follows the t over 64 blocks"
 
 
 def test_holm_by_hand() -> None:
@@ -61,16 +56,63 @@ def test_what_more_seeds_could_do_depends_on_the_other_pairs() -> None:
 def test_intervals_cover_as_often_as_they_say() -> None:
     rng = np.random.default_rng(0)
     rounds = 4000
-    welch = text = 0
+    welch = 0
     for _ in range(rounds):
         low, high = welch_interval(rng.normal(0.3, 1, 4), rng.normal(0, 2, 5))
         welch += low <= 0.3 <= high
+    assert abs(welch / rounds - 0.95) < 3 * math.sqrt(0.95 * 0.05 / rounds)  # 0.0103
+
+
+def scenes(rng: np.random.Generator, alike: float) -> np.ndarray:
+    """(64,) with standard deviation 1, neighbours correlated by `alike`."""
+    values = rng.normal(0, 1, 64)
+    for i in range(1, 64):
+        values[i] = alike * values[i - 1] + math.sqrt(1 - alike**2) * values[i]
+    return values
+
+
+@pytest.mark.parametrize(("alike", "interval", "test"), [(0.0, 0.95, 0.95), (0.6, 0.91, 0.92)])
+def test_the_text_covers_nearly_as_often_with_neighbours_alike(alike: float, interval: float, test: float) -> None:
+    """By blocks taken for independent it would be 0.66 at 0.6."""
+    rng = np.random.default_rng(0)
+    rounds = 600
+    covered = kept = agreed = 0
+    for _ in range(rounds):
         first = rng.normal(100, 10, 64)
-        low, high = block_interval(first, first + rng.normal(0.3, 1, 64), 64, draws=1000)
-        text += low <= 0.3 / math.log(2) <= high
-    error = 3 * math.sqrt(0.95 * 0.05 / rounds)  # 0.0103
-    assert abs(welch / rounds - 0.95) < error
-    assert abs(text / rounds - 0.95) < error
+        found = over_text(first, first + scenes(rng, alike))
+        inside = found.over_text[0] <= 0 <= found.over_text[1]
+        covered += inside
+        kept += found.p_text >= 0.05
+        agreed += inside == (found.p_text >= 0.05)
+    error = 3 * math.sqrt(0.95 * 0.05 / rounds)
+    assert abs(covered / rounds - interval) < error
+    assert abs(kept / rounds - test) < error
+    assert agreed / rounds > 0.93
+
+
+def test_the_text_by_hand() -> None:
+    """Eight stretches that differ by 1 to 8 bits in each of their bytes: mean 4.5, s = sqrt(6 / 8), t = 5.196."""
+    more = np.repeat(np.arange(1, 9), 8) * math.log(2)
+    found = over_text(np.full(64, 5.0), 5.0 + more)
+    assert found.p_text == pytest.approx(0.00126, abs=1e-5)
+    half = 2.365 * math.sqrt(6 / 8)
+    assert found.over_text == pytest.approx((4.5 - half, 4.5 + half), abs=0.35)
+    assert found.mean == 0, "the mean is that of the seeds"
+
+
+def test_a_stretch_may_begin_at_any_block() -> None:
+    """Each of the texts that are drawn has 64 blocks, adjacent by eights, and each block is drawn as often."""
+    drawn = texts_drawn()
+    assert drawn.shape == (10_000, 64)
+    assert drawn.sum(axis=1) == pytest.approx(np.ones(10_000))
+    assert drawn.mean(axis=0) == pytest.approx(np.full(64, 1 / 64), rel=0.05)
+    first = set(np.flatnonzero(drawn[0]))
+    assert all({(i - 1) % 64, (i + 1) % 64} & first for i in first)
+
+
+def over_text(first: np.ndarray, second: np.ndarray) -> Difference:
+    """Of a byte a block."""
+    return compared(Cell(np.zeros(1), first[None]), Cell(np.zeros(1), second[None]))
 
 
 def test_holm_keeps_the_rate_of_false_claims() -> None:

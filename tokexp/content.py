@@ -1,4 +1,4 @@
-"""Where the loss lies: total bits by kind of content and by length of context, the same bytes for every tokenizer.
+"""Where the loss lies: total bits by kind of content, the same bytes for every tokenizer, and by length of context.
 
 Each bit of the total (naive and restoration) is laid to a byte of the held-out text. A token of bytes
 b_1 .. b_n is paid for by the chain rule, given that a token begins here: byte k costs

@@ -2,7 +2,7 @@
 
 Each cell beside the best baseline of each family, at the end of the budget and at its best checkpoint. A
 baseline is the same for every seed, so that Welch's t is that of one sample; over the text the two are
-paired, block by block. One that is known only as a whole (gzip, bz2, xz, zstd) is left out.
+paired, block by block.
 """
 
 from __future__ import annotations
@@ -44,32 +44,29 @@ class Standing:
 
 @once
 def standings(study: Study, runs: pd.DataFrame) -> list[Standing]:
-    """Every cell, the best first, beside the best baseline of each family, at both points; corrected together.
+    """Every cell, the best first, beside the best baseline of each family, at the end and at its best checkpoint.
 
-    A cell that was best at its end has one point.
+    Corrected for being read together, each point by itself. A cell that was best at its end has one point; a family
+    whose best baseline is known only as a whole is left out.
     """
     n_bytes = int(runs.val_bytes.iloc[0])
-    known = baselines_of(study, runs)
-    known = known[~np.isnan(block_nats(known)).any(axis=1)].sort_values("val_bpb", kind="stable")
-    best = known.drop_duplicates("family").sort_values("family", ascending=False)  # static, adaptive
+    best = baselines_of(study, runs).sort_values("val_bpb", kind="stable").drop_duplicates("family")
+    best = best[~np.isnan(block_nats(best)).any(axis=1)].sort_values("family", ascending=False)  # static, adaptive
+    families = dict(zip(best.baseline, best.family, strict=True))
     # Two seeds that do not differ add nothing to the variance, nor to its degrees of freedom.
     marks = {str(name): _cell([nats] * 2, n_bytes) for name, nats in zip(best.baseline, block_nats(best), strict=True)}
     evaluated = {name: block_nats(own) for name, own in study.blocks.groupby("name")}
-    own: dict[str, Cell] = {}
-    for cell, names in runs.assign(cell=cells(runs)).groupby("cell").name:
-        end = own[f"{cell} {END}"] = _cell([evaluated[name][-1] for name in names], n_bytes)
-        chosen = _cell([crossfit(evaluated[name]) for name in names], n_bytes)
-        if not np.array_equal(chosen.blocks, end.blocks):  # else the same would be asked twice
-            own[f"{cell} {BEST}"] = chosen
-    asked = [
-        (str(cell), at, str(baseline), str(family))
-        for cell in by_cell(runs).cell
-        for at in (END, BEST)
-        if f"{cell} {at}" in own
-        for baseline, family in zip(best.baseline, best.family, strict=True)
-    ]
-    found = compare_all(own | marks, n_bytes, [(f"{cell} {at}", baseline) for cell, at, baseline, _ in asked])
-    return [Standing(*place, found[f"{place[0]} {place[1]}", place[2]]) for place in asked]
+    named = runs.assign(cell=cells(runs)).groupby("cell")["name"]
+    ends = {str(cell): _cell([evaluated[name][-1] for name in names], n_bytes) for cell, names in named}
+    chosen = {str(cell): _cell([crossfit(evaluated[name]) for name in names], n_bytes) for cell, names in named}
+    other = {cell: own for cell, own in chosen.items() if not np.array_equal(own.blocks, ends[cell].blocks)}
+    found = []
+    for at, own in ((END, ends), (BEST, other)):
+        pairs = [(cell, name) for cell in own for name in marks]
+        compared = compare_all(own | marks, n_bytes, pairs)
+        found += [Standing(cell, at, name, families[name], compared[cell, name]) for cell, name in pairs]
+    order = list(by_cell(runs).cell)
+    return sorted(found, key=lambda place: order.index(place.cell))
 
 
 def _cell(nats: list[np.ndarray], n_bytes: int) -> Cell:

@@ -1,7 +1,8 @@
 """Where the loss lies: total bits per byte by kind of content, a mean over the seeds of each cell.
 
-The bytes of a class are the same for every tokenizer, so its figures may be compared; how bits are
-attributed to bytes, and what that is not, stands in `tokexp/content.py`.
+The bytes of a kind of content are the same for every tokenizer, so its figures may be compared; those that
+have so much context in the window are not. How bits are attributed to bytes, and what that is not, stands
+in `tokexp/content.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import pandas as pd
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import by_cell, cells
 
+FEWEST = 100  # bytes with so much context, of which fewer say nothing
 TOGETHER, ALL = ("word_first", "word_rest", "spacing"), "words and spacing"
 
 
@@ -18,7 +20,7 @@ def content_of(study: Study, runs: pd.DataFrame, partition: str) -> pd.DataFrame
     """Bits per byte: a row a cell, best total first, a column a class in the order of the data."""
     rows = study.content[study.content.partition == partition]
     rows = rows.merge(runs.assign(cell=cells(runs))[["name", "cell"]], on="name")
-    rows = rows[rows.bytes > 0].assign(bits_per_byte=lambda r: r.bits / r.bytes)
+    rows = rows[rows.bytes > (FEWEST if partition == "context" else 0)].assign(bits_per_byte=lambda r: r.bits / r.bytes)
     wide = rows.pivot_table(index="cell", columns="class", values="bits_per_byte", aggfunc="mean", sort=False)
     return wide.reindex([cell for cell in by_cell(runs).cell if cell in wide.index])
 

@@ -49,14 +49,14 @@ def verdict(difference: Difference) -> str:
     if difference.resolved:
         return "resolved"
     if difference.p_text >= LEVEL:
-        return "**not resolved**: this text does not tell them apart, whatever the seeds"
+        return "**not resolved**: this text does not tell the averages of these seeds apart"
     if not difference.text_suffices:
-        return "**not resolved**: the held-out text is too short for so many comparisons, whatever the seeds"
+        return "**not resolved**: the held-out text is too short for so many comparisons"
     if difference.over_seeds is None:
         return "**not resolved**: one seed is an anecdote; add seed=0,1,2"
     if difference.seeds is None:
         return "**not resolved**: a thousand seeds would not do"
-    return f"**not resolved**: some {difference.seeds} seeds each would do"
+    return f"**not resolved**: some {difference.seeds} seeds a cell would do"
 
 
 def interval(interval: tuple[float, float] | None) -> str:

@@ -6,17 +6,20 @@ few cells cannot tell is said to be open.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from tokexp.analysis.content import content_of
+from tokexp.analysis.prediction import FEWEST, interval, spearman
 from tokexp.analysis.readability import readings, temperatures, typical_distances
-from tokexp.analysis.statistics import LEVEL, welch_p
+from tokexp.analysis.statistics import LEVEL, holm, welch_p
 from tokexp.analysis.store import Study
-from tokexp.analysis.tables import by_cell, cells
+from tokexp.analysis.tables import by_cell, by_size, cells
 
+MOST_NAMED = 2  # that are equally good
 HOLDS, NOT, OPEN = "holds here", "does not hold here", "open"
 Insight = tuple[str, str, str]  # what the seed said, the figures, the verdict
 
@@ -29,8 +32,8 @@ def insights(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
         same_architecture_other_size(means),
         same_tokens_other_text(means),
         stability(runs),
-        granularity(means),
-        no_free_lunch(study, runs, means, near),
+        granularity(runs),
+        no_free_lunch(study, runs, near),
     ]
     return pd.DataFrame(found, columns=["the seed experiment said", "this sweep", "verdict"])
 
@@ -42,7 +45,10 @@ def distances(study: Study, runs: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def lower_loss_is_not_better_output(means: pd.DataFrame, near: dict[str, np.ndarray]) -> Insight:
-    """For it: samples that are nearer to human text than those with the lowest loss per token, by Welch over seeds."""
+    """For it: samples that are nearer to human text than those with the lowest loss per token, by Welch over seeds.
+
+    Against it: these are the nearest, by the same test beside the next ones.
+    """
     said = "A lower loss is not better output"
     if len(near) < 2:
         return said, "", OPEN
@@ -52,12 +58,12 @@ def lower_loss_is_not_better_output(means: pd.DataFrame, near: dict[str, np.ndar
         f"{means.val_bpb[lowest]:.3f} bits per byte); nearest to human text: {nearest} "
         f"({near[nearest].mean():.2f} sd, {lowest} {near[lowest].mean():.2f})"
     )
-    if lowest == nearest:
-        return said, figures, NOT
-    if min(len(near[lowest]), len(near[nearest])) < 2:
+    if min(map(len, near.values())) < 2:
         return said, figures + "; one seed cannot tell", OPEN
-    real = welch_p(near[lowest], near[nearest]) < LEVEL
-    return said, figures if real else figures + ", which the seeds do not tell apart", HOLDS if real else OPEN
+    other = min(near.keys() - {nearest}, key=lambda cell: near[cell].mean()) if lowest == nearest else lowest
+    if welch_p(near[other], near[nearest]) >= LEVEL:
+        return said, f"{figures}; the seeds do not tell {nearest} from {other}", OPEN
+    return said, figures, NOT if lowest == nearest else HOLDS
 
 
 def same_architecture_other_size(means: pd.DataFrame) -> Insight:
@@ -81,49 +87,69 @@ def same_tokens_other_text(means: pd.DataFrame) -> Insight:
 
 
 def stability(runs: pd.DataFrame) -> Insight:
-    """For it: the steadiest and the least steady cell differ by more than twice the standard error over seeds."""
+    """For it: two cells of one size of model that Welch's t tells apart, all pairs taken together (Holm)."""
     said = "Some tokenizers train more stably"
-    grouped = runs.assign(cell=cells(runs)).groupby("cell").grad_norm_spikes
-    shares = grouped.mean()
+    named = runs.assign(cell=cells(runs))
+    shares = named.groupby("cell").grad_norm_spikes.mean()
     figures = "steps whose gradient norm is over 3 times the median of the 50 before: " + _each(shares, ".2%")
-    if len(shares) < 2 or grouped.size().min() < 2:
+    if len(shares) < 2 or named.groupby("cell").size().min() < 2:
         return said, figures + "; one seed cannot tell", OPEN
-    error = np.array(np.sqrt(grouped.var(ddof=1) / grouped.size()))
-    least, most = int(shares.argmin()), int(shares.argmax())
-    holds = shares.max() - shares.min() > 2 * np.hypot(error[most], error[least])
-    return said, figures, HOLDS if holds else NOT
+    if shares.nunique() == 1:
+        return said, figures, NOT
+    found = []
+    for _, own in named.groupby("size"):
+        spikes = [cell.to_numpy() for _, cell in own.groupby("cell").grad_norm_spikes]
+        found += [welch_p(one, other) for one, other in itertools.combinations(spikes, 2)]
+    holds = min(holm(found), default=1.0) < LEVEL
+    return said, figures if holds else figures + "; the seeds do not tell them apart", HOLDS if holds else OPEN
 
 
-def granularity(means: pd.DataFrame) -> Insight:
-    """For it: over the cells, Spearman's rank correlation of bytes per token and bits per byte is below -0.5."""
+def granularity(runs: pd.DataFrame) -> Insight:
+    """For it: bytes per token go with fewer bits per byte over the cells of each size of model, beyond chance."""
     said = "The curse of granularity: the finer the tokens, the less a context holds and the more there is to learn"
-    context = means.block_size * means.chars_per_token
-    figures = "characters in a full context: " + _each(context, ",.0f")
-    if len(means) < 3:
-        return said, figures, OPEN
-    correlation = means.bytes_per_token.rank().corr(means.val_bpb.rank())
-    figures += f"; rank correlation of bytes per token and bits per byte {correlation:+.2f} over {len(means)} cells"
-    return said, figures, HOLDS if correlation < -0.5 else NOT
+    means = by_cell(runs).set_index("cell")
+    figures = "characters in a full context: " + _each(means.block_size * means.chars_per_token, ",.0f")
+    found = []
+    for size, own in by_size(runs):
+        x, y = own.bytes_per_token.to_numpy(), own.val_bpb.to_numpy()
+        if len(own) >= FEWEST and not np.isnan(spearman(x, y)):
+            low, high = interval(x, y)
+            found.append((low, high))
+            figures += f"; size {size}: rank correlation of bytes per token and bits per byte "
+            figures += f"{spearman(x, y):+.2f} ({low:+.2f} to {high:+.2f}) over {len(own)} cells"
+    if not found:
+        return said, figures + f"; fewer than {FEWEST} cells of a size cannot tell", OPEN
+    if all(high < 0 for _, high in found):
+        return said, figures, HOLDS
+    return said, figures, NOT if all(low > 0 for low, _ in found) else OPEN
 
 
-def no_free_lunch(study: Study, runs: pd.DataFrame, means: pd.DataFrame, near: dict[str, np.ndarray]) -> Insight:
-    """Against it: one cell is best by every criterion."""
+def no_free_lunch(study: Study, runs: pd.DataFrame, near: dict[str, np.ndarray]) -> Insight:
+    """Against it: of the models of one size, one is best by every criterion, or as good as any."""
     said = "There is no free lunch: no tokenizer is best at everything"
-    best = {
-        "bits per byte": means.val_bpb.idxmin(),
-        "fewest parameters": means.params_total.idxmin(),
-        "shortest training": means.train_seconds.idxmin(),
-        "fewest unknown tokens": means.unk_rate.idxmin(),
-    }
-    if near:
-        best["samples nearest to human text"] = min(near, key=lambda cell: near[cell].mean())
-    unseen = content_of(study, runs, "word").get("unseen")
-    if unseen is not None and len(unseen.dropna()):
-        best["words never seen in training"] = unseen.idxmin()
-    figures = "best at " + "; ".join(f"{criterion}: {cell}" for criterion, cell in best.items())
-    if len(means) < 2:
+    unseen = content_of(study, runs, "word").get("unseen", pd.Series(dtype=float)).dropna()
+    lines, best_at_all = [], False
+    for size, own in by_size(runs):
+        means = own.set_index("cell")
+        criteria = {
+            "bits per byte": means.val_bpb,
+            "fewest parameters": means.params_total,
+            "fewest FLOPs": means.flops,
+            "fewest unknown tokens": means.unk_rate,
+            "samples nearest to human text": pd.Series({cell: near[cell].mean() for cell in own.cell if cell in near}),
+            "words never seen in training": unseen[unseen.index.isin(means.index)],
+        }
+        best = {what: list(values.index[values == values.min()]) for what, values in criteria.items() if len(values)}
+        best_at_all |= len(means) > 1 and bool(set.intersection(*map(set, best.values())))
+        lines.append(f"size {size}: " + "; ".join(f"{what}: {_some(names)}" for what, names in best.items()))
+    figures = "best, " + ". ".join(lines)
+    if all(len(own) < 2 for _, own in by_size(runs)):
         return said, figures, OPEN
-    return said, figures, NOT if len(set(best.values())) == 1 else HOLDS
+    return said, figures, NOT if best_at_all else HOLDS
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} of them alike"
 
 
 def seed_rows(study: Study, runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Which size of vocabulary is best for a tokenizer and a model: from the vertex of a parabola through three sizes.
 
-An optimum between sizes that were tried, for this text, this budget and these models; not a law.
+An optimum between sizes that were tried, for this text, this budget and these models; not a law. With two
+intervals, as every figure that might be chance: other seeds, and other texts of the same kind.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tokexp.analysis.store import Study
+from tokexp.analysis.statistics import Interval, of_drawn, texts_drawn
+from tokexp.analysis.store import Study, block_nats
 
 FEWEST = 4  # sizes of vocabulary
 DRAWS = 2000
@@ -31,7 +33,8 @@ def optimum_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
                 "vocabularies tried": ", ".join(f"{v:,}" for v in means),
                 "the best of them": f"{best:,} ({means[best]:.3f} bits per byte)",
                 "optimum": f"{vertex(means):,.0f}" if inside else "at the edge of what was tried, so not known",
-                "95 %, over the seeds": "{:,.0f} to {:,.0f}".format(*interval(seeds)) if inside and several else "",
+                "95 %, over the seeds": _written(over_seeds(seeds)) if inside and several else "",
+                "95 %, over the text": _written(over_text(ends_of(study, own))) if inside else "",
             }
         )
     return pd.DataFrame(rows)
@@ -48,7 +51,18 @@ def vertex(bpb: dict[int, float]) -> float:
     return float(np.exp(-slope / (2 * curve))) if curve > 0 else float(sizes[i])
 
 
-def interval(seeds: dict[int, np.ndarray]) -> tuple[float, float]:
+def ends_of(study: Study, runs: pd.DataFrame) -> dict[int, np.ndarray]:
+    """The nats of each block at the end, (64,), a mean over the seeds, by the size of the vocabulary."""
+    ends = study.blocks.groupby("name").last()
+    names = {v: list(runs["name"][runs.vocab_size == v]) for v in runs.vocab_size.tolist()}
+    return {v: block_nats(ends.loc[own]).mean(axis=0) for v, own in names.items()}
+
+
+def _written(interval: Interval) -> str:
+    return "{:,.0f} to {:,.0f}".format(*interval)
+
+
+def over_seeds(seeds: dict[int, np.ndarray]) -> Interval:
     """Of the vertex at 95 %: it is found again in draws of the means, by t and one variance for all vocabularies.
 
     A bootstrap over three seeds would be too narrow.
@@ -62,3 +76,10 @@ def interval(seeds: dict[int, np.ndarray]) -> tuple[float, float]:
     ]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return float(low), float(high)
+
+
+def over_text(blocks: dict[int, np.ndarray]) -> Interval:
+    """Of the vertex at 95 %: it is found again in texts made of stretches of this one."""
+    texts = texts_drawn()[:DRAWS]
+    drawn = {v: texts @ nats for v, nats in blocks.items()}
+    return of_drawn(np.array([vertex({v: float(nats[i]) for v, nats in drawn.items()}) for i in range(DRAWS)]))

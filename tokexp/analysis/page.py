@@ -163,7 +163,7 @@ def terms(found: Agreement) -> str:
         return ""
     rest = [name for name in found.ranked if name not in found.telling]
     left = f"; {under(rest)} most of the cells cannot be ranked" if rest else ""
-    return f"No order is another {under(found.telling)}{left}."
+    return f"The ranking is the same {under(found.telling)}{left}."
 
 
 def lead(study: Study, runs: pd.DataFrame, means: pd.DataFrame, where: str) -> str:

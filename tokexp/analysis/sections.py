@@ -17,6 +17,7 @@ from tokexp.analysis.original import original_table
 from tokexp.analysis.prediction import prediction_table
 from tokexp.analysis.readability import readability_table, temperatures
 from tokexp.analysis.store import Study
+from tokexp.analysis.stretches import stretch_table
 from tokexp.analysis.tables import by_corpus, markdown, table
 from tokexp.analysis.views import view_table, views
 from tokexp.files import write_text
@@ -63,8 +64,9 @@ SECTIONS = [
         "differences",
         "Which differences are real",
         "Every pair of cells whose models have one size, the better one first. Intervals at 95 %: over the seeds "
-        "(Welch), and over the text (paired bootstrap over its 64 blocks). *Resolved* where both tests reject, that "
-        "over the text by t over the blocks, corrected for the number of pairs (Holm).",
+        "(Welch), and over the text (paired bootstrap over its 64 blocks, in stretches of eight, since neighbours are "
+        "alike). *Resolved* where both tests reject, that over the text by t over the stretches, corrected for the "
+        "number of pairs (Holm).",
         difference_table,
     ),
     Section(
@@ -74,6 +76,13 @@ SECTIONS = [
         "best checkpoint with the choice paid for. Positive where the cell is before it. Intervals and verdicts as "
         "above; over the seeds the cell alone varies.",
         beside_table,
+    ),
+    Section(
+        "stretches",
+        "Along the held-out text",
+        "Total bits per byte of each eighth of the held-out text, at the end: a text need not be of one kind, and a "
+        "lead may be that of a part.",
+        stretch_table,
     ),
     Section(
         "views",
@@ -96,7 +105,13 @@ SECTIONS = [
         "The same over the words outside headings, by how often the training part has them.",
         _content("word"),
     ),
-    Section("context", "By the context before", "The same by the bytes of context in the window.", _content("context")),
+    Section(
+        "context",
+        "By the context before",
+        "The same by the bytes of context in the window. Longer tokens have more of it, so a column holds other bytes "
+        "for each tokenizer: read along the rows, not down. Empty where fewer than 100 bytes had so much.",
+        _content("context"),
+    ),
     Section(
         "readability",
         "How the samples read",
@@ -115,6 +130,7 @@ SECTIONS = [
         "Beside the seed experiment",
         "What it published, and the same from runs by its protocol. Its losses are per token; its tokenizers had seen "
         "the held-out text, of which each had its own, so its held-out losses can be met only nearly; it had rounded. "
+        "Split first, the words have fewer entries; 500 characters are 500 by construction. "
         "Its BPE marked the ends of words, as `bpe_classic` does.",
         original_table,
     ),

@@ -13,6 +13,7 @@ segments.jsonl  how its tokenizer cuts each of those and a passage of the held-o
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -237,7 +238,27 @@ def read_study(name: str, data: Path) -> Study:
         ) from error
     except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
         raise InputError(f"report {name!r}: {data} is damaged ({error}); bring its files back, or run again") from error
+    _require_whole(name, data, tables)
     return Study(name, **tables, samples=samples, missing=missing, segments=segments)
+
+
+def _require_whole(name: str, data: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Raise InputError for a run whose figures are not all there, as in data joined by hand."""
+    results = tables["results"]
+    for table in ("curves", "blocks"):
+        lacking = results["name"][~results["name"].isin(tables[table].get("name", []))]
+        if len(lacking):
+            raise InputError(
+                f"report {name!r}: {data}/{table}.csv has no rows of {lacking.iloc[0]}, which results.csv names; "
+                "bring them back, or take the run out of both"
+            )
+    bpb = results.val_bpb.to_numpy(float)
+    endless = [run for run, value in zip(results["name"], bpb, strict=True) if not math.isfinite(value)]
+    if endless:
+        raise InputError(
+            f"report {name!r}: {data}/results.csv has a val_bpb of {endless[0]} that is no finite number; "
+            "take the run out"
+        )
 
 
 def _read_table(path: Path) -> pd.DataFrame:

@@ -111,7 +111,7 @@ def table(study: Study, runs: pd.DataFrame, name: str) -> pd.DataFrame:
         for bpb, half in means[["val_bpb", "val_bpb_half"]].values
     ]
     marginal = [
-        "" if math.isnan(gain) else f"{gain:.4f} ± {error:.4f}"
+        "" if math.isnan(gain) else f"{gain:.4f} ± {1.96 * error:.4f}"
         for gain, error in means[["marginal_gain_bpb", "marginal_gain_error"]].values
     ]
     means = means.assign(

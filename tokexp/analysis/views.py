@@ -16,7 +16,7 @@ import pandas as pd
 
 from tokexp.analysis.statistics import LEVEL, welch_p
 from tokexp.analysis.store import Study, once
-from tokexp.analysis.tables import cells
+from tokexp.analysis.tables import cells, records
 
 # What may be held equal: the column of curves.csv, and how a value of it is written.
 AXES = {
@@ -34,7 +34,7 @@ class Point:
     """A cell under a view: total bits per byte."""
 
     seeds: np.ndarray  # of each run
-    share: float  # of its schedule that it had; 1 is all
+    share: float  # of its schedule that each run had at least; 1 is all
     ranked: bool
 
     @property
@@ -71,36 +71,37 @@ def _equal(study: Study, runs: pd.DataFrame, axis: str) -> View | None:
     column, form = AXES[axis]
     terms = ""
     if axis == "seconds":
-        places = runs.groupby(PLACE).cell.nunique()
-        runs = runs.set_index(PLACE).loc[[places.idxmax()]].reset_index()
-        if len(places) > 1:
-            terms = f", on {runs.machine.iloc[0]}, with {runs.workers.iloc[0]} at once, only"
+        differing = [name for name in PLACE if runs[name].nunique(dropna=False) > 1]
+        place = pd.Series([", ".join(f"{name}={row[name]}" for name in differing) for row in records(runs)], runs.index)
+        most = runs.cell.groupby(place).nunique().idxmax()
+        runs = runs[place == most]
+        terms = f", only those with {most}" if differing else ""
     curves = study.curves[study.curves.name.isin(runs["name"])]
     ends = curves.groupby("name")[column].max()
     variants = [
-        (str(cell), variant, float(ends[list(variant["name"])].mean()))
+        (str(cell), variant, ends[list(variant["name"])].to_numpy())
         for (cell, _), variant in runs.groupby(["cell", "variant"])
     ]
     at = _meeting_point(variants)
     points = {}
     for cell, options in itertools.groupby(variants, key=lambda v: v[0]):
-        reaching = [option for option in options if option[2] >= at * (1 - SAME)]
+        reaching = [option for option in options if option[2].min() >= at * (1 - SAME)]
         if reaching:
-            _, nearest, end = min(reaching, key=lambda option: option[2])
+            _, nearest, reached = min(reaching, key=lambda option: option[2].max())
             bpb = [_read(curves[curves.name == name], column, at) for name in nearest["name"]]
-            share = 1.0 if end <= at * (1 + SAME) else at / end
+            share = 1.0 if reached.max() <= at * (1 + SAME) else at / float(reached.max())
             points[cell] = Point(np.array(bpb), share, share == 1.0 or _constant(nearest))
     points = {cell: point for cell, point in points.items() if not np.isnan(point.bpb)}
     return View(f"equal {axis}", form.format(at) + terms, points) if points else None
 
 
-def _meeting_point(variants: list[tuple[str, pd.DataFrame, float]]) -> float:
-    """The value at which most cells have a run that ends; the smallest of those, so that others reach it."""
+def _meeting_point(variants: list[tuple[str, pd.DataFrame, np.ndarray]]) -> float:
+    """The value at which most cells have runs that all end; the smallest of those, so that others reach it."""
 
     def met(at: float) -> int:
-        return len({cell for cell, _, end in variants if abs(end - at) <= SAME * at})
+        return len({cell for cell, _, ends in variants if (abs(ends - at) <= SAME * at).all()})
 
-    return min((end for _, _, end in variants), key=lambda end: (-met(end), end))
+    return min((float(ends.min()) for _, _, ends in variants), key=lambda end: (-met(end), end))
 
 
 def _read(curve: pd.DataFrame, column: str, at: float) -> float:
