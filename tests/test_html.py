@@ -23,11 +23,11 @@ import pytest
 
 from tokexp.analysis import store
 from tokexp.analysis.drawn import curves_of, island
-from tokexp.analysis.html import inline, kind_of, on_dark, prose, render, write_html
+from tokexp.analysis.html import inline, kind_of, prose, render, write_html
 from tokexp.analysis.passage import cut_lines
 from tokexp.analysis.sections import make_sections
 from tokexp.analysis.store import Study, read_segments, read_study
-from tokexp.analysis.style import LINES, MARKERS, looks
+from tokexp.analysis.style import LINES, MARKERS, looks, luminance, on_dark, on_white
 from tokexp.analysis.tables import cells, labels
 from tokexp.config import InputError
 from tokexp.readability import MEASURES
@@ -341,6 +341,13 @@ def test_dark_colours_are_seen_and_light_ones_stay() -> None:
     assert on_dark("#000000") not in ("#000000", "#ffffff")
     red, green, blue = (int(on_dark("#0072b2")[i : i + 2], 16) for i in (1, 3, 5))
     assert blue > green > red
+
+
+def test_names_can_be_read_on_white() -> None:
+    assert on_white("#0072b2") == "#0072b2"
+    for pale in ("#e69f00", "#ffffff", "#56b4e9"):
+        channels = [int(on_white(pale)[i : i + 2], 16) for i in (1, 3, 5)]
+        assert 4.5 <= 1.05 / (luminance(channels) + 0.05) < 6
 
 
 def write(made: Study, folder: Path) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from tokexp.analysis.panels import panel_names
 from tokexp.analysis.passage import Cut, lines
 from tokexp.analysis.sections import Made, Section, make_sections
 from tokexp.analysis.store import Study
-from tokexp.analysis.style import Look, looks
+from tokexp.analysis.style import Look, looks, on_dark
 from tokexp.analysis.tables import cells, labels
 from tokexp.files import write_text
 
@@ -40,7 +39,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 DRAWN_AGAIN = ("bits_per_byte", "flops", "sweep_panel")
 MOST_SAMPLED = 24  # runs whose samples are all shown; of more, those of each cell's first seed
 SHORT = 28  # characters that are kept in one line
-LIGHT_ENOUGH = 0.2  # relative luminance of what is seen on the dark page
 
 
 @dataclass(frozen=True)
@@ -179,21 +177,6 @@ def hues_of(runs: pd.DataFrame, look: dict[str, Look]) -> Hues:
 def name_of(colour: str) -> str:
     """The CSS variable that has `colour`, or its like on the dark page."""
     return f"--c{colour.removeprefix('#')}"
-
-
-def on_dark(colour: str) -> str:
-    """`colour`, with so much white in it that it is seen on a dark page."""
-    channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-    while _luminance(channels) < LIGHT_ENOUGH:
-        channels = [channel + math.ceil((255 - channel) / 16) for channel in channels]
-    return "#" + "".join(f"{channel:02x}" for channel in channels)
-
-
-def _luminance(channels: list[int]) -> float:
-    """Relative, 0 to 1. Source: WCAG 2.2."""
-    shares = [channel / 255 for channel in channels]
-    red, green, blue = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _source(figures: Path, name: str) -> str:

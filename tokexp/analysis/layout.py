@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from tokexp.analysis.style import but_size
+from tokexp.analysis.style import but_size, on_white
 from tokexp.analysis.tables import cells
 
 MOST_NAMED = 12  # cells that are named in a picture; more would cover each other
@@ -53,17 +53,17 @@ def name_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     ends = sorted(ends, key=lambda end: end[1])[:MOST_NAMED]
     if not ends:
         return
+    axes.margins(x=0.12)
     low, high = axes.get_ylim()
-    right = max(x for x, *_ in ends)
+    beside = axes.get_yaxis_transform()  # x as a share of the picture's width, y as it is
     gap = (high - low) / 28
     heights = apart([y for _, y, *_ in ends], gap)
     axes.set_ylim(min(low, heights[0] - gap), max(high, heights[-1] + gap))
     for (x, y, name, line), height in zip(ends, heights, strict=True):
-        axes.annotate(f"     {name}", (x, y), xytext=(right, height), textcoords="data", color=line, va="center",
-                      fontsize=9, annotation_clip=False,
-                      arrowprops={"arrowstyle": "-", "color": line, "lw": 0.8, "relpos": (0, 0.5)}
-                      if (x, y) != (right, height) else None)  # fmt: skip
-    axes.margins(x=0.12)
+        # grey and dotted, so that it is no line of data nor an interval
+        leader = {"arrowstyle": "-", "color": "0.6", "lw": 0.7, "ls": ":", "relpos": (0, 0.5), "shrinkB": 4}
+        axes.annotate(name, (x, y), xytext=(0.95, height), textcoords=beside, color=on_white(line), va="center",
+                      fontsize=9, annotation_clip=False, arrowprops=leader)  # fmt: skip
 
 
 def apart(values: list[float], gap: float) -> list[float]:

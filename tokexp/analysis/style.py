@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 
-from tokexp.analysis.tables import by_cell, cells
+from tokexp.analysis.tables import by_cell, by_size, cells
 
 # Okabe and Ito (2008): told apart with any colour vision.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C00"]
@@ -16,6 +17,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 OWN = dict(
     zip(["bpe", "bpe_4k", "bpe_fallback", "byte", "char", "sp_unigram", "word", "word_cased"], COLOURS, strict=True)
 )
+LIGHT_ENOUGH, DARK_ENOUGH = 0.2, 0.183  # relative luminance, on a dark page and on a white one
 LINES = ["-", "--", ":", "-."]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 STYLE: Any = {
@@ -59,21 +61,53 @@ def looks(runs: pd.DataFrame) -> dict[str, Look]:
     """
     arm_of = dict(zip(cells(runs), runs.arm, strict=True))
     size_of = dict(zip(cells(runs), runs["size"], strict=True))
-    arms = arm_colours(runs)
+    arms, sizes = arm_colours(runs), [size for size, _ in by_size(runs)]
     found = {}
     if len(arms) == 1:
         plain = {cell: but_size(cell, size_of[cell]) for cell in arm_of}
-        order, sizes = sorted(set(plain.values()), key=_by_number), sorted(set(size_of.values()))
+        order = sorted(set(plain.values()), key=_by_number)
         for cell, name in plain.items():
-            shade = mpl.colors.to_hex(mpl.colormaps["cividis"](0.9 * order.index(name) / max(1, len(order) - 1)))
+            shade = mpl.colors.to_hex(mpl.colormaps["plasma"](0.85 * order.index(name) / max(1, len(order) - 1)))
             n = sizes.index(size_of[cell]) if len(sizes) > 1 else order.index(name)
             colour = shade if len(order) > 1 else arms[arm_of[cell]]
             found[cell] = Look(colour, LINES[n % len(LINES)], MARKERS[n % len(MARKERS)])
     else:
         for arm in arms:
-            for i, cell in enumerate(sorted((cell for cell, its in arm_of.items() if its == arm), key=_by_number)):
+            own = sorted((cell for cell, its in arm_of.items() if its == arm), key=_by_number)
+            for i, cell in enumerate(sorted(own, key=lambda cell: sizes.index(size_of[cell]))):
                 found[cell] = Look(arms[arm], LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
     return {cell: found[cell] for cell in by_cell(runs).cell}
+
+
+def on_white(colour: str) -> str:
+    """`colour`, #rrggbb, with so much black in it that text in it can be read on white (contrast 4.5 to 1)."""
+    channels = _channels(colour)
+    while luminance(channels) > DARK_ENOUGH:
+        channels = [channel * 15 // 16 for channel in channels]
+    return _hex(channels)
+
+
+def on_dark(colour: str) -> str:
+    """`colour`, with so much white in it that it is seen on a dark page."""
+    channels = _channels(colour)
+    while luminance(channels) < LIGHT_ENOUGH:
+        channels = [channel + math.ceil((255 - channel) / 16) for channel in channels]
+    return _hex(channels)
+
+
+def luminance(channels: list[int]) -> float:
+    """Relative, 0 to 1. Source: WCAG 2.2."""
+    shares = [channel / 255 for channel in channels]
+    red, green, blue = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _channels(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def _hex(channels: list[int]) -> str:
+    return "#" + "".join(f"{channel:02x}" for channel in channels)
 
 
 def but_size(cell: str, size: str) -> str:
