@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -53,10 +54,12 @@ def test_context_of_one_token_slides_too() -> None:
     assert token_nats(tiny, 0, ids(5), sliding=True) == pytest.approx(token_nats(tiny, 0, ids(5)))
 
 
-def test_evaluating_leaves_the_model_as_it_was(model: GPT) -> None:
-    model.train()
-    token_nats(model, 0, ids(20))
-    assert model.training
+def test_dropout_is_off_and_the_model_stays_as_it_was(model: GPT) -> None:
+    wet = GPT(dataclasses.replace(model.config, dropout=0.5)).double()
+    wet.load_state_dict(model.state_dict())
+    wet.train()
+    assert token_nats(wet, 0, ids(20)) == pytest.approx(token_nats(model, 0, ids(20)))
+    assert wet.training
 
 
 def test_bits_per_byte_is_a_ratio_of_sums() -> None:

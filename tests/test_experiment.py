@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,9 @@ from tokexp.config import (
     to_dict,
 )
 from tokexp.corpus import load_corpus
+from tokexp.device import peak_memory
 from tokexp.experiment import run_experiment
+from tokexp.generate import sample_tokens
 from tokexp.model import GPT, GPTConfig
 from tokexp.readability import MEASURES
 from tokexp.results import RunResult, config_hash, load_metrics, load_results, load_run
@@ -133,6 +136,71 @@ def test_samples_are_as_asked(run: tuple[RunConfig, Path, RunResult]) -> None:
     assert read[0].keys() == {"temperature", "sample", *MEASURES}
     assert len(rows[0]["text"]) == result.sample_chars_500
     assert result.tokenizer != "char" or result.sample_chars_500 == 20
+
+
+@pytest.fixture(scope="module")
+def overfitted(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunConfig, Path, RunResult]:
+    """A run whose best checkpoint is not its last one."""
+    folder = tmp_path_factory.mktemp("overfitted") / "one"
+    little = folder.with_name("little.txt")
+    little.write_text(text_file.read_text(encoding="utf-8")[:1500], encoding="utf-8")
+    steep = TrainConfig(batch_size=8, lr=3e-2, min_lr=3e-2, eval_every=10, warmup_steps=1)
+    cfg = settings(little, "char", train=steep, budget=BudgetConfig(steps=150))
+    return cfg, folder, run_experiment(cfg, folder)
+
+
+def test_samples_are_by_the_best_weights(overfitted: tuple[RunConfig, Path, RunResult]) -> None:
+    cfg, folder, result = overfitted
+    assert result.best_val_loss < result.val_loss
+    first = json.loads((folder / "samples.jsonl").read_text().splitlines()[0])["text"]
+    drawn = {}
+    for which in ("best", "end"):
+        found = load_run(folder, weights=which)
+        drawn[which] = sample_tokens(found.model, found.tokenizer, cfg.sample, seed=cfg.seed)
+    assert drawn["best"] == first != drawn["end"]
+
+
+def test_figures_of_training_recomputed_from_its_rows(overfitted: tuple[RunConfig, Path, RunResult]) -> None:
+    cfg, folder, result = overfitted
+    rows = load_metrics(folder)
+    blocks = np.array([row["val_block_nats"] for row in rows if row["event"] == "eval"])
+    even, odd = blocks[:, 0::2].sum(axis=1), blocks[:, 1::2].sum(axis=1)
+    paid = (odd[even.argmin()] + even[odd.argmin()]) / math.log(2) / result.val_bytes
+    assert result.best_val_bpb_crossfit == pytest.approx(paid)
+    assert result.best_val_bpb < paid, "the choice is paid for"
+    tokens = len(load_tokenizer(folder / "tokenizer.json").encode(load_corpus(cfg.data).train))
+    assert result.epochs == pytest.approx(150 * 8 * 16 / tokens)
+    norms = [row["grad_norm"] for row in rows if row["event"] == "step"]
+    spikes = [norm > 3 * np.median(norms[i - 50 : i]) for i, norm in enumerate(norms) if i >= 50]
+    assert result.grad_norm_spikes == pytest.approx(np.mean(spikes))
+
+
+def test_dry_is_refused_where_it_would_train(text_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="dry=true is for the command line"):
+        run_experiment(settings(text_file, dry=True), tmp_path / "one")
+    assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"precision": "tf32"}, "precision: got tf32 on cpu"),
+        ({"train": TrainConfig(batch_size=4, cuda_graph="always")}, "train.cuda_graph: got always"),
+    ],
+)
+def test_what_a_cpu_has_not_is_refused(text_file: Path, tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        run_experiment(settings(text_file, device="cpu", **changes), tmp_path / "one")
+    assert not (tmp_path / "one/result.json").exists()
+
+
+def test_memory_is_that_of_the_run(text_file: Path, tmp_path: Path) -> None:
+    """Not of what the process had held before."""
+    ballast = np.ones(200_000_000, dtype=np.uint8)
+    high = peak_memory(torch.device("cpu"))
+    del ballast
+    run_experiment(settings(text_file), tmp_path / "one")
+    assert [row["peak_memory"] for row in load_metrics(tmp_path / "one") if "peak_memory" in row][-1] < high - 100e6
 
 
 def test_content_adds_up_to_the_total(run: tuple[RunConfig, Path, RunResult]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from tokexp.config import InputError, SampleConfig
 from tokexp.generate import draw, generate, prompt_ids, sample_chars, sample_tokens
-from tokexp.model import GPT, GPTConfig
+from tokexp.model import GPT, GPTConfig, KVCache
 from tokexp.tokenizer import Tokenizer, train_tokenizer
 
 
@@ -51,6 +52,24 @@ def test_approximate_forgets_the_older_half_of_a_full_window(model: GPT) -> None
             start += 9
         tokens = torch.cat([tokens, model(tokens[:, start:])[:, -1].argmax(-1, keepdim=True)], dim=1)
     assert torch.equal(got, tokens)
+
+
+def test_dropout_is_off(model: GPT) -> None:
+    """Also for a model that was at training, which stays so."""
+    wet = GPT(dataclasses.replace(model.config, dropout=0.5))
+    wet.load_state_dict(model.state_dict())
+    wet.train()
+    prompt = torch.tensor([[5, 6, 7]])
+    assert torch.equal(run(wet, prompt, temperature=0, tokens=30), run(model, prompt, temperature=0, tokens=30))
+    assert wet.training
+
+
+def test_several_tokens_onto_a_cache_are_refused(model: GPT) -> None:
+    """They would see what comes after them."""
+    cache = KVCache(model.config, 1, next(model.parameters()))
+    model(torch.tensor([[5, 6, 7]]), cache)
+    with pytest.raises(ValueError, match="got 2 tokens after 3 in the cache"):
+        model(torch.tensor([[8, 9]]), cache)
 
 
 def test_prompt_longer_than_the_context(model: GPT) -> None:

@@ -16,7 +16,7 @@ from command_line import tokexp_afresh as tokexp
 from test_resume import same
 from test_run import QUICK
 
-from tokexp.runfolder import metrics_until
+from tokexp.runfolder import whole_rows
 
 THREE = ["tokenizer=char", "train.lr=1e30,1e-3,2e-3", "train.min_lr=0", "sweep=mine"]  # the first one diverges
 PLUGINS = {"joblib": "hydra_plugins.hydra_joblib_launcher", "submitit_local": "hydra_plugins.hydra_submitit_launcher"}
@@ -99,7 +99,7 @@ def test_ended_runs_go_on(number: signal.Signals, text_file: Path, tmp_path: Pat
     saved = {path.parent.parent.name for path in runs.glob("*/checkpoints/*")}
     assert len(saved) == 2
     assert not list(runs.glob("*/result.json"))
-    assert all(len(metrics_until(runs / name)) < 2000 for name in saved)
+    assert all(len(whole_rows(runs / name)) < 2000 for name in saved)
     again = tokexp("run", *launcher, *sweep, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("going on from step") == 2

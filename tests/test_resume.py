@@ -178,6 +178,24 @@ def test_a_damaged_checkpoint_is_passed_over(
     same(tmp_path / "run", whole)
 
 
+@pytest.mark.parametrize("what", ["metrics.jsonl", "checkpoint"])
+def test_what_cannot_be_read_now_is_not_thrown_away(
+    text_file: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """As by a disk that failed once: the run does not begin anew over it."""
+    _, last = interrupted_at(text_file, tmp_path, monkeypatch, 14)
+    failing = tmp_path / "metrics.jsonl" if what == "metrics.jsonl" else last
+    hidden = failing.with_suffix(".hidden")
+    failing.rename(hidden)
+    failing.mkdir()  # opens with an OSError, for root too
+    with pytest.raises(InputError, match="cannot be read"):
+        run_experiment(short(text_file), tmp_path)
+    failing.rmdir()
+    hidden.rename(failing)
+    run_experiment(short(text_file), tmp_path)
+    same(tmp_path, whole)
+
+
 def test_metrics_that_were_cut_short_take_the_run_back(
     text_file: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

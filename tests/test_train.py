@@ -129,7 +129,7 @@ def test_parts_of_a_batch_give_the_same_training(text: str, parts: int) -> None:
     other, _, _ = setup(text)
     cut = rows_of(other.double(), data, plan, TrainConfig(batch_size=4, grad_accum=parts))
     for row, same in zip(whole, cut, strict=True):
-        assert row == pytest.approx(same, rel=1e-9) if isinstance(row, float) else row["step"] == same["step"]
+        assert row["step"] == same["step"]
         assert (row["loss"], row["grad_norm"]) == pytest.approx((same["loss"], same["grad_norm"]), rel=1e-9)
     for one, two in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.allclose(one, two, rtol=1e-8, atol=1e-12)

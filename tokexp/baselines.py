@@ -51,6 +51,7 @@ from tokexp.config import InputError
 from tokexp.corpus import Corpus
 from tokexp.files import write_json
 from tokexp.ngram import CODE_POINTS, CharModel, KneserNey
+from tokexp.provenance import versions
 from tokexp.restoration import restoration_cost
 from tokexp.tokens import SOURCES, prepare
 
@@ -82,6 +83,7 @@ def baselines(corpus: Corpus) -> list[Baseline]:
         "train": corpus.train_sha256,
         "val": corpus.val_sha256,
         "code": source_hash(*code, *SOURCES),
+        "versions": versions("regex", "pyppmd", "zstandard"),
     }
 
     def build(folder: Path) -> None:

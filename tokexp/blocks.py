@@ -21,7 +21,8 @@ def crossfit(block_nats: np.ndarray) -> np.ndarray:
     """Nats of the best of several checkpoints, the choice paid for: (checkpoints, 64) to (64,).
 
     The checkpoint that is best on the even blocks is scored on the odd ones, and the reverse, so that
-    no block is scored by a checkpoint that was chosen on it.
+    no block is scored by a checkpoint that was chosen on it. Neighbouring blocks are alike, so part of the price is
+    still owed: by halves of the text in place of even and odd it has been up to 0.006 bits per byte more.
     """
     even, odd = block_nats[:, 0::2].sum(axis=1), block_nats[:, 1::2].sum(axis=1)
     chosen = block_nats[even.argmin()].copy()

@@ -73,7 +73,9 @@ def load_checkpoint(
             if facts["step"] > most:
                 raise ValueError(f"only the rows of {most} steps are there")
             _restore(model, state, facts, tensors)
-        except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        except OSError as error:
+            raise _cannot_be_read(path, error) from error
+        except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
             log.warning("%s: passed over, since it cannot be gone on from (%s)", path, str(error).splitlines()[0])
             continue
         return {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
@@ -87,11 +89,18 @@ def saved_steps(folder: Path, digest: str) -> set[int]:
         try:
             with safe_open(path, "pt") as file:
                 facts = json.loads((file.metadata() or {})["tokexp"])
-        except (OSError, SafetensorError, ValueError, KeyError):
+        except OSError as error:
+            raise _cannot_be_read(path, error) from error
+        except (SafetensorError, ValueError, KeyError):
             continue
         if facts["config_hash"] == digest:
             steps.add(int(facts["step"]))
     return steps
+
+
+def _cannot_be_read(path: Path, error: OSError) -> InputError:
+    """Not to be passed over: a run that began anew would delete it."""
+    return InputError(f"{path}: cannot be read ({error.strerror or error}); make it readable, or delete it")
 
 
 def checkpoints(folder: Path) -> list[Path]:

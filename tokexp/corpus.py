@@ -37,7 +37,7 @@ class Corpus:
     name: str
     train: str
     val: str
-    sha256: str  # of the whole text's UTF-8 bytes, before the split
+    sha256: str  # of the text before the split, as UTF-8; where the held-out text is given apart, without that
 
     @cached_property
     def train_sha256(self) -> str:

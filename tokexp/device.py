@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,11 +42,19 @@ def describe_device(device: torch.device) -> str:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes: the most that torch has had of a GPU's memory, or else this process of the machine's."""
+    """Bytes since `reset_peak_memory`: the most that torch has had of a GPU's memory, or else this process at all."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024  # Linux counts in KiB
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Count anew, so that a run's peak is not that of one before it in this process; on a CPU where Linux can."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def use_threads(asked: int | None) -> None:
@@ -61,6 +70,8 @@ def resolve_precision(name: str, device: torch.device) -> str:
     """float32, tf32 or bf16; auto is bf16 on CUDA, where it pays, else float32."""
     if name == "auto":
         return "bf16" if device.type == "cuda" else "float32"
+    if name == "tf32" and device.type != "cuda":
+        raise InputError(f"precision: got tf32 on {device.type}, expected float32 or bf16; tf32 is for device=cuda")
     return name
 
 

@@ -23,7 +23,14 @@ from tokexp.checkpoint import load_checkpoint, save_checkpoint, saved_steps
 from tokexp.config import InputError, RunConfig
 from tokexp.content import content
 from tokexp.corpus import Corpus, load_corpus, sha256
-from tokexp.device import describe_device, peak_memory, resolve_device, resolve_precision, use_threads
+from tokexp.device import (
+    describe_device,
+    peak_memory,
+    reset_peak_memory,
+    resolve_device,
+    resolve_precision,
+    use_threads,
+)
 from tokexp.distributed import ALONE, World, joined
 from tokexp.evaluate import Evaluator
 from tokexp.generate import prompt_ids, sample_chars, sample_tokens
@@ -31,7 +38,7 @@ from tokexp.interrupt import deferred
 from tokexp.intrinsic import intrinsic
 from tokexp.model import GPT, GPTConfig, parameter_split, training_flops_per_token
 from tokexp.progress import Progress
-from tokexp.provenance import provenance, workers
+from tokexp.provenance import git_state, provenance, workers
 from tokexp.readability import Reader
 from tokexp.restoration import restoration_of
 from tokexp.results import (
@@ -45,9 +52,9 @@ from tokexp.results import (
     save_result,
     settings_of,
 )
-from tokexp.runfolder import CHECKPOINTS, RunFolder, metrics_until
+from tokexp.runfolder import CHECKPOINTS, RunFolder, whole_rows
 from tokexp.segmentation import marginal
-from tokexp.segments import piece_rows, run_segments
+from tokexp.segments import SHOWN, piece_rows, run_segments
 from tokexp.state import read_state
 from tokexp.stepper import make_optimizer
 from tokexp.tokenizer import Tokenizer
@@ -56,8 +63,6 @@ from tokexp.tracking import Tracker
 from tokexp.train import DivergedError, Row, TrainState, share, spike_share, train, train_together
 
 log = logging.getLogger(__name__)
-
-SHOWN = 2  # samples of equal characters, at each temperature, whose pieces a report can show
 
 
 def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResult:
@@ -68,6 +73,8 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
     Raises InputError for what the user can put right, DivergedError where the loss stopped being a
     number, Interrupted (a SystemExit) after a signal, once the step is done and saved.
     """
+    if cfg.dry:
+        raise InputError("dry=true is for the command line, which then trains nothing; leave it out here")
     use_threads(cfg.threads)
     with joined(resolve_device(cfg.device)) as (world, device):
         run = Experiment(cfg, folder, device, world)
@@ -149,6 +156,7 @@ class Experiment:
     """A run at work: prepared when it is entered, trained step by step, measured when it is finished."""
 
     def __init__(self, cfg: RunConfig, folder: Path | str | None, device: torch.device, world: World = ALONE) -> None:
+        git_state()  # asked now, and kept
         self.cfg, self._device, self._world = cfg, device, world
         self._corpus = load_corpus(cfg.data)
         self.precision = resolve_precision(cfg.precision, device)
@@ -182,6 +190,7 @@ class Experiment:
                 progress = Progress(self.name, self.plan.steps, tokens_per_step, self.state.step)
                 self._progress = stack.enter_context(progress)
             share(self._world, self.model, self.state)
+            reset_peak_memory(self._device)
             self._stack = stack.pop_all()
         return self
 
@@ -191,7 +200,7 @@ class Experiment:
         self._stack.__exit__(kind, error, trace)
 
     def prepare(self) -> None:
-        """Tokenizer, tokens, model, plan; nothing is written."""
+        """Tokenizer, tokens, model, plan; nothing is written but what is kept in data/cache."""
         cfg, corpus = self.cfg, self._corpus
         self._prepared = prepare(cfg.tokenizer.kind, cfg.tokenizer.train_settings(), corpus)
         self.tokenizer, self.data = self._prepared.tokenizer, self._prepared.data
@@ -219,7 +228,7 @@ class Experiment:
         self._run.write_config(self.cfg)
         rows: list[Row] = []
         if not self.cfg.rerun:
-            rows = metrics_until(self.path)
+            rows = whole_rows(self.path)
             most = _steps(rows) if self.resume_at is None else self.resume_at
             best = load_checkpoint(self._run.checkpoints, self._digest, self.model, self.state, most=most)
             rows = [row for row in rows if row["step"] <= self.state.step]
@@ -237,7 +246,7 @@ class Experiment:
         """The steps from which the run could go on."""
         if self.cfg.rerun:
             return set()
-        most = _steps(metrics_until(self.path))
+        most = _steps(whole_rows(self.path))
         return {step for step in saved_steps(self.path / CHECKPOINTS, self._digest) if step <= most}
 
     def training(self) -> Iterator[list[Row]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
 class Interrupted(SystemExit):
@@ -32,6 +32,7 @@ class Request:
 def deferred() -> Iterator[Request]:
     """Within, SIGTERM and SIGINT are only noted; a second one ends the program at once.
 
+    So is SIGUSR2 where it has a handler: submitit's, which queues the job again and ends it wherever it stands.
     In a thread other than the main one signals cannot be handled, and stay as they are.
     """
     request = Request()
@@ -44,7 +45,8 @@ def deferred() -> Iterator[Request]:
             raise request.answer()
         request.signal = number
 
-    before = {number: signal.signal(number, note) for number in SIGNALS}
+    noted = [*SIGNALS, *([signal.SIGUSR2] if callable(signal.getsignal(signal.SIGUSR2)) else [])]
+    before = {number: signal.signal(number, note) for number in noted}
     try:
         yield request
     finally:

@@ -163,7 +163,11 @@ class GPT(nn.Module):
                 nn.init.normal_(parameter, std=0.02 / shrink)
 
     def forward(self, idx_BT: Tensor, cache: KVCache | None = None) -> Tensor:
-        """Logits (B, T, V) at every position. With a cache, `idx_BT` is what follows the tokens it holds."""
+        """Logits (B, T, V) at every position.
+
+        With a cache, `idx_BT` is what follows the tokens it holds: one, or into an empty cache any number. Raises
+        ValueError for others, and for more than block_size.
+        """
         return self.lm_head(self.hidden(idx_BT, cache))
 
     def hidden(self, idx_BT: Tensor, cache: KVCache | None = None) -> Tensor:
@@ -172,6 +176,8 @@ class GPT(nn.Module):
         T = idx_BT.shape[1]
         if past + T > self.config.block_size:
             raise ValueError(f"got {past + T} tokens, expected at most block_size={self.config.block_size}")
+        if past and T > 1:
+            raise ValueError(f"got {T} tokens after {past} in the cache, expected one at a time after the first ones")
         positions = torch.arange(past, past + T, device=idx_BT.device)
         x_BTC = self.drop(self.wte(idx_BT) + self.wpe(positions))
         for i, block in enumerate(self.h):

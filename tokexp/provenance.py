@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent  # the checkout
-PACKAGES = ("tokexp", "torch", "numpy", "regex", "safetensors")
+PACKAGES = ("tokexp", "torch", "numpy", "regex", "safetensors", "tokenizers", "sentencepiece", "pyppmd", "zstandard")
 
 
 def provenance() -> dict[str, Any]:
@@ -24,7 +24,8 @@ def provenance() -> dict[str, Any]:
 def git_state() -> tuple[str | None, bool | None]:
     """The commit of this checkout and whether tracked files differ from it; (None, None) without git.
 
-    Reports are left out: a run writes them, they do not change it.
+    As it was when this process first asked, which is before its first run: what is committed while it trains is
+    not what it runs. Reports are left out: a run writes them, they do not change it.
     """
     status = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)reports")
     commit = _git("rev-parse", "HEAD")
@@ -55,9 +56,10 @@ def workers() -> int:
     return int(os.environ.get("TOKEXP_WORKERS", "1"))
 
 
-def versions() -> dict[str, str]:
+def versions(*packages: str) -> dict[str, str]:
+    """Those of Python and of `packages`, as far as they are installed; without any named, of all that makes figures."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages or PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -31,18 +31,27 @@ LEFT = (
 )  # fmt: skip
 
 
+log = logging.getLogger(__name__)
+
 CHECKPOINTS = "checkpoints"  # the folder of them in a run's
 
 
-def metrics_until(folder: Path) -> list[dict[str, Any]]:
-    """The whole rows of a run's `metrics.jsonl`, up to one that a sudden end has cut short."""
-    rows = []
+def whole_rows(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a run's `metrics.jsonl`, up to one that a sudden end has cut short; none where there is no file.
+
+    Raises InputError where it is there and cannot be read: a run that took it for empty would begin anew.
+    """
+    path, rows = folder / "metrics.jsonl", []
     try:
-        with (folder / "metrics.jsonl").open("rb") as file:
+        with path.open("rb") as file:
             for line in file:
                 rows.append(json.loads(line))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         pass
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); make it readable, and start again") from error
+    except ValueError:
+        log.warning("%s: read up to line %d, which is damaged", path, len(rows) + 1)
     return rows
 
 

@@ -29,6 +29,7 @@ from tokexp.tokenizer.split import pieces
 
 PASSAGE = 300  # characters
 COPY = 8  # words in a row
+SHOWN = 2  # samples of equal characters, at each temperature, that a report shows
 
 Row = dict[str, Any]
 

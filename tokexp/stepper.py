@@ -61,6 +61,15 @@ class Batches:
         return torch.from_numpy(self._windows[offsets].astype(np.int64)).to(self._device)
 
 
+def _require_equal_parts(cfg: TrainConfig, processes: int) -> None:
+    """Raise InputError where a batch cannot be shared out evenly: a mean of unequal parts is not that of the whole."""
+    if cfg.batch_size % (processes * cfg.grad_accum):
+        raise InputError(
+            f"train.batch_size: got {cfg.batch_size}, expected a multiple of {processes * cfg.grad_accum}, "
+            f"for train.grad_accum={cfg.grad_accum} parts on each of {processes} processes"
+        )
+
+
 class Stepper:
     """Steps of one model, on one device or as one of several processes."""
 
@@ -79,11 +88,9 @@ class Stepper:
         self._device = next(model.parameters()).device
         self.block_size = model.config.block_size
         self.waits = works_blindly(self._device)
-        if cfg.batch_size % (world.size * cfg.grad_accum):
-            raise InputError(
-                f"train.batch_size: got {cfg.batch_size}, expected a multiple of {world.size * cfg.grad_accum}, "
-                f"for train.grad_accum={cfg.grad_accum} parts on each of {world.size} processes"
-            )
+        _require_equal_parts(cfg, world.size)
+        if cfg.cuda_graph == "always" and not (self.waits and world.size == 1):
+            raise InputError("train.cuda_graph: got always, expected auto or never but on one CUDA device alone")
         self._loss: Callable[[Tensor], Tensor] = NextTokenLoss(model, chunk_for(model.config.vocab_size, self._device))
         if world.size > 1:
             self._loss = DistributedDataParallel(self._loss)
@@ -174,6 +181,9 @@ class SeveralSteppers:
                 f"model.dropout: got {config.dropout}, expected 0 where several seeds are trained as one, "
                 "since their masks would not be those of runs alone; use launcher=local"
             )
+        _require_equal_parts(cfg, 1)
+        if cfg.cuda_graph == "always" and not works_blindly(next(models[0].parameters()).device):
+            raise InputError("train.cuda_graph: got always, expected auto or never but on a CUDA device")
         self._models, self._cfg, self._precision = models, cfg, precision
         self._device = next(models[0].parameters()).device
         self.block_size, self.waits = config.block_size, works_blindly(self._device)
@@ -191,7 +201,7 @@ class SeveralSteppers:
                     own[moment] = moments[moment][i]
                 moments["step"].copy_(own["step"])
                 parameter.data = stacked.data[i]
-        # A small vocabulary's loss is the plain one, which the map can look into.
+        # The plain loss, which the map can look into.
         loss = NextTokenLoss(models[0], None)
 
         def losses(stack: dict[str, Tensor], ids: Tensor) -> Tensor:
@@ -269,6 +279,7 @@ class Graph:
         if not captures:
             return
         self._offsets = offsets.clone()
+        masks = torch.cuda.get_rng_state(offsets.device)  # of dropout, which the warm-up must not move on
         here = torch.cuda.current_stream(offsets.device)
         side = torch.cuda.Stream(offsets.device)
         side.wait_stream(here)
@@ -287,6 +298,7 @@ class Graph:
             torch.cuda.synchronize(offsets.device)
         else:
             self._graph = graph
+        torch.cuda.set_rng_state(masks, offsets.device)
 
     def __call__(self, offsets: Tensor) -> Tensor:
         if self._graph is None:

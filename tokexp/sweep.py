@@ -39,7 +39,7 @@ from tokexp.experiment import run_experiment, run_together
 from tokexp.files import write_json
 from tokexp.progress import duration
 from tokexp.provenance import workers
-from tokexp.results import UNNAMED, config_hash, has_result, run_name
+from tokexp.results import UNNAMED, config_hash, has_result, load_result, run_name
 from tokexp.state import read_state
 from tokexp.status import standings, summary
 from tokexp.tokenizer import check_settings
@@ -209,6 +209,8 @@ def committed_hashes(sweep: str, reports: Path = Path("reports")) -> set[str]:
 
 def do_run(cfg: RunConfig, folder: Path) -> float | None:
     """One run, unless it is done: its total bits per byte, or None, with the failure on record."""
+    if folder.resolve() in _trained_together:
+        return load_result(folder).val_bpb
     digest = plan_run(cfg)[1]
     if digest in committed_hashes(cfg.sweep) and not has_result(folder, digest) and not cfg.rerun:
         log.info("%s: done before, in reports/%s (rerun=true trains it again)", run_name(cfg, digest), cfg.sweep)
@@ -220,6 +222,7 @@ def do_run(cfg: RunConfig, folder: Path) -> float | None:
 
 
 _seconds: list[float] = []  # of each run that this process has done
+_trained_together: set[Path] = set()  # the folders of runs that this process has finished as one model
 
 
 def _say_what_is_left(sweep: Path, seconds: float) -> None:
@@ -271,17 +274,24 @@ def planned_run(composed: DictConfig) -> tuple[RunConfig, Path]:
 
 
 def train_seeds_together(runs: list[tuple[RunConfig, Path]]) -> None:
-    """Do the runs that differ in their seed alone, group by group; Hydra then finds them done, and does the others."""
+    """Do the runs that differ in their seed alone, group by group; `do_run` then leaves them, and does the others.
+
+    Those whose results are committed are no part of a group.
+    """
     groups: dict[str, list[tuple[RunConfig, Path]]] = {}
     for cfg, folder in runs:
+        if not cfg.rerun and plan_run(cfg)[1] in committed_hashes(cfg.sweep):
+            continue
         groups.setdefault(repr(dataclasses.replace(cfg, seed=0)), []).append((cfg, folder))
     for group in groups.values():
         if len(group) > 1:
             log.info("%d seeds as one: %s", len(group), ", ".join(folder.name for _, folder in group))
             results = reported(lambda group=group: run_together(*zip(*group, strict=True)))  # type: ignore[misc]
-            for result in results or []:
+            for result, (_, folder) in zip(results or [], group, strict=False):
                 if isinstance(result, DivergedError):
                     log.error("error: %s", result)
+                else:
+                    _trained_together.add(folder.resolve())
 
 
 T = TypeVar("T")

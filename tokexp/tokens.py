@@ -15,6 +15,7 @@ from tokexp.cache import cached, source_hash
 from tokexp.config import InputError
 from tokexp.corpus import Corpus
 from tokexp.files import write_json
+from tokexp.provenance import versions
 from tokexp.tokenizer import Tokenizer, identity, load_tokenizer, train_tokenizer
 from tokexp.tokenizer.split import SAFE_CUT, pieces
 
@@ -70,6 +71,7 @@ def prepare(kind: str, settings: dict[str, Any], corpus: Corpus) -> Prepared:
         "train": corpus.train_sha256,
         "val": corpus.val_sha256,
         "code": source_hash(*SOURCES),
+        "versions": versions("regex", "tokenizers", "sentencepiece"),
     }
 
     def build(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Where a run's rows go: `metrics.jsonl` always, Weights & Biases as its mirror.
 
-`wandb` is imported only where its mode asks for it. A run never waits for a key, waits some seconds at
-most for a network, and goes on whatever becomes of W&B: what goes there is in the run's folder too.
+`wandb` is imported only where its mode asks for it. A run never waits for a key; it waits for a network 12
+seconds at its start and a minute at its end at most, and goes on whatever becomes of W&B: what goes there is
+in the run's folder too.
 """
 
 from __future__ import annotations

@@ -142,6 +142,8 @@ def _with_figures(
 
 def share(world: World, model: torch.nn.Module, state: TrainState) -> None:
     """Bring every process to where the first one stands, which may have gone on from a checkpoint."""
+    if world.size == 1:
+        return
     counts = torch.tensor([getattr(state, name) for name in COUNTS], dtype=torch.float64)
     counts = counts.to(next(model.parameters()).device)
     moments = [moment for own in state.optimizer.state.values() for moment in own.values()]

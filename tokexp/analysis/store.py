@@ -27,6 +27,7 @@ from tokexp.blocks import BLOCKS
 from tokexp.config import InputError
 from tokexp.files import write_text
 from tokexp.results import RunResult, flatten, load_json, load_lines, load_metrics, load_result
+from tokexp.segments import SHOWN
 from tokexp.state import read_state
 
 TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
@@ -38,7 +39,6 @@ KEYS = {
 TEXT_COLUMNS = ("name", "class", "partition", "baseline", "family", "versions", "settings", "tuned")
 BLOCK_COLUMNS = [f"b{i}" for i in range(BLOCKS)]
 STEP_FIGURES = ("loss", "grad_norm")
-KEPT_SAMPLES = 2  # of equal characters, at each temperature
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         samples += drawn
         segments += cut
     if not tables["results"]:
-        return problems
+        known = set(read_study("", data).results.name) if (data / "results.csv").exists() else set()
+        return _to_report(problems, missing, known)
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     if keep and (data / "results.csv").exists():
         before = read_study("", data)
@@ -125,10 +126,14 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
     states = [(folder.name, read_state(folder)) for folder in missing if folder.name not in known]
     left = [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
     write_text(data / "missing.json", json.dumps(left, ensure_ascii=False) + "\n")
-    # A run that was done elsewhere has no folder here, and is no problem; a damaged folder is one.
+    return _to_report(problems, missing, known)
+
+
+def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> list[str]:
+    """A run that was done elsewhere has no folder here, and is no problem; a damaged folder is one."""
     return [
         line
-        for line, folder in zip(problems, missing, strict=True)
+        for line, folder in zip(problems, folders, strict=True)
         if folder.name not in known or (folder / "result.json").exists()
     ]
 
@@ -172,7 +177,7 @@ def read_run(folder: Path) -> tuple[dict[str, list[dict[str, Any]]], list[dict[s
         ],
         "baselines": [{**of_text, **_with_blocks(row)} for row in text["baselines"]],
     }
-    kept = [row for row in load_lines(folder / "samples.jsonl") if row["sample"] < KEPT_SAMPLES]
+    kept = [row for row in load_lines(folder / "samples.jsonl") if row["sample"] < SHOWN]
     return tables, [{**name, **row} for row in kept]
 
 
@@ -191,7 +196,7 @@ def read_segments(folder: Path) -> list[dict[str, Any]]:
     """The rows of a run's `segments.jsonl` for the samples that are kept and the held-out passage."""
     path = folder / "segments.jsonl"
     rows = load_lines(path) if path.is_file() else []
-    return [{"name": load_result(folder).name, **row} for row in rows if row.get("sample", 0) < KEPT_SAMPLES]
+    return [{"name": load_result(folder).name, **row} for row in rows if row.get("sample", 0) < SHOWN]
 
 
 def latest_runs(sweep: Path) -> list[Path]:

@@ -102,11 +102,13 @@ class StreamingDecoder:
         if self._tokenizer.lossless:
             return self._utf8.decode(self._bytes[i])
         self._ids.append(i)
-        return self._new(self._tokenizer.decode(self._ids))
+        return self._new(self._tokenizer.decode(self._ids).rstrip("\ufffd"))  # which may be half a character
 
     def finish(self) -> str:
         """What was held back and will not be completed."""
-        return self._utf8.decode(b"", final=True)
+        if self._tokenizer.lossless:
+            return self._utf8.decode(b"", final=True)
+        return self._new(self._tokenizer.decode(self._ids))
 
     def _new(self, text: str) -> str:
         new, self._shown = text[self._shown :], len(text)
