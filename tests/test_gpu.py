@@ -13,11 +13,12 @@ from test_resume import run_until, same, short
 
 from tokexp.budget import TrainPlan
 from tokexp.config import InputError, TrainConfig
-from tokexp.experiment import run_experiment, run_together
+from tokexp.experiment import run_experiment
 from tokexp.generate import generate
 from tokexp.model import GPT, GPTConfig
 from tokexp.results import RunResult
 from tokexp.stepper import Stepper, make_optimizer
+from tokexp.together import run_together
 from tokexp.tokenizer import train_tokenizer
 from tokexp.tokens import TokenStream, encode_stream
 from tokexp.train import DivergedError, Row, TrainState, train, train_together

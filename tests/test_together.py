@@ -20,10 +20,11 @@ from test_run import QUICK
 from tokexp.budget import TrainPlan
 from tokexp.checkpoint import checkpoints
 from tokexp.config import InputError, RunConfig, TrainConfig
-from tokexp.experiment import run_experiment, run_together
+from tokexp.experiment import run_experiment
 from tokexp.model import GPT, GPTConfig
 from tokexp.results import RunResult, load_metrics
 from tokexp.stepper import make_optimizer
+from tokexp.together import run_together
 from tokexp.tokenizer import train_tokenizer
 from tokexp.tokens import TokenStream, encode_stream
 from tokexp.train import DivergedError, TrainState, train, train_together

@@ -57,11 +57,15 @@ def reset_peak_memory(device: torch.device) -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
+def cores() -> int:
+    """Of the CPU, those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def use_threads(asked: int | None) -> None:
     """Set the CPU threads of this process: as many as asked for, or its share where several runs are at work."""
     if asked is None and workers() > 1:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        asked = max(1, cores // workers())
+        asked = max(1, cores() // workers())
     if asked is not None:
         torch.set_num_threads(asked)
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import torch
 
 from tokexp.architecture import work_out
-from tokexp.baselines import baselines
 from tokexp.budget import describe_budget, plan_training
 from tokexp.checkpoint import load_checkpoint, save_checkpoint, saved_steps
 from tokexp.config import InputError, RunConfig
 from tokexp.content import content
-from tokexp.corpus import Corpus, load_corpus, sha256
+from tokexp.corpus import load_corpus
 from tokexp.device import (
     describe_device,
     peak_memory,
@@ -33,9 +32,9 @@ from tokexp.device import (
 )
 from tokexp.distributed import ALONE, World, joined
 from tokexp.evaluate import Evaluator
-from tokexp.generate import prompt_ids, sample_chars, sample_tokens
+from tokexp.generate import prompt_ids
 from tokexp.interrupt import deferred
-from tokexp.intrinsic import intrinsic
+from tokexp.measure import corpus_facts, draw_samples, facts_of_text, read_samples, tokenizer_facts
 from tokexp.model import GPT, GPTConfig, parameter_split, training_flops_per_token
 from tokexp.progress import Progress
 from tokexp.provenance import git_state, provenance, workers
@@ -57,10 +56,9 @@ from tokexp.segmentation import marginal
 from tokexp.segments import SHOWN, piece_rows, run_segments
 from tokexp.state import read_state
 from tokexp.stepper import make_optimizer
-from tokexp.tokenizer import Tokenizer
-from tokexp.tokens import Prepared, prepare, require_length
+from tokexp.tokens import prepare, require_length
 from tokexp.tracking import Tracker
-from tokexp.train import DivergedError, Row, TrainState, share, spike_share, train, train_together
+from tokexp.train import DivergedError, Row, TrainState, share, spike_share, train
 
 log = logging.getLogger(__name__)
 
@@ -90,66 +88,6 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
                         run.save()
                         raise asked_to_stop.answer()
             return run.finish()
-
-
-def run_together(cfgs: Sequence[RunConfig], folders: Sequence[Path | str | None]) -> list[RunResult | DivergedError]:
-    """Do runs that differ in their seed alone, trained as one batched model.
-
-    Each leaves what it would have left alone, within rounding; one that diverges is given back as its
-    error, and the others go on. Interrupted, they go on as one. Raises as `run_experiment` does.
-    """
-    if any(dataclasses.replace(cfg, seed=0) != dataclasses.replace(cfgs[0], seed=0) for cfg in cfgs):
-        raise InputError("runs to be trained as one differ in more than their seed; train them one by one")
-    use_threads(cfgs[0].threads)
-    device = resolve_device(cfgs[0].device)
-    runs = [Experiment(cfg, folder, device) for cfg, folder in zip(cfgs, folders, strict=True)]
-    diverged: dict[Experiment, DivergedError] = {}
-    for run in runs:
-        try:
-            run.refuse_if_diverged()
-        except DivergedError as error:
-            diverged[run] = error
-    active = [run for run in runs if not run.done and run not in diverged]
-    common = set.intersection(*(run.saved_steps() for run in active)) if active else set()
-    with ExitStack() as stack, deferred() as asked_to_stop:
-        for run in active:
-            run.together, run.resume_at = len(active), max(common, default=0)
-            stack.enter_context(run)
-        for several in training_together(active):
-            for run, rows in zip(active, several, strict=True):
-                if run in diverged:
-                    continue
-                try:
-                    if isinstance(rows, DivergedError):
-                        raise rows
-                    run.record(rows)
-                except DivergedError as error:
-                    diverged[run] = error
-                    run.__exit__(DivergedError, error, error.__traceback__)
-            if asked_to_stop:
-                for run in active:
-                    if run not in diverged:
-                        run.save()
-                raise asked_to_stop.answer()
-        for run in active:
-            if run not in diverged:
-                run.finish()
-    return [diverged.get(run) or load_result(run.path) for run in runs]
-
-
-def training_together(runs: Sequence[Experiment]) -> Iterator[list[list[Row] | DivergedError]]:
-    """What `Experiment.training` yields, for each of several runs that stand at the same step."""
-    if not runs:
-        return
-    if len({run.state.step for run in runs}) > 1:
-        raise InputError(
-            "runs to be trained as one were saved at unlike steps; go on one by one with launcher=local, or rerun=true"
-        )
-    first = runs[0]
-    yield from train_together(
-        [run.model for run in runs], first.data.train, first.plan, first.cfg.train, [run.cfg.seed for run in runs],
-        first.precision, [run.state for run in runs], pause=first.pauses,
-    )  # fmt: skip
 
 
 class Experiment:
@@ -373,64 +311,3 @@ def _steps(rows: list[Row]) -> int:
     """How many steps `rows` have, from the first one on, without a gap."""
     steps = [row["step"] for row in rows if row["event"] == "step"]
     return next((i for i, step in enumerate(steps) if step != i + 1), len(steps))
-
-
-def draw_samples(model: GPT, tokenizer: Tokenizer, cfg: RunConfig) -> list[dict[str, Any]]:
-    """The seed experiment's sample of equal tokens first, then at each temperature those of equal characters."""
-    common = {"arm": cfg.arm, "seed": cfg.seed, "prompt": cfg.sample.prompt}
-    by_tokens = sample_tokens(model, tokenizer, cfg.sample, seed=cfg.seed)
-    rows = [{"equal": "tokens", **common, "temperature": cfg.sample.temperature, "sample": 0, "text": by_tokens}]
-    for temperature in cfg.sample.temperatures:
-        at = dataclasses.replace(cfg.sample, temperature=temperature)
-        for i, text in enumerate(sample_chars(model, tokenizer, at, seed=cfg.seed)):
-            rows.append({"equal": "chars", **common, "temperature": temperature, "sample": i, "text": text})
-    return rows
-
-
-def read_samples(reader: Reader, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The readability of each sample of equal characters."""
-    read = [row for row in samples if row["equal"] == "chars"]
-    figures = reader.read([row["text"] for row in read])
-    return [
-        {**{key: row[key] for key in ("temperature", "sample")}, **without_nan(figure)}
-        for row, figure in zip(read, figures, strict=True)
-    ]
-
-
-def facts_of_text(corpus: Corpus, reader: Reader) -> dict[str, Any]:
-    """What belongs to the held-out text rather than to a run on it: baselines, and how people's passages read."""
-    found = [dataclasses.asdict(baseline) for baseline in baselines(corpus)]
-    return {
-        "baselines": [{"baseline": row.pop("name"), **row} for row in found],
-        "chars": reader.chars,
-        "human": [without_nan(row) for row in reader.human()],
-    }
-
-
-def without_nan(figures: dict[str, float]) -> dict[str, float | None]:
-    """As JSON has them: what could not be measured is null."""
-    return {name: None if math.isnan(value) else value for name, value in figures.items()}
-
-
-def corpus_facts(corpus: Corpus) -> dict[str, Any]:
-    return {
-        "corpus": corpus.name,
-        "corpus_sha256": corpus.sha256,
-        "val_sha256": corpus.val_sha256,
-        "val_bytes": corpus.val_bytes,
-    }
-
-
-def tokenizer_facts(prepared: Prepared, folder: Path, corpus: Corpus) -> dict[str, Any]:
-    tokenizer, val = prepared.tokenizer, prepared.data.val
-    return {
-        "tokenizer": tokenizer.kind,
-        "tokenizer_sha256": sha256((folder / "tokenizer.json").read_bytes()),
-        "trained_on": tokenizer.trained_on,
-        "lossless": tokenizer.lossless,
-        "vocab_size": tokenizer.vocab_size,
-        "val_tokens": len(val),
-        "tokenizer_train_seconds": prepared.tokenizer_train_seconds,
-        "tokenizer_encode_seconds": prepared.tokenizer_encode_seconds,
-        **intrinsic(tokenizer, corpus.val, val),
-    }

@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tokexp import sweep
+from tokexp.device import cores
 from tokexp.interrupt import Interrupted
 from tokexp.provenance import ROOT
 
@@ -57,11 +58,6 @@ def wanted_by_slurm() -> bool:
 
     asked = ["squeue", "--noheader", "--format=%T", f"--jobs={JobEnvironment().job_id}"]
     return subprocess.run(asked, capture_output=True, text=True).stdout.strip() == "RUNNING"
-
-
-def cores() -> int:
-    """Of the CPU, those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def show_log() -> None:

@@ -35,13 +35,14 @@ from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, Trac
 from tokexp.corpus import load_corpus
 from tokexp.device import resolve_device, resolve_precision
 from tokexp.distributed import launched
-from tokexp.experiment import run_experiment, run_together
+from tokexp.experiment import run_experiment
 from tokexp.files import write_json
 from tokexp.progress import duration
 from tokexp.provenance import workers
 from tokexp.results import UNNAMED, config_hash, has_result, load_result, run_name
 from tokexp.state import read_state
 from tokexp.status import standings, summary
+from tokexp.together import run_together
 from tokexp.tokenizer import check_settings
 from tokexp.tracking import track_report
 from tokexp.train import DivergedError
@@ -222,7 +223,7 @@ def do_run(cfg: RunConfig, folder: Path) -> float | None:
 
 
 _seconds: list[float] = []  # of each run that this process has done
-_trained_together: set[Path] = set()  # the folders of runs that this process has finished as one model
+_trained_together: set[Path] = set()  # the folders of runs that rerun=true has trained as one, and need not again
 
 
 def _say_what_is_left(sweep: Path, seconds: float) -> None:
@@ -287,10 +288,10 @@ def train_seeds_together(runs: list[tuple[RunConfig, Path]]) -> None:
         if len(group) > 1:
             log.info("%d seeds as one: %s", len(group), ", ".join(folder.name for _, folder in group))
             results = reported(lambda group=group: run_together(*zip(*group, strict=True)))  # type: ignore[misc]
-            for result, (_, folder) in zip(results or [], group, strict=False):
+            for result, (cfg, folder) in zip(results or [], group, strict=False):
                 if isinstance(result, DivergedError):
                     log.error("error: %s", result)
-                else:
+                elif cfg.rerun:  # else it is found to be done
                     _trained_together.add(folder.resolve())
 
 
