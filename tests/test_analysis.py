@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tokexp.analysis import optimum
-from tokexp.analysis.beside import BEST, END, beside_table, standings
+from tokexp.analysis.beside import BEST, END, beside_table, leads
 from tokexp.analysis.content import content_of, content_table
 from tokexp.analysis.differences import difference_table, differences
 from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
@@ -210,7 +210,7 @@ def test_a_cell_is_the_mean_of_its_seeds_among_the_baselines() -> None:
 def test_a_model_beside_a_baseline_by_hand() -> None:
     """Over the seeds the t of one sample, over the text paired: here without spread, since the noise is shared."""
     made = seeds(0.5)
-    found = {(place.cell, place.at, place.baseline): place.difference for place in standings(made, made.results)}
+    found = {(place.cell, place.at, place.baseline): place.difference for place in leads(made, made.results)}
     assert len(found) == 2 * 2, "the best checkpoint is the end"
     char = found["char", END, "PPMd"]
     half = 4.303 * 0.01 / np.sqrt(3)
@@ -229,7 +229,7 @@ def test_a_model_beside_a_baseline_by_hand() -> None:
 def test_one_seed_beside_a_baseline_is_an_anecdote() -> None:
     made = seeds(0.5)
     alone = dataclasses.replace(made, results=made.results[made.results.seed == 0])
-    assert all("one seed is an anecdote" in place.said for place in standings(alone, alone.results))
+    assert all("one seed is an anecdote" in place.said for place in leads(alone, alone.results))
 
 
 def test_the_best_checkpoint_beside_a_baseline_is_paid_for() -> None:
@@ -238,7 +238,7 @@ def test_the_best_checkpoint_beside_a_baseline_is_paid_for() -> None:
     even = {f"b{i}": (1.0 if i % 2 == 0 else 3.5) * 10 * np.log(2) for i in range(64)}
     early = pd.DataFrame([{"name": name, "step": 50, **even} for name in made.results.name])
     made = dataclasses.replace(made, blocks=pd.concat([early, made.blocks]))
-    found = {(place.cell, place.at): place for place in standings(made, made.results) if place.baseline == "PPMd"}
+    found = {(place.cell, place.at): place for place in leads(made, made.results) if place.baseline == "PPMd"}
     assert len(found) == 4
     assert found["char", END].difference.mean == pytest.approx(2.005 - 2.01)
     # the odd blocks by the early checkpoint, at 3.5; the even ones by the end, which is better on the odd ones
@@ -250,7 +250,7 @@ def test_where_no_baseline_has_blocks_nothing_is_said() -> None:
     made = seeds(0.5)
     for baselines in (made.baselines.drop(columns=BLOCK_COLUMNS), made.baselines[:0]):
         without = dataclasses.replace(made, baselines=baselines)
-        assert standings(without, without.results) == []
+        assert leads(without, without.results) == []
         assert not len(beside_table(without, without.results))
         assert "PPMd" not in " ".join(answer(without, without.results))
 

@@ -26,7 +26,7 @@ FAMILIES = {
 
 
 @dataclass(frozen=True)
-class Standing:
+class Lead:
     """A cell beside a baseline."""
 
     cell: str
@@ -43,7 +43,7 @@ class Standing:
 
 
 @once
-def standings(study: Study, runs: pd.DataFrame) -> list[Standing]:
+def leads(study: Study, runs: pd.DataFrame) -> list[Lead]:
     """Every cell, the best first, beside the best baseline of each family, at the end and at its best checkpoint.
 
     Corrected for being read together, each point by itself. A cell that was best at its end has one point; a family
@@ -64,7 +64,7 @@ def standings(study: Study, runs: pd.DataFrame) -> list[Standing]:
     for at, own in ((END, ends), (BEST, other)):
         pairs = [(cell, name) for cell in own for name in marks]
         compared = compare_all(own | marks, n_bytes, pairs)
-        found += [Standing(cell, at, name, families[name], compared[cell, name]) for cell, name in pairs]
+        found += [Lead(cell, at, name, families[name], compared[cell, name]) for cell, name in pairs]
     order = list(by_cell(runs).cell)
     return sorted(found, key=lambda place: order.index(place.cell))
 
@@ -86,6 +86,6 @@ def beside_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
             "p": f"{place.difference.p:.2g}" if place.difference.over_seeds else "",
             "verdict": verdict(place.difference),
         }
-        for place in standings(study, runs)
+        for place in leads(study, runs)
     ]
     return pd.DataFrame(rows)

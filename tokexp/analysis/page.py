@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from tokexp.analysis.beside import END, standings
+from tokexp.analysis.beside import END, leads
 from tokexp.analysis.differences import differences, verdict
 from tokexp.analysis.figures import FIGURES
 from tokexp.analysis.panels import panel_names
@@ -211,7 +211,7 @@ def ranking(study: Study, runs: pd.DataFrame) -> str:
 
 def beside_baselines(study: Study, runs: pd.DataFrame, cell: str) -> str:
     """Whether a cell is before the best baseline of each family at the end of its budget, and whether that is real."""
-    return " ".join(place.said for place in standings(study, runs) if (place.cell, place.at) == (cell, END))
+    return " ".join(lead.said for lead in leads(study, runs) if (lead.cell, lead.at) == (cell, END))
 
 
 def samples(study: Study, runs: pd.DataFrame) -> str:
