@@ -18,7 +18,7 @@ from test_run import QUICK
 
 from tokexp.progress import duration
 from tokexp.state import RunState, is_locked, read_state, write_state
-from tokexp.status import standings, summary
+from tokexp.status import last_rows, standing, standings, summary
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +242,15 @@ def test_status_of_nothing_is_one_line(tmp_path: Path) -> None:
     done = tokexp("status", "nowhere", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "no run in it" in done.stderr
+
+
+def test_the_last_evaluation_is_found_however_far_back(tmp_path: Path) -> None:
+    """With eval_every=1000 there are more rows after it than the end of the file that is read first."""
+    row = {"event": "step", "lr": 0.1, "loss": 1.2345678, "grad_norm": 0.5, "note": "x" * 100}
+    rows = [{**row, "step": 1}, {"event": "eval", "step": 1, "seconds": 2.0, "val_bpb": 3.5}]
+    rows += [{**row, "step": 1 + i} for i in range(1, 2000)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows) + '{"event": "st')
+    (tmp_path / "status.json").write_text(json.dumps({"state": "interrupted", "steps": 5000}))
+    found = standing(tmp_path)
+    assert (found.step, found.val_bpb) == (2000, 3.5)
+    assert len(last_rows(tmp_path / "metrics.jsonl", 1 << 30)) == len(rows)

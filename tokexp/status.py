@@ -21,7 +21,7 @@ from tokexp.config import InputError
 from tokexp.progress import duration
 from tokexp.state import RunState, read_state
 
-TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end
+TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end; more where no evaluation is among them
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,12 @@ def standing(folder: Path) -> Standing:
     return Standing(folder.name, state, step, bpb, left)
 
 
-def last_rows(path: Path) -> list[dict[str, Any]]:
-    """The last rows of a .jsonl file; one that is only half written is left out."""
+def last_rows(path: Path, tail: int = TAIL) -> list[dict[str, Any]]:
+    """The last rows of a metrics.jsonl, back to an evaluation where there is one; half a row is left out."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL))
+            size = path.stat().st_size
+            file.seek(max(0, size - tail))
             lines = file.read().splitlines(keepends=True)
     except OSError:
         return []
@@ -78,7 +79,10 @@ def last_rows(path: Path) -> list[dict[str, Any]]:
             rows.append(json.loads(line))
         except ValueError:
             continue
-    return [row for row in rows if isinstance(row, dict) and "step" in row]
+    found = [row for row in rows if isinstance(row, dict) and "step" in row]
+    if tail < size and not any(row["event"] == "eval" for row in found):
+        return last_rows(path, 16 * tail)
+    return found
 
 
 def table(found: list[Standing]) -> str:
