@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "tokexp"
 
 ORDER = [
     "config",
+    "command",
     "files",
     "provenance",
     "corpus",

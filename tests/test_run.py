@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,6 +166,49 @@ def test_commands_without_a_run(tmp_path: Path, command: str) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tokenizer=char,nope"], "Could not find 'tokenizer/nope'; Available options in 'tokenizer': bpe, "),
+        (["tokenizer=char", "sweep=a,b"], "sweep: got several names"),
+        (["tokenizer=hf_unigram", "tokenizer.vocab_size=5"], "try a larger vocab_size"),
+        (["params_total=100000000000"], "try a smaller model"),
+        (["train.weight_decay=inf"], "train.weight_decay: got inf, expected at least 0, and finite"),
+    ],
+)
+def test_bad_input_of_a_sweep_is_one_line(tmp_path: Path, text_file: Path, arguments: list[str], message: str) -> None:
+    done = tokexp("run", "-m", "data=text", f"data.path={text_file}", *QUICK, *arguments, cwd=tmp_path)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("report", ["nope"], "no finished run in runs/nope and no reports/nope/data"),
+        ("report", ["../x"], "NAME: got '../x', expected letters"),
+        ("report", ["nope", "--prune"], "nothing would be left"),
+        ("show", ["bpe", "--text", "\udcff"], "not UTF-8"),
+        ("show", ["byte", "--vocab-size", "300", "--text", "a"], "byte leaves no choice"),
+        ("show", ["../model/nano", "--text", "a"], "tokenizer: got '../model/nano', expected one of bpe"),
+        ("show", ["file", "--path", "empty.txt", "--text", "a"], "got an empty file"),
+        ("sample", ["nowhere", "--seed", "99999999999999999999"], "--seed: got 9999"),
+        ("bench", ["tokenizers", "--rounds", "0"], "--rounds: got 0, expected at least 1"),
+    ],
+)
+def test_bad_input_of_other_commands_is_one_line(
+    tmp_path: Path, text_file: Path, command: str, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "empty.txt").touch()
+    own = ["--data", "text", "--data-path", str(text_file)] if command == "show" else []
+    done = tokexp(command, *arguments, *own, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.name != "data"] == ["empty.txt"], "nothing is made"
+
+
 def test_one_failed_run_does_not_stop_the_others(text_file: Path, tmp_path: Path) -> None:
     data = ["data=text", f"data.path={text_file}"]
     done = tokexp("run", "-m", "tokenizer=char", "train.lr=1e30,1e-3", "train.min_lr=0", *data, *QUICK, cwd=tmp_path)
@@ -257,6 +301,41 @@ def test_report_says_what_varied_and_keeps_cells_apart(tmp_path: Path, text_file
     assert "Varied besides the tokenizer: tokenizer.vocab_size, train.lr." in report
     assert "bpe vocab_size=270 lr=0.001" in report
     assert comparisons(report).count("**not resolved**") == 1 + 3 + 6, "the answer, the lead, and all pairs"
+
+
+def test_what_was_known_by_block_stays_known(tmp_path: Path, text_file: Path) -> None:
+    """A run folder from before baselines were kept by block neither hides theirs nor those of another."""
+    data = ["data=text", f"data.path={text_file}", "sweep=mine"]
+    ran = tokexp("run", "-m", *data, *QUICK, "tokenizer=bpe,char", "tokenizer.vocab_size=300", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    whole = (tmp_path / "reports/mine/data/baselines.csv").read_text()
+    assert "Beside the baselines" in (tmp_path / "reports/mine/README.md").read_text()
+    (old,) = tmp_path.glob("runs/mine/bpe-*/corpus.json")
+    facts = json.loads(old.read_text())
+    for row in facts["baselines"]:
+        del row["block_nats"]
+    old.write_text(json.dumps(facts))
+    for before in (True, False):
+        if not before:
+            shutil.rmtree(tmp_path / "reports")
+        assert tokexp("report", "mine", cwd=tmp_path).returncode == 0
+        assert (tmp_path / "reports/mine/data/baselines.csv").read_text() == whole
+
+
+@pytest.mark.parametrize("damage", ["content.jsonl", "samples.jsonl", "segments.jsonl", "metrics.jsonl", "corpus.json"])
+def test_one_damaged_folder_spoils_no_report(tmp_path: Path, text_file: Path, damage: str) -> None:
+    data = ["data=text", f"data.path={text_file}", "sweep=mine", "tokenizer.vocab_size=300"]
+    assert tokexp("run", "-m", *data, *QUICK, "tokenizer=bpe,char", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "reports/mine/data/results.csv").read_bytes()
+    (broken,) = tmp_path.glob(f"runs/mine/bpe-*/{damage}")
+    text = broken.read_text()
+    instead = {"content.jsonl": "", "segments.jsonl": "[]\nnull\n", "corpus.json": "{}"}
+    broken.write_text(instead.get(damage, text[: len(text) // 2]))
+    again = tokexp("report", "mine", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "left out: " in again.stderr
+    assert "Traceback" not in again.stderr
+    assert (tmp_path / "reports/mine/data/results.csv").read_bytes() == before, "its row stays as it was"
 
 
 def test_damaged_run_is_named_and_left_out(tmp_path: Path, text_file: Path) -> None:

@@ -30,6 +30,7 @@ import torch.nn.functional as F
 from tokenizers import models, pre_tokenizers, trainers
 
 from tokexp.budget import TrainPlan
+from tokexp.command import command
 from tokexp.config import DataConfig, InputError, TrainConfig
 from tokexp.corpus import load_corpus, read_bytes
 from tokexp.device import autocast, chosen, describe_device, resolve_device, resolve_precision
@@ -343,6 +344,7 @@ def trainings_of(args: argparse.Namespace) -> list[Training]:
     ]
 
 
+@command
 def main() -> int:
     logging.basicConfig(format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m tokexp.bench", description="Ratios of speed on this machine.")
@@ -356,20 +358,18 @@ def main() -> int:
     training.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     for name, value in {"batch-size": 16, "block-size": 128, "n-layer": 4, "n-head": 4, "n-embd": 256}.items():
         training.add_argument(f"--{name}", type=int, default=value)
-    for command in (tokenizing, training):
-        command.add_argument("--rounds", type=int, default=5)
+    for one in (tokenizing, training):
+        one.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    try:
-        if args.what == "train":
-            trainings = trainings_of(args)
-            print(describe_machine(trainings[0].device))
-            bench_train(trainings, args.steps, args.rounds)
-        else:
-            text = read_bytes(args.file).decode() if args.file else load_corpus(DataConfig()).train
-            bench_tokenizers(text, args.vocab_size, args.rounds)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if args.rounds < 1:
+        raise InputError(f"--rounds: got {args.rounds}, expected at least 1")
+    if args.what == "train":
+        trainings = trainings_of(args)
+        print(describe_machine(trainings[0].device))
+        bench_train(trainings, args.steps, args.rounds)
+    else:
+        text = read_bytes(args.file).decode() if args.file else load_corpus(DataConfig()).train
+        bench_tokenizers(text, args.vocab_size, args.rounds)
     return 0
 
 

@@ -103,7 +103,7 @@ class TrainConfig:
         for name in ("batch_size", "lr", "grad_clip", "eval_every", "grad_accum", "checkpoint_every"):
             _positive(f"train.{name}", getattr(self, name))
         for name in ("min_lr", "warmup_steps", "weight_decay"):
-            _check(getattr(self, name) >= 0, f"train.{name}", getattr(self, name), "at least 0")
+            _check(0 <= getattr(self, name) < math.inf, f"train.{name}", getattr(self, name), "at least 0, and finite")
         _check(self.min_lr <= self.lr, "train.min_lr", self.min_lr, f"at most train.lr={self.lr}")
         _one_of("train.schedule", self.schedule, "cosine", "constant")
         for name in ("compile", "cuda_graph"):
@@ -201,9 +201,8 @@ class RunConfig:
             object.__setattr__(self, "arm", self.tokenizer.kind)
         for name in self.tuned:
             _check(type(name) is str, "tuned", repr(name), "text")
-        for name in ("sweep", "arm", "size"):  # they name files
-            plain = re.fullmatch(r"\w[\w.+-]*", getattr(self, name)) is not None
-            _check(plain, name, repr(getattr(self, name)), "letters, digits and . + - _, a letter or digit first")
+        for name in ("sweep", "arm", "size"):
+            require_name(name, getattr(self, name))
 
 
 GROUP_TYPES: dict[str, type] = {
@@ -246,6 +245,12 @@ def _build(kind: type, values: dict[str, Any], where: str) -> Any:
     if unknown:
         raise InputError(f"unknown setting {', '.join(unknown)}: expected one of {', '.join(names)}")
     return kind(**values)
+
+
+def require_name(what: str, name: str) -> None:
+    """Raise InputError for what could not name a file, or would name one elsewhere."""
+    plain = re.fullmatch(r"\w[\w.+-]*", name) is not None
+    _check(plain, what, repr(name), "letters, digits and . + - _, a letter or digit first")
 
 
 def _check(ok: bool, name: str, got: Any, expected: str) -> None:

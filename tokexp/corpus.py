@@ -87,7 +87,7 @@ def _load_corpus(
             what = "is only white space" if piece else "is empty"
             source = f" ({val_path})" if part == "held-out" and val_path else ""
             raise InputError(
-                f"corpus {name}: the {part} part{source} {what}, of {len(text)} characters in all; "
+                f"corpus {name}: the {part} part{source} {what}, of {len(train) + len(val)} characters in all; "
                 "give a longer text, or another data.val_fraction, data.val_path or data.val_max_bytes"
             )
     return Corpus(name, train, val, sha256(raw))

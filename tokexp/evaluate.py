@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 
 from tokexp.blocks import by_block, crossfit
+from tokexp.command import command
 from tokexp.config import InputError
 from tokexp.corpus import decode, load_corpus, read_bytes
 from tokexp.hf import Pretrained, load_any
@@ -197,34 +198,31 @@ class Evaluator:
         return float(nats) / (math.log(2) * self._data.val.n_bytes)
 
 
+@command
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tokexp.evaluate", description="Bits per byte of a trained run.")
     parser.add_argument("run", type=Path, help="a run's folder, or one in Hugging Face's format")
     parser.add_argument("--text", type=Path, required=True, help="a UTF-8 text file")
     parser.add_argument("--weights", choices=["end", "best"], default="end")
     args = parser.parse_args()
-    try:
-        run = load_any(args.run, weights=args.weights)
-        text = decode(read_bytes(args.text), str(args.text))
-        stream = encode_stream(run.tokenizer, text)
-        naive = score(run.model, run.context_id, stream).bits_per_byte
-        restoration = 0.0
-        if run.tokenizer.decode(run.tokenizer.encode(text)) != text:
-            if isinstance(run, Pretrained):
-                raise InputError(
-                    f"{args.run}: its tokenizer loses some of the text, and the restoration needs the corpus of a run, "
-                    "which that folder has not; give the run's folder"
-                )
-            corpus = load_corpus(run.config.data)
-            if corpus.sha256 != run.result.corpus_sha256:
-                raise InputError(
-                    f"a lossy tokenizer's restoration needs the corpus of the run, {run.result.corpus} with SHA-256 "
-                    f"{run.result.corpus_sha256}, but got {corpus.name} with {corpus.sha256}; bring it back"
-                )
-            restoration = restoration_cost(run.tokenizer, corpus.train, text).total / stream.n_bytes
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    run = load_any(args.run, weights=args.weights)
+    text = decode(read_bytes(args.text), str(args.text))
+    stream = encode_stream(run.tokenizer, text)
+    naive = score(run.model, run.context_id, stream).bits_per_byte
+    restoration = 0.0
+    if run.tokenizer.decode(run.tokenizer.encode(text)) != text:
+        if isinstance(run, Pretrained):
+            raise InputError(
+                f"{args.run}: its tokenizer loses some of the text, and the restoration needs the corpus of a run, "
+                "which that folder has not; give the run's folder"
+            )
+        corpus = load_corpus(run.config.data)
+        if corpus.sha256 != run.result.corpus_sha256:
+            raise InputError(
+                f"a lossy tokenizer's restoration needs the corpus of the run, {run.result.corpus} with SHA-256 "
+                f"{run.result.corpus_sha256}, but got {corpus.name} with {corpus.sha256}; bring it back"
+            )
+        restoration = restoration_cost(run.tokenizer, corpus.train, text).total / stream.n_bytes
     print(f"{args.text}: {stream.n_bytes:,} bytes, {len(stream):,} tokens")
     print(f"bits per byte {naive + restoration:.4f} = naive {naive:.4f} + restoration {restoration:.4f}")
     return 0

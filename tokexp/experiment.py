@@ -148,7 +148,13 @@ class Experiment:
 
         torch.manual_seed(cfg.seed)
         config = GPTConfig(**dataclasses.asdict(cfg.model), vocab_size=self.tokenizer.vocab_size)
-        self.model = GPT(config).to(self._device)
+        try:
+            self.model = GPT(config).to(self._device)
+        except RuntimeError as error:  # of torch's allocator
+            raise InputError(
+                f"model of width {config.n_embd} and {config.n_layer} layers: cannot be made on {self._device} "
+                f"({str(error).splitlines()[0][:120]}); try a smaller model or params_total"
+            ) from error
         self.state = TrainState(make_optimizer(self.model, cfg.train))
         self.plan = plan_training(
             cfg.budget,

@@ -9,11 +9,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from tokexp.config import InputError
+from tokexp.command import command
 from tokexp.hf import OUR_TOKENIZER, save_hf
 from tokexp.results import load_run
 
 
+@command
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tokexp.export", description="A trained run in another format.")
     parser.add_argument("run", type=Path, help="a run's folder")
@@ -22,12 +23,8 @@ def main() -> int:
     parser.add_argument("--weights", choices=["best", "end"], default="best")
     args = parser.parse_args()
     out = args.out or args.run / args.to
-    try:
-        run = load_run(args.run, weights=args.weights)
-        note = save_hf(run.model, run.tokenizer, out, run.context_id)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    run = load_run(args.run, weights=args.weights)
+    note = save_hf(run.model, run.tokenizer, out, run.context_id)
     if note:
         print(f"! the weights only: {note}; tokexp's own file of it is {OUR_TOKENIZER}", file=sys.stderr)
     print(out)

@@ -16,8 +16,9 @@ from tokexp.analysis.html import write_html
 from tokexp.analysis.page import write_readme, write_summary
 from tokexp.analysis.sections import make_sections, write_tables
 from tokexp.analysis.shelf import write_shelf
-from tokexp.analysis.store import Study, collect, latest_runs, read_study
-from tokexp.config import InputError
+from tokexp.analysis.store import Study, collect, latest_runs, nothing_to_report, read_study
+from tokexp.command import command
+from tokexp.config import InputError, require_name
 from tokexp.results import UNNAMED
 from tokexp.state import LOCK
 
@@ -29,6 +30,8 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
     Returns the path of its README. Raises InputError where there is neither.
     """
     folder = reports / ("demo" if sweep in UNNAMED else sweep)
+    if not runs and not (folder / "data").exists():
+        raise InputError(nothing_to_report(sweep))
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a") as lock:  # two sweeps may end at the same time
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -47,6 +50,7 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
     return readme
 
 
+@command
 def main() -> int:
     logging.basicConfig(format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m tokexp.report", description="Rebuild reports/NAME.")
@@ -54,14 +58,13 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, help="the sweep's folder (default: runs/NAME)")
     parser.add_argument("--prune", action="store_true", help="drop the rows of runs whose folders are not there")
     args = parser.parse_args()
-    try:
-        runs = latest_runs(args.runs or Path("runs", args.name))
-        if args.runs and not runs:
-            raise InputError(f"--runs {args.runs}: no run in it; expected a folder of run folders")
-        print(write_report(args.name, runs, prune=args.prune))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    require_name("NAME", args.name)
+    runs = latest_runs(args.runs or Path("runs", args.name))
+    if args.runs and not runs:
+        raise InputError(f"--runs {args.runs}: no run in it; expected a folder of run folders")
+    if args.prune and not runs:
+        raise InputError(f"--prune: runs/{args.name} has no run, so nothing would be left; bring the folders back")
+    print(write_report(args.name, runs, prune=args.prune))
     return 0
 
 

@@ -10,11 +10,13 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from tokexp.command import command
 from tokexp.config import InputError, SampleConfig
 from tokexp.generate import stream_tokens
 from tokexp.hf import Pretrained, load_any
 
 
+@command
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tokexp.sample", description="Text from a trained run.")
     parser.add_argument("run", type=Path, help="a run's folder, or one in Hugging Face's format")
@@ -27,21 +29,17 @@ def main() -> int:
     parser.add_argument("--weights", choices=["best", "end"], default="best")
     args = parser.parse_args()
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    try:
-        run = load_any(args.run, weights=args.weights)
-        names = ("prompt", "tokens", "temperature", "top_k", "top_p")
-        asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-        usual = SampleConfig() if isinstance(run, Pretrained) else run.config.sample
-        cfg = dataclasses.replace(usual, **asked)
-        print(cfg.prompt, end="", flush=True)
-        for text in stream_tokens(run.model, run.tokenizer, cfg, seed=args.seed):
-            print(text, end="", flush=True)
-        print()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader has seen enough
-        sys.stderr.close()
+    if not 0 <= args.seed < 2**63:
+        raise InputError(f"--seed: got {args.seed}, expected from 0 up to, not including, 2**63")
+    run = load_any(args.run, weights=args.weights)
+    names = ("prompt", "tokens", "temperature", "top_k", "top_p")
+    asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    usual = SampleConfig() if isinstance(run, Pretrained) else run.config.sample
+    cfg = dataclasses.replace(usual, **asked)
+    print(cfg.prompt, end="", flush=True)
+    for text in stream_tokens(run.model, run.tokenizer, cfg, seed=args.seed):
+        print(text, end="", flush=True)
+    print()
     return 0
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from tabulate import tabulate
 
+from tokexp.command import command
 from tokexp.config import DataConfig, InputError
 from tokexp.corpus import load_corpus, read_bytes
 from tokexp.intrinsic import intrinsic
@@ -45,13 +46,23 @@ ROWS = {
 
 def load_option(name: str) -> tuple[str, dict[str, Any]]:
     """The kind and settings of an option of conf/tokenizer/."""
-    folder = ROOT / "conf" / "tokenizer"
-    try:
-        settings = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
-    except OSError as error:
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-        raise InputError(f"tokenizer: got {name!r}, expected one of {known}") from error
+    settings = option("tokenizer", name)
     return settings.pop("kind"), {key: value for key, value in settings.items() if value is not None}
+
+
+def data_config(name: str, path: str | None) -> DataConfig:
+    """An option of conf/data/, with its path where that is given."""
+    settings = option("data", name)
+    return DataConfig(**{**settings, **({} if path is None else {"path": path})})
+
+
+def option(group: str, name: str) -> dict[str, Any]:
+    """What conf/GROUP/NAME.yaml sets."""
+    files = {path.stem: path for path in sorted((ROOT / "conf" / group).glob("*.yaml"))}
+    if name not in files:
+        raise InputError(f"{group}: got {name!r}, expected one of {', '.join(files)}")
+    settings: dict[str, Any] = yaml.safe_load(files[name].read_text(encoding="utf-8"))
+    return settings
 
 
 def segments(tokenizer: Tokenizer, text: str) -> list[tuple[int, str]]:
@@ -94,6 +105,7 @@ def table(columns: dict[str, dict[str, Any]]) -> str:
     return text
 
 
+@command
 def main() -> int:
     logging.basicConfig(format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m tokexp.show", description="What tokenizers do to a text.")
@@ -108,34 +120,34 @@ def main() -> int:
     parser.add_argument("--data-path", help="its data.path")
     parser.add_argument("--color", choices=["auto", "always", "never"], default="auto")
     args = parser.parse_args()
-    try:
-        corpus = load_corpus(DataConfig(name=args.data, path=args.data_path))
-        text = args.text if args.text is not None else corpus.val[:300]
-        if args.file is not None:
-            text = read_bytes(args.file).decode()
-        columns = {}
-        for name in args.tokenizers:
-            kind, settings = load_option(name)
-            if args.vocab_size is not None and (kind in ("char", "word", "word_cased") or "vocab_size" in settings):
-                settings["vocab_size"] = args.vocab_size
-            if args.path is not None and kind == "file":
-                settings["path"] = args.path
-            prepared = prepare(kind, settings, corpus)
-            tokenizer = prepared.tokenizer
-            colour = args.color == "always" or (args.color == "auto" and sys.stdout.isatty())
-            print(f"{name}\n{paint(tokenizer, text, colour=colour, ids=args.ids)}\n")
-            columns[name] = {
-                **intrinsic(tokenizer, corpus.val, prepared.data.val),
-                "vocab_size": tokenizer.vocab_size,
-                "train_seconds": prepared.tokenizer_train_seconds,
-                "encode_seconds": prepared.tokenizer_encode_seconds,
-                "lossy": "no" if tokenizer.lossless else "may",
-            }
-        print(f"on the held-out part of {corpus.name}, {corpus.val_bytes:,} bytes:\n")
-        print(table(columns))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    corpus = load_corpus(data_config(args.data, args.data_path))
+    text = args.text if args.text is not None else corpus.val[:300]
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise InputError("--text: got bytes that are not UTF-8; give text, or a file by --file")
+    if args.file is not None:
+        text = read_bytes(args.file).decode()
+    columns = {}
+    for name in args.tokenizers:
+        kind, settings = load_option(name)
+        if args.vocab_size is not None:
+            if kind not in ("char", "word", "word_cased") and "vocab_size" not in settings:
+                raise InputError(f"--vocab-size: got {args.vocab_size}, but {name} leaves no choice; leave it out")
+            settings["vocab_size"] = args.vocab_size
+        if args.path is not None and kind == "file":
+            settings["path"] = args.path
+        prepared = prepare(kind, settings, corpus)
+        tokenizer = prepared.tokenizer
+        colour = args.color == "always" or (args.color == "auto" and sys.stdout.isatty())
+        print(f"{name}\n{paint(tokenizer, text, colour=colour, ids=args.ids)}\n")
+        columns[name] = {
+            **intrinsic(tokenizer, corpus.val, prepared.data.val),
+            "vocab_size": tokenizer.vocab_size,
+            "train_seconds": prepared.tokenizer_train_seconds,
+            "encode_seconds": prepared.tokenizer_encode_seconds,
+            "lossy": "no" if tokenizer.lossless else "may",
+        }
+    print(f"on the held-out part of {corpus.name}, {corpus.val_bytes:,} bytes:\n")
+    print(table(columns))
     return 0
 
 

@@ -17,10 +17,12 @@ from typing import Any
 
 from tabulate import tabulate
 
+from tokexp.command import command
 from tokexp.config import InputError
 from tokexp.progress import duration
 from tokexp.state import RunState, read_state
 
+ENDED = ("done", "failed", "diverged")
 TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end; more where no evaluation is among them
 
 
@@ -45,10 +47,12 @@ def standings(sweep: Path) -> list[Standing]:
     """Every run of the sweep's latest command, or where it left no list, of the folder."""
     try:
         names = json.loads((sweep / "sweep.json").read_bytes())["runs"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         names = sorted(path.parent.name for path in sweep.glob("*/status.json"))
     if not names:
-        raise InputError(f"{sweep}: no run in it; expected a sweep's folder, such as runs/demo")
+        raise InputError(
+            f"{sweep}: no run in it; expected a sweep's folder, such as runs/demo (what is committed is in reports/)"
+        )
     return [standing(sweep / name) for name in names]
 
 
@@ -109,25 +113,20 @@ def summary(found: list[Standing]) -> str:
     return f"{line}{', ' if others else ''}{others}; {share:.0%} of all steps"
 
 
+@command
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tokexp.status", description="How a sweep stands.")
     parser.add_argument("name", nargs="?", default="demo", help="the sweep's name, or its folder (default: demo)")
-    parser.add_argument("--watch", action="store_true", help="again every two seconds, until all is done")
+    parser.add_argument("--watch", action="store_true", help="again every two seconds, until every run has ended")
     args = parser.parse_args()
     folder = Path(args.name) if Path(args.name).is_dir() else Path("runs", args.name)
-    try:
-        while True:
-            found = standings(folder)
-            clear = "\x1b[2J\x1b[H" if args.watch and sys.stdout.isatty() else ""
-            print(f"{clear}{table(found)}\n\n{summary(found)}", flush=True)
-            if not args.watch or all(one.state.state == "done" for one in found):
-                return 0
-            time.sleep(2)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 0
+    while True:
+        found = standings(folder)
+        clear = "\x1b[2J\x1b[H" if args.watch and sys.stdout.isatty() else ""
+        print(f"{clear}{table(found)}\n\n{summary(found)}", flush=True)
+        if not args.watch or all(one.state.state in ENDED for one in found):
+            return 0
+        time.sleep(2)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tokexp.command import cannot_write
 from tokexp.config import GROUP_TYPES, BudgetConfig, InputError, RunConfig, TrackingConfig, from_dict
 from tokexp.corpus import load_corpus
 from tokexp.device import resolve_device, resolve_precision
@@ -116,7 +117,7 @@ class Sweep:
         """Say what became of every run and write the report; the exit code."""
         from tokexp.report import write_report  # pictures take a second to import
 
-        committed = committed_hashes(self.name)
+        committed = committed_results(self.name)
         done = [path for path, digest in self.runs.items() if has_result(path, digest) or digest in committed]
         failed = {path: read_state(path) for path in self.runs if path not in done}
         counts = Counter(state.state for state in failed.values())
@@ -158,11 +159,13 @@ class SweepCallback(Callback):
         with _loudly():
             runs = [planned_run(run) for run in compose_runs(config)]
             cfgs = [cfg for cfg, _ in runs]
+            if len({cfg.sweep for cfg in cfgs}) > 1:
+                raise InputError("sweep: got several names, expected one for all runs, since they share a report")
             hashes = [plan_run(cfg)[1] for cfg in cfgs]
             if cfgs[0].dry:
                 say_what_it_would_cost(cfgs)
             planned = {folder: digest for (_, folder), digest in zip(runs, hashes, strict=True)}
-            committed = committed_hashes(cfgs[0].sweep)
+            committed = committed_results(cfgs[0].sweep)
             before = {path for path, digest in planned.items() if has_result(path, digest) or digest in committed}
             for path in planned:
                 path.mkdir(parents=True, exist_ok=True)
@@ -197,15 +200,19 @@ def say_what_it_would_cost(cfgs: list[RunConfig]) -> NoReturn:
     sys.exit(0)
 
 
-def committed_hashes(sweep: str, reports: Path = Path("reports")) -> set[str]:
-    """The settings whose results are among a named sweep's committed data, perhaps from another machine."""
-    if sweep in UNNAMED:
-        return set()
+def committed_results(sweep: str, reports: Path = Path("reports")) -> dict[str, float]:
+    """Total bits per byte by hash of settings, of what is among a named sweep's committed data, perhaps from elsewhere.
+
+    Raises InputError where the file is damaged: taken for none it would all be trained again.
+    """
+    path = reports / sweep / "data" / "results.csv"
+    if sweep in UNNAMED or not path.exists():
+        return {}
     try:
-        with (reports / sweep / "data" / "results.csv").open(encoding="utf-8", newline="") as file:
-            return {row["config_hash"] for row in csv.DictReader(file)}
-    except (OSError, KeyError):
-        return set()
+        with path.open(encoding="utf-8", newline="") as file:
+            return {row["config_hash"]: float(row["val_bpb"]) for row in csv.DictReader(file)}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: damaged ({error!r}); bring it back, or remove it") from error
 
 
 def do_run(cfg: RunConfig, folder: Path) -> float | None:
@@ -213,9 +220,10 @@ def do_run(cfg: RunConfig, folder: Path) -> float | None:
     if folder.resolve() in _trained_together:
         return load_result(folder).val_bpb
     digest = plan_run(cfg)[1]
-    if digest in committed_hashes(cfg.sweep) and not has_result(folder, digest) and not cfg.rerun:
+    committed = committed_results(cfg.sweep)
+    if digest in committed and not has_result(folder, digest) and not cfg.rerun:
         log.info("%s: done before, in reports/%s (rerun=true trains it again)", run_name(cfg, digest), cfg.sweep)
-        return None
+        return committed[digest]
     began = time.monotonic()
     result = reported(lambda: run_experiment(cfg, folder))
     _say_what_is_left(folder.parent, time.monotonic() - began)
@@ -249,10 +257,10 @@ def _loudly() -> Iterator[None]:
         yield
     except InputError as error:
         stop(str(error))
+    except (HydraException, OmegaConfBaseException) as error:  # of which one is an OSError too
+        stop(in_a_line(error))
     except OSError as error:
         stop(cannot_write(error))
-    except (HydraException, OmegaConfBaseException) as error:
-        stop(str(error).splitlines()[0])
     except Exception:
         log.exception("tokexp itself failed")
         sys.exit(1)
@@ -281,7 +289,7 @@ def train_seeds_together(runs: list[tuple[RunConfig, Path]]) -> None:
     """
     groups: dict[str, list[tuple[RunConfig, Path]]] = {}
     for cfg, folder in runs:
-        if not cfg.rerun and plan_run(cfg)[1] in committed_hashes(cfg.sweep):
+        if not cfg.rerun and plan_run(cfg)[1] in committed_results(cfg.sweep):
             continue
         groups.setdefault(repr(dataclasses.replace(cfg, seed=0)), []).append((cfg, folder))
     for group in groups.values():
@@ -293,6 +301,15 @@ def train_seeds_together(runs: list[tuple[RunConfig, Path]]) -> None:
                     log.error("error: %s", result)
                 elif cfg.rerun:  # else it is found to be done
                     _trained_together.add(folder.resolve())
+
+
+def in_a_line(error: Exception) -> str:
+    """What Hydra says over many lines."""
+    head, *rest = [line.strip() for line in str(error).split("Config search path")[0].splitlines() if line.strip()]
+    if rest and rest[0].startswith("Available options"):
+        return f"{head}; {rest[0]} {', '.join(rest[1:])}"
+    why = str(error.__cause__ or "").strip().splitlines()
+    return f"{head} ({why[0]})" if why else head
 
 
 T = TypeVar("T")
@@ -309,11 +326,6 @@ def reported(do: Callable[[], T]) -> T | None:
     except Exception:
         log.error("%s", traceback.format_exc())
     return None
-
-
-def cannot_write(error: OSError) -> str:
-    what = error.filename or "the run's folder"
-    return f"{what}: cannot be read or written ({error.strerror}); make room or choose another folder, and start again"
 
 
 def as_current(config: DictConfig) -> DictConfig:

@@ -99,7 +99,8 @@ def require_length(corpus: Corpus, data: TokenizedCorpus, block_size: int) -> No
     if len(data.train) <= block_size:
         raise InputError(
             f"corpus {corpus.name}: the training part is {len(data.train)} tokens, expected at least "
-            f"{block_size + 1} for block_size={block_size}; give a longer text or a smaller model.block_size"
+            f"{block_size + 1} for block_size={block_size}; give a longer text or a smaller model.block_size "
+            "(data.block_bytes, where that is set)"
         )
 
 

@@ -25,7 +25,7 @@ from plotly.offline import get_plotlyjs
 
 from tokexp.analysis.drawn import AXIS_TITLES, MEASURES, Hues, baselines_drawn, curves_of, island, samples_of
 from tokexp.analysis.figures import FIGURES
-from tokexp.analysis.page import MOST_PANELS, absent, held_equal, provenance, question, ranking
+from tokexp.analysis.page import MOST_PANELS, absent, held_equal, printable, provenance, question, ranking
 from tokexp.analysis.panels import panel_names
 from tokexp.analysis.passage import Cut, lines
 from tokexp.analysis.sections import Made, Section, make_sections
@@ -246,7 +246,7 @@ def cards(drawn: dict[str, Any]) -> list[tuple[str, list[Card]]]:
         at = next((i for i, draw in enumerate(drawn["draws"]) if draw.startswith(equal)), None)
         if at is not None:
             some = [
-                Card(run["label"], run["colour"], text["caption"], text["text"])
+                Card(run["label"], run["colour"], text["caption"], printable(text["text"]))
                 for run in drawn["runs"]
                 if (text := run["texts"][at])
             ]

@@ -24,6 +24,7 @@ from tokexp.provenance import ROOT
 
 SUMMARY = "summary.json"
 ABREAST = 4  # samples side by side
+CONTROLS = {i: 0x2400 + i for i in range(32) if chr(i) not in "\n\t"} | {127: 0x2421}
 SHOWN = 70  # bytes of the passage that is shown in pieces
 MOST_NAMED = 4  # cells that come after the best one
 MOST_ROWS = 100  # of a table; the others are in tables/
@@ -45,6 +46,10 @@ def write_readme(study: Study, made: Made, folder: Path) -> Path:
     """Write `folder`/README.md and return its path."""
     asked = question(study.name)
     parts = [f"# {study.name}{': ' if asked else ''}{asked}"]
+    if study.missing:
+        parts.append(
+            f"**{len(study.missing)} runs are missing**, of {len(study.results) + len(study.missing)}: see the end."
+        )
     for i, (corpus, runs, sections) in enumerate(made):
         parts += [held_equal(runs), f"## {corpus}", ranking(study, runs)]
         for section, table in sections:
@@ -254,7 +259,12 @@ def caption(row: dict[str, Any]) -> str:
 
 def _html(text: str) -> str:
     """Text as it is, inside a table of Markdown: no tag, and no empty line, which would end the table."""
-    return html.escape(text).replace("\n", "&#10;")
+    return html.escape(printable(text)).replace("\n", "&#10;")
+
+
+def printable(text: str) -> str:
+    """`text` with signs for control characters, which a model of bytes may write; newlines and tabs stay."""
+    return text.translate(CONTROLS)
 
 
 def provenance(results: pd.DataFrame) -> str:

@@ -11,6 +11,7 @@ from itertools import accumulate, pairwise
 import pandas as pd
 
 from tokexp.analysis.drawn import Hues
+from tokexp.analysis.page import printable
 from tokexp.analysis.store import Study
 from tokexp.analysis.tables import tokenizer_names
 
@@ -71,4 +72,4 @@ def cut_lines(text: str, lengths: list[int], unknown: set[int]) -> Iterator[tupl
 
 def visible(piece: str) -> str:
     """White space other than a blank becomes a sign."""
-    return piece.translate({10: "⏎", 9: "⇥", 13: "␍"})
+    return printable(piece.translate({10: "⏎", 9: "⇥", 13: "␍"}))

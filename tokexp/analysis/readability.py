@@ -16,6 +16,7 @@ from tokexp.analysis.store import Study, once
 from tokexp.analysis.tables import by_cell, cells, records
 from tokexp.readability import MEASURES, Band, band, distance
 
+FEWEST = 5  # passages that people wrote, to hold samples against
 DRAWS = 2000
 CHANCE_DRAWS = 200
 
@@ -43,7 +44,12 @@ def human_band(study: Study, runs: pd.DataFrame) -> Band:
 
 
 def temperatures(study: Study, runs: pd.DataFrame) -> list[float]:
-    """Those at which the samples of `runs` were read, the lowest first; none where there are no samples."""
+    """Those at which the samples of `runs` were read, the lowest first.
+
+    None where there are no samples, or too little held-out text to say how people's passages differ.
+    """
+    if len(passages(study, runs)) < FEWEST:
+        return []
     return sorted(study.readability.temperature[study.readability.name.isin(runs["name"])].dropna().unique())
 
 

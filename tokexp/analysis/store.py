@@ -97,7 +97,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
             missing.append(folder)
             problems.append(str(error) if str(folder) in str(error) else f"{folder}: {error}")
             continue
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
             missing.append(folder)
             problems.append(f"{folder}: its files are damaged ({error!r}); run again with rerun=true")
             continue
@@ -117,6 +117,8 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
     for name, frame in frames.items():
+        if name == "baselines":  # of the same baseline with and without its blocks, as from old folders, what is known
+            frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
         frame = frame.drop_duplicates(KEYS.get(name))
         write_text(data / f"{name}.csv", frame.to_csv(index=False, float_format="%.8g"))
     for lines, rows in {"samples": samples, "segments": segments}.items():
@@ -140,7 +142,7 @@ def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> lis
 
 def _is_new(row: dict[str, Any], keys: list[str], seen: set[tuple[Any, ...]]) -> bool:
     """Whether no row with these keys has been there before; every run of a text brings what belongs to the text."""
-    key = tuple(row.get(name) for name in keys)
+    key = (*(row.get(name) for name in keys), row.get(BLOCK_COLUMNS[0]) is None)
     new = key not in seen
     seen.add(key)
     return new
@@ -177,6 +179,9 @@ def read_run(folder: Path) -> tuple[dict[str, list[dict[str, Any]]], list[dict[s
         ],
         "baselines": [{**of_text, **_with_blocks(row)} for row in text["baselines"]],
     }
+    for name_of, own in tables.items():
+        if not own and name_of != "readability":
+            raise InputError(f"{folder}: damaged, with no rows for {name_of}; run again with rerun=true")
     kept = [row for row in load_lines(folder / "samples.jsonl") if row["sample"] < SHOWN]
     return tables, [{**name, **row} for row in kept]
 
@@ -237,32 +242,41 @@ def read_study(name: str, data: Path) -> Study:
         segments = load_lines(data / "segments.jsonl") if (data / "segments.jsonl").is_file() else []
         missing = json.loads((data / "missing.json").read_bytes())
     except FileNotFoundError as error:
-        raise InputError(
-            f"report {name!r}: no finished run and no {data}/results.csv; train first, for example "
-            "python -m tokexp.run -m tokenizer=char,word,bpe"
-        ) from error
-    except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
-        raise InputError(f"report {name!r}: {data} is damaged ({error}); bring its files back, or run again") from error
+        if not (data / "results.csv").exists():
+            raise InputError(nothing_to_report(name)) from error
+        raise InputError(f"{error.filename}: is not there, beside results.csv; bring it back, or run again") from error
+    except (OSError, ValueError, KeyError, AttributeError) as error:  # pandas' errors of parsing are ValueErrors
+        raise InputError(f"{data}: damaged ({error}); bring its files back, or run again") from error
     _require_whole(name, data, tables)
     return Study(name, **tables, samples=samples, missing=missing, segments=segments)
+
+
+def nothing_to_report(name: str) -> str:
+    """What is wrong where there is neither a run nor data."""
+    return (
+        f"report {name!r}: no finished run in runs/{name} and no reports/{name}/data; train first, for example "
+        "python -m tokexp.run -m tokenizer=char,word,bpe"
+    )
 
 
 def _require_whole(name: str, data: Path, tables: dict[str, pd.DataFrame]) -> None:
     """Raise InputError for a run whose figures are not all there, as in data joined by hand."""
     results = tables["results"]
+    lost = {"name", "config_hash", "settings", "val_bpb"} - set(results)
+    if lost:
+        raise InputError(f"{data}/results.csv: damaged, without a column {min(lost)}; bring it back, or run again")
     for table in ("curves", "blocks"):
         lacking = results["name"][~results["name"].isin(tables[table].get("name", []))]
         if len(lacking):
             raise InputError(
-                f"report {name!r}: {data}/{table}.csv has no rows of {lacking.iloc[0]}, which results.csv names; "
+                f"{data}/{table}.csv: has no rows of {lacking.iloc[0]}, which results.csv names; "
                 "bring them back, or take the run out of both"
             )
     bpb = results.val_bpb.to_numpy(float)
     endless = [run for run, value in zip(results["name"], bpb, strict=True) if not math.isfinite(value)]
     if endless:
         raise InputError(
-            f"report {name!r}: {data}/results.csv has a val_bpb of {endless[0]} that is no finite number; "
-            "take the run out"
+            f"{data}/results.csv: has a val_bpb of {endless[0]} that is no finite number; take the run out"
         )
 
 

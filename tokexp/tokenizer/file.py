@@ -104,6 +104,8 @@ def _read(content: bytes, pattern: str) -> Foreign:
         settings = None
     if isinstance(settings, dict) and "model" in settings:
         return _hugging_face(settings)
+    if not content:
+        raise InputError("got an empty file, expected tokenizer.json, .model or tiktoken ranks")
     ranks = _ranks(content)
     return _tiktoken(ranks, pattern) if ranks else _sentencepiece(content)
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
+from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
 from tokexp.tokenizer.bpe import ALPHABET
 from tokexp.tokenizer.gpt2 import written
@@ -146,6 +147,9 @@ def learn(model: Any, cutter: Any, trainer: Any, text: str) -> dict[str, Any]:
     refuse_surrogates(text)
     tokenizer = tokenizers.Tokenizer(model)
     tokenizer.pre_tokenizer = cutter
-    tokenizer.train_from_iterator([text], trainer)
+    try:
+        tokenizer.train_from_iterator([text], trainer)
+    except Exception as error:  # the library raises bare Exceptions
+        raise InputError(f"Hugging Face's tokenizers cannot learn this ({error}); try a larger vocab_size") from error
     settings: dict[str, Any] = json.loads(tokenizer.to_str())
     return settings

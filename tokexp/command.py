@@ -1,0 +1,46 @@
+"""How a command ends: bad input is one line and exit code 2, an end of reading or Ctrl-C no traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+
+from tokexp.config import InputError
+
+
+def command(main: Callable[[], int]) -> Callable[[], int]:
+    """`main`, the function of a `python -m tokexp.NAME`, which returns its exit code."""
+
+    @wraps(main)
+    def run() -> int:
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # of what it cannot show
+        try:
+            code = main()
+            sys.stdout.flush()
+        except InputError as error:
+            code = failed(str(error))
+        except BrokenPipeError:  # the reader has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except OSError as error:
+            code = failed(cannot_write(error))
+        except KeyboardInterrupt:
+            code = 128 + signal.SIGINT
+        return code
+
+    return run
+
+
+def failed(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def cannot_write(error: OSError) -> str:
+    """An error of the file system, and what to do about it."""
+    what, why = error.filename or "a file", error.strerror or error
+    return f"{what}: cannot be read or written ({why}); make room or choose another folder, and start again"
