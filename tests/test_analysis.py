@@ -19,9 +19,9 @@ from tokexp.analysis.insights import HOLDS, NOT, OPEN, insights, seed_rows
 from tokexp.analysis.layout import apart, side_by_side
 from tokexp.analysis.optimum import optimum_table, vertex
 from tokexp.analysis.original import PROTOCOL, original_table
-from tokexp.analysis.page import answer, held_equal, question, ranking
+from tokexp.analysis.page import answer, held_equal, printable, question, ranking
 from tokexp.analysis.prediction import interval, power_law, ranks, spearman
-from tokexp.analysis.readability import by_chance, readability_table, readings, typical_distances
+from tokexp.analysis.readability import by_chance, readability_table, readings, temperatures, typical_distances
 from tokexp.analysis.sections import sections
 from tokexp.analysis.store import BLOCK_COLUMNS, Study
 from tokexp.analysis.stretches import along, stretch_table
@@ -337,8 +337,8 @@ def test_content_by_hand() -> None:
 
 def with_samples(made: Study, far: dict[str, float]) -> Study:
     """People's measures are 0 +- 1; each arm's samples lie `far` away."""
-    human = [{**EVERY, "name": "", "chars": 9, "temperature": np.nan, "sample": i} for i in range(3)]
-    rows = [{**row, **dict.fromkeys(MEASURES, float(i - 1))} for i, row in enumerate(human)]
+    human = [{**EVERY, "name": "", "chars": 9, "temperature": np.nan, "sample": i} for i in range(5)]
+    rows = [{**row, **dict.fromkeys(MEASURES, at)} for row, at in zip(human, (-1.0, -1.0, 0.0, 1.0, 1.0), strict=True)]
     for run_ in made.results.itertuples():
         row = {**EVERY, "name": run_.name, "chars": 9, "temperature": 0.8}
         rows += [{**row, "sample": i, **dict.fromkeys(MEASURES, far[run_.arm] + i - 0.5)} for i in range(2)]
@@ -461,6 +461,20 @@ def test_a_text_whose_halves_want_other_vocabularies_does_not_know_the_best(monk
     low, high = optimum.over_text(blocks)
     assert 550 < low < 1100
     assert 3300 < high < 6500
+
+
+def test_control_characters_are_shown_as_signs() -> None:
+    assert printable("a\x00b\x1b[0m\n\tc\x7fé") == "a␀b␛[0m\n\tc␡é"
+
+
+def test_too_little_human_text_is_no_measure() -> None:
+    """The deviation of a few passages is chance, and of one no number."""
+    made = with_samples(seeds(0.5), {"char": 1.0, "bpe": 2.0})
+    assert temperatures(made, made.results)
+    human = made.readability.name == ""
+    few = dataclasses.replace(made, readability=made.readability[~human | (human.cumsum() <= 4)])
+    assert temperatures(few, few.results) == []
+    assert "readability" not in [section.name for section, _ in sections(few, few.results)]
 
 
 def test_stability_needs_seeds() -> None:

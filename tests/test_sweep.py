@@ -238,6 +238,13 @@ def test_durations_are_for_people() -> None:
     ]  # fmt: skip
 
 
+def test_watching_ends_where_nothing_is_left_to_come(tmp_path: Path) -> None:
+    for name, state in (("a", "done"), ("b", "diverged"), ("c", "failed")):
+        (tmp_path / "runs/demo" / name).mkdir(parents=True)
+        write_state(tmp_path / "runs/demo" / name, state, config_hash="x")
+    assert "1 of 3 done, 1 diverged, 1 failed" in tokexp("status", "demo", "--watch", cwd=tmp_path).stdout
+
+
 def test_status_of_nothing_is_one_line(tmp_path: Path) -> None:
     done = tokexp("status", "nowhere", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
