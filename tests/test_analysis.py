@@ -176,6 +176,22 @@ def test_seconds_are_compared_on_one_machine_only() -> None:
     assert "only those with machine=one" in view.terms
 
 
+@pytest.mark.parametrize(
+    ("ends", "share"), [((150, 120, 100), 100 / 150), ((150, 100, 70), None), ((100, 100, 100), 1)]
+)
+def test_a_point_is_whole_only_where_every_seeds_schedule_is(ends: tuple[int, ...], share: float | None) -> None:
+    """Seconds differ from seed to seed: at 100 s one of them may have had two thirds of its schedule, or be done."""
+    rows = [run(arm, seed) for arm in ("char", "bpe") for seed in range(3)]
+    curves = [point for row in rows for point in curve(row, [4, 3, 2])]
+    made = study(rows, curves)
+    slower = {row["name"]: end / 100 for row, end in zip(rows[3:], ends, strict=True)}
+    scaled = made.curves.seconds * made.curves.name.map(slower).fillna(1.0)
+    made = dataclasses.replace(made, curves=made.curves.assign(seconds=scaled))
+    point = found(made)["equal seconds"].points.get("bpe")
+    assert (point.share if point else None) == (pytest.approx(share) if share else None)
+    assert point is None or point.ranked == (share == 1)
+
+
 def seeds(gap: float) -> Study:
     rows = [run(arm, seed) for arm in ("char", "bpe") for seed in range(3)]
     curves = [point for row in rows for point in curve(row, [2 + gap * (row["arm"] == "bpe") + row["seed"] / 100])]
