@@ -365,7 +365,7 @@ def test_data_that_are_not_whole_are_refused(tmp_path: Path) -> None:
     for table in ("curves", "blocks"):
         rows = getattr(whole, table)
         write(dataclasses.replace(whole, **{table: rows[rows.name != whole.results.name[1]]}), tmp_path)
-        with pytest.raises(InputError, match=f"{table}.csv has no rows of bpe-0-"):
+        with pytest.raises(InputError, match=f"{table}.csv: has no rows of bpe-0-"):
             read_study("x", tmp_path)
     for bad in (np.nan, np.inf):
         write(dataclasses.replace(whole, results=whole.results.assign(val_bpb=[2.0, bad])), tmp_path)
