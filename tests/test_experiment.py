@@ -9,6 +9,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 import tokexp.experiment
+from tokexp import provenance
 from tokexp.config import (
     BudgetConfig,
     DataConfig,
@@ -173,6 +175,25 @@ def test_figures_of_training_recomputed_from_its_rows(overfitted: tuple[RunConfi
     norms = [row["grad_norm"] for row in rows if row["event"] == "step"]
     spikes = [norm > 3 * np.median(norms[i - 50 : i]) for i, norm in enumerate(norms) if i >= 50]
     assert result.grad_norm_spikes == pytest.approx(np.mean(spikes))
+
+
+def test_the_commit_is_that_of_the_start(
+    text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """What is committed while it trains is not what it runs."""
+    head = ["before"]
+    train = tokexp.experiment.train
+
+    def committing(*arguments: Any, **named: Any) -> Any:
+        head[0] = "after"
+        return train(*arguments, **named)
+
+    monkeypatch.setattr(tokexp.experiment, "train", committing)
+    monkeypatch.setattr(provenance, "_git", lambda *asked: head[0] if asked[0] == "rev-parse" else "")
+    provenance.git_state.cache_clear()
+    request.addfinalizer(provenance.git_state.cache_clear)
+    assert run_experiment(settings(text_file), tmp_path / "one").git_commit == "before"
+    assert head == ["after"]
 
 
 def test_dry_is_refused_where_it_would_train(text_file: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -12,6 +12,7 @@ from tokexp.config import InputError, SampleConfig
 from tokexp.generate import draw, generate, prompt_ids, sample_chars, sample_tokens
 from tokexp.model import GPT, GPTConfig, KVCache
 from tokexp.tokenizer import Tokenizer, train_tokenizer
+from tokexp.tokenizer.base import StreamingDecoder
 
 
 def run(model: GPT, prompt: torch.Tensor, **settings: Any) -> torch.Tensor:
@@ -120,6 +121,27 @@ def test_prompt_is_left_out(model: GPT, bpe: Tokenizer) -> None:
     ids = prompt_ids(bpe, "the king")
     want = run(model, torch.tensor([ids]), temperature=0, forbidden=torch.arange(4), tokens=5)
     assert bpe.decode(want[0].tolist()) == "the king" + text
+
+
+class Lossy:
+    """A kind that loses something elsewhere, and whose tokens are bytes."""
+
+    lossless = False
+
+    def token_bytes(self) -> list[bytes]:
+        return [bytes([i]) for i in range(256)]
+
+    def decode(self, ids: list[int]) -> str:
+        return bytes(ids).decode(errors="replace")
+
+
+@pytest.mark.parametrize("text", ["né 😀!", "né \N{REPLACEMENT CHARACTER}"])
+def test_a_lossy_kind_streams_whole_characters(text: str) -> None:
+    for ids in (text.encode(), text.encode() + b"\xf0\x9f"):
+        decoder = StreamingDecoder(cast(Tokenizer, Lossy()))
+        shown = [decoder.feed(i) for i in ids]
+        assert "\ufffd" not in "".join(shown[:-1]), "half a character is held back"
+        assert "".join(shown) + decoder.finish() == Lossy().decode(list(ids))
 
 
 def test_prompt_without_tokens_is_refused(text: str) -> None:

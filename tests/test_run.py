@@ -303,6 +303,16 @@ def test_report_says_what_varied_and_keeps_cells_apart(tmp_path: Path, text_file
     assert comparisons(report).count("**not resolved**") == 1 + 3 + 6, "the answer, the lead, and all pairs"
 
 
+def test_a_run_that_is_committed_is_done_alone_too(tmp_path: Path, text_file: Path) -> None:
+    run = ["tokenizer=char", "data=text", f"data.path={text_file}", *QUICK, "sweep=mine"]
+    assert tokexp("run", "-m", *run, cwd=tmp_path).returncode == 0
+    shutil.rmtree(tmp_path / "runs")
+    again = tokexp("run", *run, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "done before, in reports/mine" in again.stderr
+    assert not list(tmp_path.glob("runs/mine/*/metrics.jsonl"))
+
+
 def test_what_was_known_by_block_stays_known(tmp_path: Path, text_file: Path) -> None:
     """A run folder from before baselines were kept by block neither hides theirs nor those of another."""
     data = ["data=text", f"data.path={text_file}", "sweep=mine"]
