@@ -28,7 +28,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", choices=["best", "end"], default="best")
     args = parser.parse_args()
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     if not 0 <= args.seed < 2**63:
         raise InputError(f"--seed: got {args.seed}, expected from 0 up to, not including, 2**63")
     run = load_any(args.run, weights=args.weights)

@@ -288,8 +288,9 @@ def train_seeds_together(runs: list[tuple[RunConfig, Path]]) -> None:
     Those whose results are committed are no part of a group.
     """
     groups: dict[str, list[tuple[RunConfig, Path]]] = {}
+    committed = committed_results(runs[0][0].sweep)
     for cfg, folder in runs:
-        if not cfg.rerun and plan_run(cfg)[1] in committed_results(cfg.sweep):
+        if not cfg.rerun and plan_run(cfg)[1] in committed:
             continue
         groups.setdefault(repr(dataclasses.replace(cfg, seed=0)), []).append((cfg, folder))
     for group in groups.values():

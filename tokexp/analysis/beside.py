@@ -66,7 +66,7 @@ def leads(study: Study, runs: pd.DataFrame) -> list[Lead]:
         compared = compare_all(own | marks, n_bytes, pairs)
         found += [Lead(cell, at, name, families[name], compared[cell, name]) for cell, name in pairs]
     order = list(by_cell(runs).cell)
-    return sorted(found, key=lambda place: order.index(place.cell))
+    return sorted(found, key=lambda lead: order.index(lead.cell))
 
 
 def _cell(nats: list[np.ndarray], n_bytes: int) -> Cell:
@@ -77,15 +77,15 @@ def _cell(nats: list[np.ndarray], n_bytes: int) -> Cell:
 def beside_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
-            "run": place.cell,
-            "at": place.at,
-            "baseline": f"{place.baseline} ({place.family})",
-            "before it by": f"{place.difference.mean:+.3f}",
-            "over seeds": interval(place.difference.over_seeds),
-            "over the text": interval(place.difference.over_text),
-            "p": f"{place.difference.p:.2g}" if place.difference.over_seeds else "",
-            "verdict": verdict(place.difference),
+            "run": lead.cell,
+            "at": lead.at,
+            "baseline": f"{lead.baseline} ({lead.family})",
+            "before it by": f"{lead.difference.mean:+.3f}",
+            "over seeds": interval(lead.difference.over_seeds),
+            "over the text": interval(lead.difference.over_text),
+            "p": f"{lead.difference.p:.2g}" if lead.difference.over_seeds else "",
+            "verdict": verdict(lead.difference),
         }
-        for place in leads(study, runs)
+        for lead in leads(study, runs)
     ]
     return pd.DataFrame(rows)

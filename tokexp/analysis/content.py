@@ -20,7 +20,8 @@ def content_of(study: Study, runs: pd.DataFrame, partition: str) -> pd.DataFrame
     """Bits per byte: a row a cell, best total first, a column a class in the order of the data."""
     rows = study.content[study.content.partition == partition]
     rows = rows.merge(runs.assign(cell=cells(runs))[["name", "cell"]], on="name")
-    rows = rows[rows.bytes > (FEWEST if partition == "context" else 0)].assign(bits_per_byte=lambda r: r.bits / r.bytes)
+    enough = rows.bytes >= (FEWEST if partition == "context" else 1)
+    rows = rows[enough].assign(bits_per_byte=lambda r: r.bits / r.bytes)
     wide = rows.pivot_table(index="cell", columns="class", values="bits_per_byte", aggfunc="mean", sort=False)
     return wide.reindex([cell for cell in by_cell(runs).cell if cell in wide.index])
 

@@ -19,11 +19,10 @@ def differences(study: Study, runs: pd.DataFrame) -> dict[tuple[str, str], Diffe
     """
     runs = runs.assign(cell=cells(runs))
     size = dict(zip(runs.cell, runs["size"], strict=True))
-    ends = study.blocks.groupby("name").last()
     found = {}
     for cell in by_cell(runs).cell:
         own = runs[runs.cell == cell]
-        found[cell] = Cell(own.val_bpb.to_numpy(), block_nats(ends.loc[list(own["name"])]))
+        found[cell] = Cell(own.val_bpb.to_numpy(), block_nats(study.ends.loc[list(own["name"])]))
     pairs = [(one, other) for one, other in itertools.combinations(found, 2) if size[one] == size[other]]
     return compare_all(found, int(runs.val_bytes.iloc[0]), pairs)
 
@@ -59,5 +58,5 @@ def verdict(difference: Difference) -> str:
     return f"**not resolved**: some {difference.seeds} seeds a cell would do"
 
 
-def interval(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else "{:.3f} to {:.3f}".format(*interval)
+def interval(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else "{:.3f} to {:.3f}".format(*ends)

@@ -53,9 +53,8 @@ def vertex(bpb: dict[int, float]) -> float:
 
 def ends_of(study: Study, runs: pd.DataFrame) -> dict[int, np.ndarray]:
     """The nats of each block at the end, (64,), a mean over the seeds, by the size of the vocabulary."""
-    ends = study.blocks.groupby("name").last()
     names = {v: list(runs["name"][runs.vocab_size == v]) for v in runs.vocab_size.tolist()}
-    return {v: block_nats(ends.loc[own]).mean(axis=0) for v, own in names.items()}
+    return {v: block_nats(study.ends.loc[own]).mean(axis=0) for v, own in names.items()}
 
 
 def _written(interval: Interval) -> str:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tokexp.analysis.layout import abreast
@@ -60,13 +61,9 @@ def panel(curves: list[pd.DataFrame], title: str, look: Look) -> Figure:
     rate.plot(curves[0].step, curves[0].lr, color=line)
     loss.set(title="Loss", ylabel="nats per token")
     loss.legend(frameon=False)
-    norm.set(title="Gradient norm before clipping (mean, range)", ylim=(0, None))
-    rate.set(title="Learning rate", ylim=(0, None))
-    rate.ticklabel_format(axis="y", scilimits=(-2, 3))
-    gain.axhline(0, color="black", lw=0.8)
+    norm.set_title("Gradient norm before clipping (mean, range)")
     gain.set(title="Improvement of held-out loss per evaluation", ylabel="nats per token")
-    for axes in (rate, gain):
-        axes.set_xlabel("step")
+    _scales(norm, rate, gain)
     return figure
 
 
@@ -85,14 +82,20 @@ def sweep_panel(study: Study, runs: pd.DataFrame) -> Figure:
         gain.plot(curve.step, -curve.val_bpb.diff(), color=look.colour, ls=look.line)
     loss.set(title="Bits per byte held out (mean, range over seeds)", ylabel="bits per byte, restoration included")
     figure.legend(loc="outside lower center", ncols=abreast(9, list(looks(runs))), frameon=False, fontsize=8)
-    norm.set(title="Gradient norm before clipping", ylim=(0, None))
+    norm.set_title("Gradient norm before clipping")
+    gain.set(title="Improvement per evaluation", ylabel="bits per byte")
+    _scales(norm, rate, gain)
+    return figure
+
+
+def _scales(norm: Axes, rate: Axes, gain: Axes) -> None:
+    """What both panels' axes have in common."""
+    norm.set_ylim(0, None)
     rate.set(title="Learning rate", ylim=(0, None))
     rate.ticklabel_format(axis="y", scilimits=(-2, 3))
     gain.axhline(0, color="black", lw=0.8)
-    gain.set(title="Improvement per evaluation", ylabel="bits per byte")
     for axes in (rate, gain):
         axes.set_xlabel("step")
-    return figure
 
 
 def mean_curves(study: Study, runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -16,7 +16,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -53,6 +53,11 @@ class Study:
     samples: list[dict[str, Any]]
     missing: list[dict[str, str]]  # runs of the sweep that have no result: name, state and reason
     segments: list[dict[str, Any]] = field(default_factory=list)  # none of runs from before they were left
+
+    @cached_property
+    def ends(self) -> pd.DataFrame:
+        """The last row of `blocks` of each run, by its name."""
+        return self.blocks.groupby("name").last()
 
 
 T = TypeVar("T")
@@ -141,7 +146,10 @@ def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> lis
 
 
 def _is_new(row: dict[str, Any], keys: list[str], seen: set[tuple[Any, ...]]) -> bool:
-    """Whether no row with these keys has been there before; every run of a text brings what belongs to the text."""
+    """Whether no row with these keys has been there before; every run of a text brings what belongs to the text.
+
+    A baseline with its blocks is told from the same without.
+    """
     key = (*(row.get(name) for name in keys), row.get(BLOCK_COLUMNS[0]) is None)
     new = key not in seen
     seen.add(key)
@@ -247,7 +255,7 @@ def read_study(name: str, data: Path) -> Study:
         raise InputError(f"{error.filename}: is not there, beside results.csv; bring it back, or run again") from error
     except (OSError, ValueError, KeyError, AttributeError) as error:  # pandas' errors of parsing are ValueErrors
         raise InputError(f"{data}: damaged ({error}); bring its files back, or run again") from error
-    _require_whole(name, data, tables)
+    _require_whole(data, tables)
     return Study(name, **tables, samples=samples, missing=missing, segments=segments)
 
 
@@ -259,7 +267,7 @@ def nothing_to_report(name: str) -> str:
     )
 
 
-def _require_whole(name: str, data: Path, tables: dict[str, pd.DataFrame]) -> None:
+def _require_whole(data: Path, tables: dict[str, pd.DataFrame]) -> None:
     """Raise InputError for a run whose figures are not all there, as in data joined by hand."""
     results = tables["results"]
     lost = {"name", "config_hash", "settings", "val_bpb"} - set(results)

@@ -10,16 +10,14 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.statistics import STRETCHES
-from tokexp.analysis.store import Study, block_nats, once
+from tokexp.analysis.store import Study, block_nats
 from tokexp.analysis.tables import baselines_of, by_cell, cells
 
 
-@once
 def along(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
     """Total bits per byte at the end: a row a cell, best total first, then the baselines, a column an eighth."""
-    ends = study.blocks.groupby("name").last()
     named = runs.assign(cell=cells(runs)).groupby("cell")["name"]
-    nats = {str(cell): block_nats(ends.loc[list(names)]).mean(axis=0) for cell, names in named}
+    nats = {str(cell): block_nats(study.ends.loc[list(names)]).mean(axis=0) for cell, names in named}
     rows = {cell: nats[cell] for cell in by_cell(runs).cell}
     beside = baselines_of(study, runs).sort_values("val_bpb", kind="stable")
     for (_, row), own in zip(beside.iterrows(), block_nats(beside), strict=True):
