@@ -15,7 +15,15 @@ import tempfile
 import warnings
 from pathlib import Path
 
-HEAVY = ["tokexp.sweep", "tokexp.report", "tokexp.sample", "tokexp.export", "wandb", "hydra.main", "scipy.special"]
+HEAVY = [
+    "tokexp.sweep.callback",
+    "tokexp.report",
+    "tokexp.sample",
+    "tokexp.export",
+    "wandb",
+    "hydra.main",
+    "scipy.special",
+]
 
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(HEAVY)

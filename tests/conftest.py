@@ -14,16 +14,16 @@ os.environ["WANDB_MODE"] = "disabled"  # a test that wants W&B says so itself
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes that share the cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from tokexp import corpus  # what computes reads that once, so not above
+from tokexp.system import places  # what computes reads that once, so not above
 from tokexp.tokenizer import train_tokenizer
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What tests prepare is kept for the session, apart from the checkout's own cache."""
-    if corpus.CACHE.is_dir():
-        os.environ.setdefault("TOKEXP_DATA", str(corpus.CACHE))
-    corpus.CACHE = tmp_path_factory.mktemp("data")
+    if places.CACHE.is_dir():
+        os.environ.setdefault("TOKEXP_DATA", str(places.CACHE))
+    places.CACHE = tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="session")

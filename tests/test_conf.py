@@ -12,9 +12,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from tokexp import sweep
 from tokexp.config import GROUP_TYPES, RunConfig
-from tokexp.provenance import ROOT
+from tokexp.sweep import callback as sweep
+from tokexp.system.places import ROOT
 from tokexp.tokenizer import KINDS, check_settings
 from tokexp.tokenizer.bpe import BPETokenizer
 

@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 import tokexp.experiment
-from tokexp import provenance
 from tokexp.config import (
     BudgetConfig,
     DataConfig,
@@ -32,15 +31,19 @@ from tokexp.config import (
     from_dict,
     to_dict,
 )
-from tokexp.corpus import load_corpus
-from tokexp.device import peak_memory
+from tokexp.data.corpus import load_corpus
 from tokexp.experiment import run_experiment
-from tokexp.generate import sample_tokens
-from tokexp.model import GPT, GPTConfig
-from tokexp.readability import MEASURES
-from tokexp.results import RunResult, config_hash, load_metrics, load_results, load_run
+from tokexp.model.generate import sample_tokens
+from tokexp.model.gpt import GPT, GPTConfig
+from tokexp.runs.files import load_metrics
+from tokexp.runs.identity import config_hash
+from tokexp.runs.load import load_run
+from tokexp.runs.result import RunResult, load_results
+from tokexp.scoring.readability import MEASURES
+from tokexp.system import provenance
+from tokexp.system.device import peak_memory
 from tokexp.tokenizer import load_tokenizer, train_tokenizer
-from tokexp.train import DivergedError
+from tokexp.training.loop import DivergedError
 
 
 def settings(text_file: Path, kind: str = "bpe", **changes: object) -> RunConfig:

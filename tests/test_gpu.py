@@ -11,17 +11,18 @@ import torch
 from test_experiment import settings
 from test_resume import run_until, same, short
 
-from tokexp.budget import TrainPlan
 from tokexp.config import InputError, TrainConfig
+from tokexp.encoding.stream import TokenStream, encode_stream
 from tokexp.experiment import run_experiment
-from tokexp.generate import generate
-from tokexp.model import GPT, GPTConfig
-from tokexp.results import RunResult
-from tokexp.stepper import Stepper, make_optimizer
-from tokexp.together import run_together
+from tokexp.model.generate import generate
+from tokexp.model.gpt import GPT, GPTConfig
+from tokexp.runs.result import RunResult
+from tokexp.sweep.together import run_together
 from tokexp.tokenizer import train_tokenizer
-from tokexp.tokens import TokenStream, encode_stream
-from tokexp.train import DivergedError, Row, TrainState, train, train_together
+from tokexp.training.budget import TrainPlan
+from tokexp.training.loop import DivergedError, Row, TrainState, train, train_together
+from tokexp.training.optimizer import make_optimizer
+from tokexp.training.stepper import Stepper
 
 pytestmark = [
     pytest.mark.gpu,

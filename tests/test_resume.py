@@ -19,16 +19,16 @@ import torch
 from safetensors.torch import load_file
 from test_experiment import settings
 
-import tokexp.checkpoint
 import tokexp.experiment
-from tokexp.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+import tokexp.training.checkpoint
 from tokexp.config import BudgetConfig, InputError, RunConfig, SampleConfig, from_dict, to_dict
 from tokexp.experiment import run_experiment
-from tokexp.model import GPT, GPTConfig
-from tokexp.results import load_metrics
-from tokexp.stepper import make_optimizer
-from tokexp.tracking import Tracker
-from tokexp.train import TrainState
+from tokexp.model.gpt import GPT, GPTConfig
+from tokexp.runs.files import load_metrics
+from tokexp.runs.tracking import Tracker
+from tokexp.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from tokexp.training.loop import TrainState
+from tokexp.training.optimizer import make_optimizer
 
 TIMES = {
     "git_dirty",  # somebody may edit while a test of minutes runs
@@ -228,7 +228,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(
     text_file: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saves = []
-    save_file = tokexp.checkpoint.save_file
+    save_file = tokexp.training.checkpoint.save_file
 
     def full(tensors: Any, path: Path, metadata: Any) -> None:
         saves.append(path)
@@ -238,7 +238,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(
         save_file(tensors, path, metadata)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tokexp.checkpoint, "save_file", full)
+        patch.setattr(tokexp.training.checkpoint, "save_file", full)
         with pytest.raises(InputError, match=r"000000012\.safetensors: cannot be written \(No space left on device\)"):
             run_experiment(short(text_file), tmp_path)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["000000006.safetensors"]

@@ -16,13 +16,28 @@ from typing import Self
 
 import torch
 
-from tokexp.architecture import work_out
-from tokexp.budget import describe_budget, plan_training
-from tokexp.checkpoint import load_checkpoint, save_checkpoint, saved_steps
 from tokexp.config import InputError, RunConfig
-from tokexp.content import content
-from tokexp.corpus import load_corpus
-from tokexp.device import (
+from tokexp.data.corpus import load_corpus
+from tokexp.encoding.prepare import prepare, require_length
+from tokexp.model.architecture import work_out
+from tokexp.model.generate import prompt_ids
+from tokexp.model.gpt import GPT, GPTConfig
+from tokexp.model.sizes import parameter_split, training_flops_per_token
+from tokexp.runs.files import load_metrics
+from tokexp.runs.folder import CHECKPOINTS, RunFolder, whole_rows
+from tokexp.runs.identity import config_hash, run_name, settings_of
+from tokexp.runs.progress import Progress
+from tokexp.runs.result import SCHEMA_VERSION, RunResult, has_result, load_result, save_result
+from tokexp.runs.state import read_state
+from tokexp.runs.tracking import Tracker
+from tokexp.scoring.content import content
+from tokexp.scoring.evaluator import Evaluator
+from tokexp.scoring.marginal import marginal
+from tokexp.scoring.measure import corpus_facts, draw_samples, facts_of_text, read_samples, tokenizer_facts
+from tokexp.scoring.readability import Reader
+from tokexp.scoring.restoration import restoration_of
+from tokexp.scoring.segments import SHOWN, piece_rows, run_segments
+from tokexp.system.device import (
     describe_device,
     peak_memory,
     reset_peak_memory,
@@ -30,35 +45,13 @@ from tokexp.device import (
     resolve_precision,
     use_threads,
 )
-from tokexp.distributed import ALONE, World, joined
-from tokexp.evaluate import Evaluator
-from tokexp.generate import prompt_ids
-from tokexp.interrupt import deferred
-from tokexp.measure import corpus_facts, draw_samples, facts_of_text, read_samples, tokenizer_facts
-from tokexp.model import GPT, GPTConfig, parameter_split, training_flops_per_token
-from tokexp.progress import Progress
-from tokexp.provenance import git_state, provenance, workers
-from tokexp.readability import Reader
-from tokexp.restoration import restoration_of
-from tokexp.results import (
-    SCHEMA_VERSION,
-    RunResult,
-    config_hash,
-    has_result,
-    load_metrics,
-    load_result,
-    run_name,
-    save_result,
-    settings_of,
-)
-from tokexp.runfolder import CHECKPOINTS, RunFolder, whole_rows
-from tokexp.segmentation import marginal
-from tokexp.segments import SHOWN, piece_rows, run_segments
-from tokexp.state import read_state
-from tokexp.stepper import make_optimizer
-from tokexp.tokens import prepare, require_length
-from tokexp.tracking import Tracker
-from tokexp.train import DivergedError, Row, TrainState, share, spike_share, train
+from tokexp.system.distributed import ALONE, World, joined
+from tokexp.system.provenance import git_state, provenance, workers
+from tokexp.system.signals import deferred
+from tokexp.training.budget import describe_budget, plan_training
+from tokexp.training.checkpoint import load_checkpoint, save_checkpoint, saved_steps
+from tokexp.training.loop import DivergedError, Row, TrainState, share, spike_share, train
+from tokexp.training.optimizer import make_optimizer
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from tokexp.command import command
-from tokexp.hf import OUR_TOKENIZER, save_hf
-from tokexp.results import load_run
+from tokexp.model.huggingface import OUR_TOKENIZER, save_hf
+from tokexp.runs.load import load_run
+from tokexp.system.command import command
 
 
 @command

@@ -18,10 +18,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tokexp import sweep
-from tokexp.device import cores
-from tokexp.interrupt import Interrupted
-from tokexp.provenance import ROOT
+from tokexp.sweep import callback as sweep
+from tokexp.system.device import cores
+from tokexp.system.places import ROOT
+from tokexp.system.signals import Interrupted
 
 log = logging.getLogger("tokexp.run")
 

@@ -10,10 +10,11 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from tokexp.command import command
 from tokexp.config import InputError, SampleConfig
-from tokexp.generate import stream_tokens
-from tokexp.hf import Pretrained, load_any
+from tokexp.model.generate import stream_tokens
+from tokexp.model.huggingface import Pretrained
+from tokexp.runs.load import load_any
+from tokexp.system.command import command
 
 
 @command

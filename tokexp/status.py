@@ -7,110 +7,12 @@ python -m tokexp.status NAME --watch
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tabulate import tabulate
-
-from tokexp.command import command
-from tokexp.config import InputError
-from tokexp.progress import duration
-from tokexp.state import RunState, read_state
-
-ENDED = ("done", "failed", "diverged")
-TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end; more where no evaluation is among them
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A run of a sweep, as far as it is."""
-
-    name: str
-    state: RunState
-    step: int
-    val_bpb: float | None  # at the last evaluation
-    left: float | None  # seconds of training to go, at the pace until now
-
-    @property
-    def share(self) -> float:
-        if self.state.state == "done":
-            return 1.0
-        return self.step / self.state.steps if self.state.steps else 0.0
-
-
-def standings(sweep: Path) -> list[Standing]:
-    """Every run of the sweep's latest command, or where it left no list, of the folder."""
-    try:
-        names = json.loads((sweep / "sweep.json").read_bytes())["runs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        names = sorted(path.parent.name for path in sweep.glob("*/status.json"))
-    if not names:
-        raise InputError(
-            f"{sweep}: no run in it; expected a sweep's folder, such as runs/demo (what is committed is in reports/)"
-        )
-    return [standing(sweep / name) for name in names]
-
-
-def standing(folder: Path) -> Standing:
-    state = read_state(folder)
-    rows = last_rows(folder / "metrics.jsonl")
-    step = max((row["step"] for row in rows), default=0)
-    evaluated = [row for row in rows if row["event"] == "eval"]
-    bpb = evaluated[-1]["val_bpb"] if evaluated else None
-    left = None
-    if state.state == "running" and evaluated and evaluated[-1]["step"]:
-        left = evaluated[-1]["seconds"] / evaluated[-1]["step"] * (state.steps - step)
-    return Standing(folder.name, state, step, bpb, left)
-
-
-def last_rows(path: Path, tail: int = TAIL) -> list[dict[str, Any]]:
-    """The last rows of a metrics.jsonl, back to an evaluation where there is one; half a row is left out."""
-    try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            file.seek(max(0, size - tail))
-            lines = file.read().splitlines(keepends=True)
-    except OSError:
-        return []
-    rows = []
-    for line in lines:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    found = [row for row in rows if isinstance(row, dict) and "step" in row]
-    if tail < size and not any(row["event"] == "eval" for row in found):
-        return last_rows(path, 16 * tail)
-    return found
-
-
-def table(found: list[Standing]) -> str:
-    rows = [
-        [
-            one.name,
-            one.state.state,
-            f"{one.step:,} of {one.state.steps:,}" if one.state.steps else "",
-            "" if one.val_bpb is None else f"{one.val_bpb:.3f}",
-            "" if one.left is None else duration(one.left),
-            one.state.reason[:60] if one.state.state != "done" else "",
-        ]
-        for one in found
-    ]
-    text: str = tabulate(rows, headers=["run", "state", "step", "bits/byte", "left", ""], disable_numparse=True)
-    return text
-
-
-def summary(found: list[Standing]) -> str:
-    counts = Counter(one.state.state for one in found)
-    others = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if state != "done")
-    line = f"{counts['done']} of {len(found)} done"
-    share = sum(one.share for one in found) / len(found)
-    return f"{line}{', ' if others else ''}{others}; {share:.0%} of all steps"
+from tokexp.runs.standing import ENDED, standings, summary, table
+from tokexp.system.command import command
 
 
 @command

@@ -2,15 +2,15 @@
 
 The bytes of a kind of content are the same for every tokenizer, so its figures may be compared; those that
 have so much context in the window are not. How bits are attributed to bytes, and what that is not, stands
-in `tokexp/content.py`.
+in `tokexp/scoring/content.py`.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from tokexp.analysis.store import Study
 from tokexp.analysis.tables import by_cell, cells
+from tokexp.runs.study import Study
 
 FEWEST = 100  # bytes with so much context, of which fewer say nothing
 TOGETHER, ALL = ("word_first", "word_rest", "spacing"), "words and spacing"

@@ -6,9 +6,10 @@ import itertools
 
 import pandas as pd
 
+from tokexp.analysis.once import once
 from tokexp.analysis.statistics import LEVEL, Cell, Difference, compare_all
-from tokexp.analysis.store import Study, block_nats, once
 from tokexp.analysis.tables import by_cell, cells
+from tokexp.runs.study import Study, block_nats
 
 
 @once

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.content import content_of
-from tokexp.analysis.prediction import FEWEST, interval, spearman
+from tokexp.analysis.correlation import FEWEST, interval, spearman
 from tokexp.analysis.readability import readings, temperatures, typical_distances
 from tokexp.analysis.statistics import LEVEL, holm, welch_p
-from tokexp.analysis.store import Study
 from tokexp.analysis.tables import by_cell, by_size, cells
+from tokexp.runs.study import Study
 
 MOST_NAMED = 2  # that are equally good
 HOLDS, NOT, OPEN = "holds here", "does not hold here", "open"

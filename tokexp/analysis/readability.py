@@ -1,4 +1,4 @@
-"""How samples read beside human text: the measures of `tokexp/readability.py`, summed up by cell.
+"""How samples read beside human text: the measures of `tokexp/scoring/readability.py`, summed up by cell.
 
 A measure alone is not good or bad: a model that writes more real words than people do is copying or
 playing safe. What counts is the distance from the human band, in human standard deviations.
@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from tokexp.analysis.store import Study, once
+from tokexp.analysis.once import once
 from tokexp.analysis.tables import by_cell, cells, records
-from tokexp.readability import MEASURES, Band, band, distance
+from tokexp.runs.study import Study
+from tokexp.scoring.readability import MEASURES, Band, band, distance
 
 FEWEST = 5  # passages that people wrote, to hold samples against
 DRAWS = 2000

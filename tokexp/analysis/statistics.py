@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr, stdtr, stdtrit
 
-from tokexp.blocks import BLOCKS
+from tokexp.scoring.blocks import BLOCKS
 
 Interval = tuple[float, float]
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from tokexp.analysis.store import Study
+from tokexp.runs.study import Study
 
 # Columns of each table: heading -> column of results.csv and its format.
 TABLES: dict[str, dict[str, tuple[str, str]]] = {

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tokexp.analysis.once import once
 from tokexp.analysis.statistics import LEVEL, welch_p
-from tokexp.analysis.store import Study, once
 from tokexp.analysis.tables import cells, records
+from tokexp.runs.study import Study
 
 # What may be held equal: the column of curves.csv, and how a value of it is written.
 AXES = {

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from tokexp.config import InputError
-from tokexp.corpus import read_file, sha256
+from tokexp.data.text import read_file
+from tokexp.system.files import sha256
 from tokexp.tokenizer.base import Tokenizer, read_json
 from tokexp.tokenizer.bpe import BPETokenizer
 from tokexp.tokenizer.bpe_classic import BPEClassicTokenizer
 from tokexp.tokenizer.bpe_fallback import BPEFallbackTokenizer
 from tokexp.tokenizer.byte import ByteTokenizer
 from tokexp.tokenizer.char import CharTokenizer
-from tokexp.tokenizer.file import FileTokenizer
+from tokexp.tokenizer.foreign.file import FileTokenizer
+from tokexp.tokenizer.foreign.hf import HFBPETokenizer, HFUnigramTokenizer, HFWordPieceTokenizer
+from tokexp.tokenizer.foreign.sp import SentencePieceBPETokenizer, SentencePieceUnigramTokenizer
 from tokexp.tokenizer.gpt2 import GPT2Tokenizer
-from tokexp.tokenizer.hf import HFBPETokenizer, HFUnigramTokenizer, HFWordPieceTokenizer
-from tokexp.tokenizer.sp import SentencePieceBPETokenizer, SentencePieceUnigramTokenizer
 from tokexp.tokenizer.word import WordTokenizer
 from tokexp.tokenizer.word_cased import WordCasedTokenizer
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 from tokexp.config import InputError
-from tokexp.files import write_text
+from tokexp.system.files import write_text
 
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")  # ids 0 to 3 of every kind trained here; never made from text
 PAD, UNK, BOS, EOS = range(4)

@@ -12,15 +12,7 @@ import re
 from collections import Counter
 from typing import Any, ClassVar, Self
 
-from tokexp.tokenizer.base import (
-    SPECIALS,
-    UNK,
-    Span,
-    Tokenizer,
-    check_vocab_size,
-    refuse_surrogates,
-    spans_of_ends,
-)
+from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
 from tokexp.tokenizer.merges import ChunkEncoder, Merges, Pair, learn_merges, read_pair
 from tokexp.tokenizer.split import pieces
 

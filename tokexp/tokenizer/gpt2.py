@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from tokexp.config import InputError
-from tokexp.corpus import UnreachableError, find
+from tokexp.data.pinned import UnreachableError, find
 from tokexp.tokenizer.bpe import BYTE_ORDER, BPETokenizer
 from tokexp.tokenizer.merges import Pair
 

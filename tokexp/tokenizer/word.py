@@ -11,15 +11,7 @@ from collections import Counter
 from typing import Any, ClassVar, Self
 
 from tokexp.config import InputError
-from tokexp.tokenizer.base import (
-    SPECIALS,
-    UNK,
-    Span,
-    Tokenizer,
-    check_vocab_size,
-    refuse_surrogates,
-    spans_of_ends,
-)
+from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
 
 TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 NO_SPACE_BEFORE = set(".,:;!?')]}-\n")

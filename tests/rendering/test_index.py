@@ -1,0 +1,42 @@
+"""The list of reports: of all that can be read on the page, of those that are committed in the README."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tokexp.rendering.index import write_shelf
+
+
+def report(folder: Path, question: str, *answers: str) -> None:
+    folder.mkdir()
+    parts = [{"corpus": f"text {i}", "answer": answer} for i, answer in enumerate(answers)]
+    (folder / "summary.json").write_text(json.dumps({"question": question, "runs": 6, "parts": parts}))
+
+
+def test_reports_are_listed_but_for_what_is_not_committed_or_damaged(tmp_path: Path) -> None:
+    report(tmp_path / "second", "", "bpe is.")
+    report(tmp_path / "first", "Which is best?", "char is.", "word is.")
+    report(tmp_path / "demo", "", "ours alone.")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged/summary.json").write_text('{"question": "half')
+    write_shelf(tmp_path)
+    readme, page = (tmp_path / "README.md").read_text(), (tmp_path / "index.html").read_text()
+    headings = [line for line in readme.splitlines() if line.startswith("## ")]
+    assert headings == ["## [Which is best?](first/README.md)", "## [second](second/README.md)"]
+    assert "text 1: word is." in readme
+    assert "\nbpe is.\n" in readme
+    for name in ("first", "second", "demo"):
+        assert f'href="{name}/index.html"' in page
+    assert "damaged" not in page + readme
+    assert "ours alone" not in readme
+
+
+def test_the_list_is_escaped_and_an_empty_one_says_what_to_type(tmp_path: Path) -> None:
+    write_shelf(tmp_path)
+    assert "tokexp.run -m" in (tmp_path / "index.html").read_text()
+    report(tmp_path / "odd", "<script>alert(1)</script>", "a <b> tag, **not resolved**")
+    write_shelf(tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    assert "<script" not in page
+    assert "a &lt;b&gt; tag, <strong>not resolved</strong>" in page

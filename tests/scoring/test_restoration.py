@@ -1,0 +1,453 @@
+"""The models of what a tokenizer loses: probabilities that sum to one, costs that match by hand, and a real code.
+
+The code is the proof that a cost is honest: an arithmetic coder that knows the tokens and the fitted model
+writes a text in as many bits as `RestorationModel.cost` says, and reads it back from those bits alone.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable
+from functools import cache
+from math import log2
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sentencepiece
+
+import tokexp.scoring.restoration
+from tokexp.data.corpus import Corpus
+from tokexp.scoring.ngram import CODE_POINTS, Speller, WittenBell
+from tokexp.scoring.restoration import (
+    NEW,
+    PARTS,
+    SHAPES,
+    Piece,
+    RestorationModel,
+    _has_case,
+    _kind,
+    _letters,
+    restoration_cost,
+    restoration_of,
+)
+from tokexp.tokenizer import Tokenizer, train_tokenizer
+
+
+def test_witten_bell_by_hand() -> None:
+    model = WittenBell(lambda _: 0.5)
+    for symbol in "aab":
+        model.add(["all"], symbol)
+    assert model.probability(["all"], "a") == pytest.approx((2 + 2 * 0.5) / (3 + 2))
+    assert model.probability(["all", "unseen context"], "b") == pytest.approx((1 + 2 * 0.5) / (3 + 2))
+
+
+def test_witten_bell_sums_to_one_through_every_context() -> None:
+    model = WittenBell(lambda _: 1 / 4)
+    for i, symbol in enumerate("abcabdaab"):
+        model.add([(), (i % 2,), (i % 2, i % 3)], symbol)
+    for contexts in ([()], [(), (1,)], [(), (0,), (0, 2)], [(), (9,), (9, 9)]):
+        assert sum(model.probability(contexts, s) for s in "abcd") == pytest.approx(1)
+
+
+def test_speller_sums_to_one_over_all_strings() -> None:
+    """Over every string of at most n letters, plus what is left for longer ones, which shrinks."""
+    speller = Speller(["a", "ab", "b", ""], order=3)
+    total = 0.0
+    for n in range(10):
+        total += sum(2 ** -speller.bits("".join(s)) for s in itertools.product("ab", repeat=n))
+    escaped = 2 ** -speller.bits("é") * (CODE_POINTS - 2)
+    assert 0.9 < total + escaped <= 1
+
+
+def test_unseen_character_costs_the_rest_of_unicode() -> None:
+    speller = Speller(["abc", "abd"], order=1)
+    outcomes, n, d = 4 + 2, 8, 5  # letters, end and escape; symbols seen; different ones
+    assert speller.bits("é") == pytest.approx(
+        -log2(d / outcomes / (n + d)) + log2(CODE_POINTS - 4) - log2((2 + d / outcomes) / (n + d))
+    )
+
+
+def test_lossless_text_costs_nothing(text: str) -> None:
+    for kind in ("char", "bpe"):
+        cost = restoration_cost(train_tokenizer(kind, text), text, text[:500])
+        assert cost.total == 0
+        assert cost.bits.shape[1] == len(PARTS)
+
+
+def test_a_lower_case_text_with_known_words_still_pays_a_little(text: str) -> None:
+    """What the tokenizer could have lost must be said to be absent; that is cheap, not free."""
+    word = train_tokenizer("word", text.lower())
+    cost = RestorationModel(word, text.lower()).cost(text.lower()[:2000])
+    assert 0 < cost.by_part()["case"] < 60
+
+
+@pytest.mark.parametrize(
+    ("lost", "part"),
+    [("KING", "case"), ("Xylophone", "spelling"), ("the   king", "spacing"), ("ZZé日", "spelling")],
+)
+def test_each_loss_is_charged_to_its_part(text: str, lost: str, part: str) -> None:
+    word = train_tokenizer("word", text)
+    model = RestorationModel(word, text)
+    plain, changed = model.cost("the king of love"), model.cost(f"the king of love {lost}")
+    extra = {name: changed.by_part()[name] - plain.by_part()[name] for name in PARTS}
+    assert max(extra, key=lambda name: extra[name]) == part
+    assert np.isfinite(changed.total)
+
+
+def test_case_probabilities_sum_to_one(text: str) -> None:
+    """Over the ways to write one word of known spelling, in its place."""
+    word = train_tokenizer("word", text)
+    model = RestorationModel(word, text)
+    forms = ["".join(p) for p in itertools.product(*((c, c.upper()) for c in "king"))]
+    costs = [model.cost(f"the {form}").bits[-1] for form in forms]
+    escape = costs[0][2]  # the bits that say "this is the token's own word", the same for all
+    assert sum(2 ** -cost[1] for cost in costs) == pytest.approx(1)
+    assert all(cost[2] == escape for cost in costs)
+
+
+def test_trailing_space_is_paid_for(text: str) -> None:
+    word = train_tokenizer("word", text)
+    model = RestorationModel(word, text)
+    assert model.cost("the king  ").total > model.cost("the king").total + 5
+
+
+def test_shakespeare_words_cost_what_was_measured(shakespeare: str) -> None:
+    """DESIGN's reference: case 0.036, spacing 0.003, spelling 0.330 bits per character; at most 20 % more."""
+    train, val = shakespeare[:1_003_854], shakespeare[1_003_854:]
+    parts = restoration_cost(train_tokenizer("word", train), train, val).by_part()
+    per_char = {name: bits / len(val) for name, bits in parts.items()}
+    assert 0.02 < per_char["case"] < 0.036 * 1.2
+    assert 0.001 < per_char["spacing"] < 0.003 * 1.2
+    assert 0.25 < per_char["spelling"] < 0.330 * 1.2
+
+
+def test_a_gap_of_any_length_has_a_finite_cost(text: str) -> None:
+    """2 to the minus thousands is nothing to a float."""
+    model = RestorationModel(train_tokenizer("word", text), text)
+    short, long = (model.cost("the" + " " * n + "king").by_part()["spacing"] for n in (200, 5000))
+    a_space = model._gap_speller.bits(" " * 201) - model._gap_speller.bits(" " * 200)
+    assert long - short == pytest.approx(4800 * a_space)
+
+
+def test_a_rare_gap_costs_the_same_in_logarithms(text: str) -> None:
+    model = RestorationModel(train_tokenizer("word", text), text)
+    for contexts in ([()], [(), ("word", "word")], [(), ("word", "word"), (4, 5)], [(), ("?", "?"), (-7, -7)]):
+        assert model._gap_bits(contexts, "   \t") == pytest.approx(model._gaps.bits(contexts, "   \t"))
+
+
+# The probabilities over all alternatives sum to one, in contexts that were seen, that were not, and between.
+
+
+def mass(speller: Speller, longest: int) -> tuple[float, float]:
+    """P of all strings of up to `longest` characters, and of all longer ones: what begins them."""
+    outcomes = [*sorted(speller.alphabet), None]
+    model, ended, open_ = speller._model, 0.0, {(): 1.0}
+    for _ in range(longest + 1):
+        longer = {}
+        for symbols, p in open_.items():
+            before = before_end(speller, list(symbols))
+            ended += p * model.probability(before, speller.END)
+            longer.update({(*symbols, s): p * model.probability(before, s) for s in outcomes})
+        open_ = longer
+    return ended, sum(open_.values())
+
+
+def before_end(speller: Speller, symbols: list[str | None]) -> list[tuple]:
+    """The contexts of the symbol after `symbols`, from none to the widest."""
+    padded = [speller.END] * (speller.order - 1) + symbols
+    return [tuple(padded[len(padded) - k :]) for k in range(speller.order)]
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+@pytest.mark.parametrize("strings", [["a", "ab", "b", ""], ["abab", "ba"], [" ", "  ", "\t", ""], ["a"], [""]])
+def test_spellings_sum_to_one_with_the_longer_ones(strings: list[str], order: int) -> None:
+    speller = Speller(strings, order)
+    short, longer = mass(speller, 4)
+    assert short + longer == pytest.approx(1, abs=1e-12)
+    stranger = "é"  # in the place of every character that the strings lack
+    rest = CODE_POINTS - len(speller.alphabet)
+    by_bits = sum(
+        2 ** -speller.bits("".join(each)) * rest ** each.count(stranger)
+        for n in range(5)
+        for each in itertools.product([*speller.alphabet, stranger], repeat=n)
+    )
+    assert by_bits == pytest.approx(short)
+
+
+SPACED = "the  king \tof love\n\tand  the   lord \t is here ; not\n"
+
+
+@pytest.fixture(scope="module")
+def spaced(text: str) -> RestorationModel:
+    sample = text[:3000] + SPACED + text[:2000]
+    return RestorationModel(train_tokenizer("word", sample), sample)
+
+
+@pytest.mark.parametrize("kinds", [("word", "word"), ("start", "word"), ("word", "\n"), ("no", "such")])
+@pytest.mark.parametrize("pair", [("the", "king"), ("king", "the"), ("zebra", "king"), ("zebra", "zebra")])
+def test_gaps_sum_to_one(spaced: RestorationModel, kinds: tuple[str, str], pair: tuple[str, str]) -> None:
+    """Over every string of up to 4 characters, and what is left for longer ones."""
+    model = spaced
+    contexts = [(), kinds, tuple(model._tokenizer.encode(" ".join(pair)))]
+    alphabet, stranger = sorted(model._gap_speller.alphabet), "é"
+    assert len(alphabet) == 2
+    rest = CODE_POINTS - len(alphabet)
+    total = sum(
+        2 ** -model._gap_bits(contexts, "".join(each)) * rest ** each.count(stranger)
+        for n in range(5)
+        for each in itertools.product([*alphabet, stranger], repeat=n)
+    )
+    assert max(map(len, model._known_gaps)) < 5
+    longer = model._gaps.probability(contexts, NEW) * mass(model._gap_speller, 4)[1]
+    assert total + longer == pytest.approx(1, abs=1e-9)
+    assert longer < 0.05
+
+
+@pytest.fixture(scope="module")
+def cased(text: str) -> RestorationModel:
+    sample = text + "\n'Tis iPhone I\n"
+    return RestorationModel(train_tokenizer("word", text), sample)
+
+
+@pytest.mark.parametrize("before", ["", "the", "The", "THE", "tHE", "Zebra", "zEbRa", "lord.\n", "KING EDWARD:\n", "'"])
+@pytest.mark.parametrize("word", ["king", "citizen", "is", "l", "xéß9ŉ", "zebra", "ǆabİ", "été", "a1b2c3"])
+def test_capitals_sum_to_one(cased: RestorationModel, before: str, word: str) -> None:
+    """Over all ways to write one row of letters, of words known and not, with letters that have no other case."""
+    ways = [(c, c.upper()) if _has_case(c) else (c,) for c in word]
+    costs = [cased.cost(f"{before} {''.join(form)}").bits[-1] for form in itertools.product(*ways)]
+    assert len(costs) == 2 ** _letters(word)
+    assert sum(2**-case for _, case, _ in costs) == pytest.approx(1)
+    assert len({(spacing, spelling) for spacing, _, spelling in costs}) == 1, "nothing else tells them apart"
+
+
+def test_escape_and_its_absence_sum_to_one(text: str) -> None:
+    """A token that is not in its own stretch: here half of the space after the last word is taken for its letters."""
+    model = RestorationModel(train_tokenizer("word", text), text)
+    own, escaped = (model.cost(f"king{tail}").bits[-1][2] for tail in ("", "  "))
+    assert 2**-own + 2 ** -(escaped - model._speller.bits("ng  ")) == pytest.approx(1)
+
+
+# A real code.
+
+
+class Writer:
+    """An arithmetic coder in exact integers: every decision narrows an interval, and one number in it is the code."""
+
+    def __init__(self) -> None:
+        self._low, self._range, self._shift = 0, 1, 0
+
+    def point(self, total: int, wanted: int) -> int:
+        """Cut the interval into `total` equal parts; which of them the decision is for."""
+        while self._range < total << 64:
+            self._low, self._range, self._shift = self._low << 64, self._range << 64, self._shift + 64
+        return wanted
+
+    def narrow(self, total: int, start: int, parts: int) -> None:
+        """Keep that many parts, from `start` on."""
+        self._low, self._range = self._low + self._range // total * start, self._range // total * parts
+
+    @property
+    def bits(self) -> str:
+        """The shortest binary fraction in the interval."""
+        drop = self._range.bit_length() - 1
+        return f"{-(-self._low >> drop):b}".zfill(self._shift - drop)
+
+
+class Reader:
+    """Follows a `Writer` from its bits; it must not be told anything else."""
+
+    def __init__(self, bits: str) -> None:
+        self._bits, self._above, self._range, self._at = bits, 0, 1, 0
+
+    def point(self, total: int, wanted: None) -> int:
+        assert wanted is None
+        while self._range < total << 64:
+            block = self._bits[self._at : self._at + 64].ljust(64, "0")
+            self._above, self._range, self._at = self._above << 64 | int(block, 2), self._range << 64, self._at + 64
+        return min(self._above // (self._range // total), total - 1)
+
+    def narrow(self, total: int, start: int, parts: int) -> None:
+        self._above, self._range = self._above - self._range // total * start, self._range // total * parts
+
+
+UNTOLD = object()  # in the place of what a Reader is to find out; None is an outcome of its own
+
+
+def one_of(coder: Any, p: dict[Hashable, float], wanted: Any) -> Any:
+    """One of the keys of `p`, their probabilities in units of 2^-48."""
+    outcomes, parts = list(p), [max(1, round(x * 2**48)) for x in p.values()]
+    edges = [0, *itertools.accumulate(parts)]
+    point = coder.point(edges[-1], None if wanted is UNTOLD else edges[outcomes.index(wanted)])
+    at = bisect_right(edges, point) - 1
+    coder.narrow(edges[-1], edges[at], parts[at])
+    return outcomes[at]
+
+
+def number(coder: Any, n: int, wanted: int | None) -> int:
+    """One of `n` numbers, all as probable."""
+    point: int = coder.point(n, wanted)
+    coder.narrow(n, point, 1)
+    return point
+
+
+@cache
+def strangers(alphabet: frozenset[str]) -> list[str]:
+    """Every character outside `alphabet`, in order."""
+    characters = map(chr, itertools.chain(range(0xD800), range(0xE000, 0x110000)))
+    return [char for char in characters if char not in alphabet]
+
+
+def spell(
+    coder: Any, speller: Speller, wanted: str | None, atoms: dict[str, float] | None = None, rest: float = 1
+) -> str:
+    """A string, character by character: of `speller`, or of `rest` of it mixed with `atoms`, the probabilities
+    of whole strings. Each decision is between the mixture's strings that go on in one way and another."""
+    symbols: list[str | None] = []
+    done, atoms = "", dict(atoms or {})
+    while True:
+        before = before_end(speller, symbols)
+        p = {s: rest * speller._model.probability(before, s) for s in (speller.END, None, *sorted(speller.alphabet))}
+        spelled = dict(p)
+        for atom, mass in atoms.items():
+            p[atom[len(done) : len(done) + 1]] += mass
+        target: Any = UNTOLD
+        if wanted is not None:
+            target = wanted[len(done) : len(done) + 1]
+            target = target if target in p else None
+        symbol = one_of(coder, {s: x / sum(p.values()) for s, x in p.items()}, target)
+        if symbol == speller.END:
+            return done
+        if symbol is None:
+            others = strangers(frozenset(speller.alphabet))
+            at = number(coder, len(others), None if wanted is None else bisect_left(others, wanted[len(done)]))
+            done += others[at]
+        else:
+            done += symbol
+        symbols.append(symbol)
+        atoms = {atom: mass for atom, mass in atoms.items() if atom.startswith(done)}
+        rest = spelled[symbol] if atoms else 1.0
+
+
+def restore(model: RestorationModel, coder: Any, ids: list[int], pieces: list[Piece] | None) -> str:
+    """The text of `ids`: what `coder` reads, or, for one that writes, what `pieces` say.
+
+    Written after the docstring of restoration.py, not after its code: whatever decides a probability
+    is of the ids or was decided before.
+    """
+    atoms_model = WittenBell(lambda _: 0.0)  # the gap model without what it leaves to the spelling of new gaps
+    atoms_model._seen, atoms_model._total = model._gaps._seen, model._gaps._total
+    text: list[str] = []
+    last, kinds, shape = -1, ("start", "start"), None
+    for n, i in enumerate(ids):
+        piece = pieces[n] if pieces else None
+        word, surface = model._written[i].lstrip(" "), None
+
+        if not model._written[i]:
+            word = spell(coder, model._speller, piece and piece.word)
+        else:
+            p = {x: model._escapes.probability([()], x) for x in (False, True)}
+            if one_of(coder, p, piece.shape is None if piece else UNTOLD):
+                surface = spell(coder, model._speller, piece and piece.surface)
+
+        around, kinds = (*kinds, shape), (kinds[1], _kind(word))
+        contexts: list[tuple] = [(), kinds, (last, i)]
+        atoms = {gap: atoms_model.probability(contexts, gap) for gap in sorted(model._known_gaps)}
+        left = model._gaps.probability(contexts, NEW)
+        gap = spell(coder, model._gap_speller, piece and piece.gap, atoms, left)
+
+        shape, letters = None if surface is not None else "", _letters(word)
+        if shape is not None and letters:
+            model_of_shapes, shapes = model._shapes[min(letters, 2)], SHAPES[min(letters, 2)]
+            contexts = [(), around, (i,), (i, *around)]
+            p = {x: model_of_shapes.probability(contexts, x) for x in shapes}
+            shape = one_of(coder, p, piece.shape if piece else UNTOLD)
+            capitals = {"lower": 0, "title": 1, "upper": 2**letters - 1}.get(shape, -1)
+            if capitals < 0:
+                capitals = 2 + number(coder, 2**letters - 3, capitals_of(piece) - 2 if piece else None)
+            surface = capitalised(word, capitals)
+        text += [gap, word if surface is None else surface]
+        last = i
+    return "".join(text)
+
+
+def capitals_of(piece: Piece) -> int:
+    """Which of the letters are capitals, a bit each, the first one the lowest."""
+    cased = [(a, b) for a, b in zip(piece.surface, piece.word, strict=True) if _has_case(b)]
+    return sum(1 << n for n, (a, b) in enumerate(cased) if a != b)
+
+
+def capitalised(word: str, capitals: int) -> str:
+    written = []
+    for char in word:
+        if _has_case(char):
+            char, capitals = char.upper() if capitals & 1 else char, capitals >> 1
+        written.append(char)
+    return "".join(written)
+
+
+def check_round_trip(tokenizer: Tokenizer, train: str, sample: str) -> None:
+    model = RestorationModel(tokenizer, train)
+    ids = tokenizer.encode(sample)
+    writer = Writer()
+    restore(model, writer, ids, list(model._pieces(sample)))
+    code, cost = writer.bits, model.cost(sample).total
+    assert restore(model, Reader(code), ids, None) == sample
+    assert cost - 0.01 <= len(code) <= cost + 2
+
+
+def test_shakespeare_is_read_back_from_its_tokens_and_the_code(shakespeare: str) -> None:
+    train, sample = shakespeare[:300_000], shakespeare[1_003_854:][:2000]
+    check_round_trip(train_tokenizer("word", train), train, sample)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["word", "hf_wordpiece"])
+def test_all_of_shakespeare_is_read_back(shakespeare: str, kind: str) -> None:
+    train = shakespeare[:1_003_854]
+    check_round_trip(train_tokenizer(kind, train), train, shakespeare[1_003_854:])
+
+
+HARD = (
+    "The KING, \tof kiNG of  my\r\n\n LORD's Zebra xylOPHONE  İstanbul ẞ ǆ Straße K ŉ été DÉJÀ-vu  "
+    "日本語\u3000 ▁ Ġ <unk> 👩\u200d👩 ﬁn ½ e\u0301 \0\x1c \ue000\U0010ffff" + " " * 70 + "end \u2003"
+)
+
+
+@pytest.mark.parametrize("kind", ["word", "char", "bpe_classic", "hf_wordpiece", "hf_unigram", "sentencepiece"])
+def test_what_is_hard_is_read_back_too(text: str, tmp_path: Path, kind: str) -> None:
+    """Of every lossy kind; the last is a .model of one's own, with the normalisation that the library is known for."""
+    settings: dict[str, Any] = {} if kind in ("word", "char") else {"vocab_size": 200}
+    if kind == "sentencepiece":
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(text.split("\n")), model_writer=model, vocab_size=400, hard_vocab_limit=False,
+            byte_fallback=True, minloglevel=2,
+        )  # fmt: skip
+        (tmp_path / "mine.model").write_bytes(model.getvalue())
+        kind, settings = "file", {"path": str(tmp_path / "mine.model")}
+    tokenizer = train_tokenizer(kind, text, **settings)
+    assert not tokenizer.lossless
+    check_round_trip(tokenizer, text[:6000], HARD + text[6000:6200] + HARD.upper())
+
+
+def test_another_code_is_another_text(text: str) -> None:
+    """So that the code carries the text, and the reader nothing."""
+    word = train_tokenizer("word", text)
+    model, sample = RestorationModel(word, text), "The king OF Zembla; the  king"
+    writer = Writer()
+    restore(model, writer, word.encode(sample), list(model._pieces(sample)))
+    for at in range(0, len(writer.bits), 7):
+        flipped = writer.bits[:at] + "10"[int(writer.bits[at])] + writer.bits[at + 1 :]
+        assert restore(model, Reader(flipped), word.encode(sample), None) != sample
+
+
+def test_a_corpus_is_restored_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    word, corpus = train_tokenizer("word", text[:-500]), Corpus("made", text[:-500], text[-500:], "0" * 64)
+    first = restoration_of(word, corpus)
+    assert first.total == restoration_cost(word, corpus.train, corpus.val).total > 0
+    monkeypatch.setattr(tokexp.scoring.restoration, "restoration_cost", lambda *_: pytest.fail("fitted again"))
+    assert (restoration_of(word, corpus).bits == first.bits).all()

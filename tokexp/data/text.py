@@ -1,0 +1,63 @@
+"""UTF-8 texts from files and folders, and the text that every Python brings."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from tokexp.config import InputError
+
+
+def pydoc_text() -> str:
+    """Python's own help topics, in the order of their names: English prose that needs no network."""
+    topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
+    return "\n".join(topics[name] for name in sorted(topics))
+
+
+def text_files(path: Any) -> list[Path]:
+    """Every file that `path` (a file, a folder, or a list of them) names, sorted; hidden ones left out."""
+    files: list[Path] = []
+    for item in [path] if isinstance(path, str | Path) else list(path):
+        item = Path(item)
+        if item.is_dir():
+            inside = [p for p in item.rglob("*") if p.is_file()]
+            visible = [p for p in inside if not any(s.startswith(".") for s in p.relative_to(item).parts)]
+            if not visible:
+                raise InputError(f"{item}: got a folder without files, expected UTF-8 texts in it")
+            files += visible
+        else:
+            files.append(item)
+    if len(set(files)) < len(files):
+        raise InputError(f"data.path={path} names a file twice; its held-out part would be trained on")
+    return sorted(files)
+
+
+def _text_name(path: Any) -> str:
+    items = [path] if isinstance(path, str | Path) else list(path)
+    return Path(items[0]).stem + (f"+{len(items) - 1}" if len(items) > 1 else "")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a UTF-8 text file."""
+    raw = read_file(path)
+    decode(raw, str(path))  # so that the position in an error is that in this file
+    return raw
+
+
+def read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a file that can") from error
+
+
+def decode(raw: bytes, name: str) -> str:
+    """UTF-8, strictly, with no newline translation."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name}: got byte 0x{raw[error.start]:02x} at position {error.start}, which is not UTF-8; "
+            "expected UTF-8 throughout, so convert the file (iconv -t utf-8)"
+        ) from None

@@ -1,0 +1,85 @@
+"""A corpus under a tokenizer: ids, the bytes that each stands for, and the batches of every step."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokexp.config import InputError
+from tokexp.data.corpus import Corpus
+from tokexp.encoding.checks import check_claim
+from tokexp.encoding.stream import TokenStream, read_stream, stretches, write_stream
+from tokexp.system.cache import cached, source_hash
+from tokexp.system.files import write_json
+from tokexp.system.provenance import versions
+from tokexp.tokenizer import Tokenizer, identity, load_tokenizer, train_tokenizer
+
+
+@dataclass(frozen=True)
+class TokenizedCorpus:
+    train: TokenStream
+    train_slice: TokenStream  # the beginning of train, as long as val: what a training loss is measured on
+    val: TokenStream
+
+    @property
+    def context_id(self) -> int:
+        """What stands before the held-out text: the last id of the training part."""
+        return int(self.train.ids[-1])
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A tokenizer that learned from a corpus, and the corpus in its ids."""
+
+    tokenizer: Tokenizer
+    data: TokenizedCorpus
+    tokenizer_train_seconds: float
+    tokenizer_encode_seconds: float  # for the training part
+
+
+def prepare(kind: str, settings: dict[str, Any], corpus: Corpus) -> Prepared:
+    """Train the tokenizer and encode both parts, or take what an earlier run has made of the same.
+
+    The arrays are mapped from files, not read into memory.
+    Raises InputError for what the user can put right, ValueError for a tokenizer that lies.
+    """
+    what = {
+        "kind": kind,
+        "settings": identity(settings),
+        "train": corpus.train_sha256,
+        "val": corpus.val_sha256,
+        "code": source_hash(__name__),
+        "versions": versions("regex", "tokenizers", "sentencepiece"),
+    }
+
+    def build(folder: Path) -> None:
+        began = time.perf_counter()
+        tokenizer = train_tokenizer(kind, corpus.train, **settings)
+        trained = time.perf_counter()
+        tokenizer.save(folder / "tokenizer.json")
+        check_claim(tokenizer, corpus.val)
+        encoding = time.perf_counter()
+        write_stream(tokenizer, stretches(tokenizer, corpus.train), folder, "train")
+        seconds = {"train": trained - began, "encode": time.perf_counter() - encoding}
+        write_stream(tokenizer, stretches(tokenizer, corpus.train[: len(corpus.val)]), folder, "train_slice")
+        write_stream(tokenizer, stretches(tokenizer, corpus.val), folder, "val")
+        write_json(folder / "seconds.json", seconds)
+
+    folder = cached(what, build)
+    streams = {name: read_stream(folder, name) for name in ("train", "train_slice", "val")}
+    seconds = json.loads((folder / "seconds.json").read_bytes())
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    return Prepared(tokenizer, TokenizedCorpus(**streams), seconds["train"], seconds["encode"])
+
+
+def require_length(corpus: Corpus, data: TokenizedCorpus, block_size: int) -> None:
+    """Raise InputError for a training part too short for one sequence of `block_size`."""
+    if len(data.train) <= block_size:
+        raise InputError(
+            f"corpus {corpus.name}: the training part is {len(data.train)} tokens, expected at least "
+            f"{block_size + 1} for block_size={block_size}; give a longer text or a smaller model.block_size "
+            "(data.block_bytes, where that is set)"
+        )

@@ -1,0 +1,52 @@
+"""What makes a run the run that it is: the hash of all that changes its figures, and its name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tokexp.config import RunConfig, to_dict
+from tokexp.data.corpus import Corpus
+from tokexp.system.files import sha256
+from tokexp.tokenizer import identity
+
+UNNAMED = ("demo", "single")  # sweeps without a name of their own, which share the report reports/demo
+
+
+RESULTS_VERSION = 2  # raised when a change to the code changes figures, so that old runs are not mistaken for new
+
+
+def settings_of(cfg: RunConfig, precision: str) -> dict[str, Any]:
+    """The settings that change figures, by dotted name; not the seed, and of the texts only their content counts."""
+    tree = to_dict(cfg)
+    groups = {key: tree[key] for key in ("tokenizer", "model", "train", "budget", "sample")}
+    groups["tokenizer"] = identity(groups["tokenizer"])
+    flat = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
+    for name in ("train.compile", "train.cuda_graph", "train.checkpoint_every"):
+        del flat[name]  # the same figures, sooner or safer
+    flat |= {"data.block_bytes": cfg.data.block_bytes, "params_total": cfg.params_total}
+    if cfg.data.block_bytes is not None:
+        del flat["model.block_size"]  # it follows
+    if cfg.params_total is not None:
+        del flat["model.n_embd"]
+    return {**{name: value for name, value in flat.items() if value is not None}, "precision": precision}
+
+
+def config_hash(cfg: RunConfig, corpus: Corpus, precision: str) -> str:
+    """SHA-256, hex, of everything that changes the figures; names, paths and logging do not.
+
+    The corpus counts by the content of its two parts, `precision` as it was resolved.
+    """
+    what = {
+        "results_version": RESULTS_VERSION,
+        "train_sha256": corpus.train_sha256,
+        "val_sha256": corpus.val_sha256,
+        "seed": cfg.seed,
+        **settings_of(cfg, precision),
+    }
+    canonical = json.dumps(what, sort_keys=True, separators=(",", ":"))
+    return sha256(canonical.encode())
+
+
+def run_name(cfg: RunConfig, digest: str) -> str:
+    return f"{cfg.arm}-{cfg.size}-s{cfg.seed}-{digest[:8]}"

@@ -1,0 +1,207 @@
+"""What a lossy tokenizer threw away, in bits: -log2 P(text | its tokens).
+
+For a deterministic tokenizer t = f(x), -log p(x) = -log p(t) - log p(x | t). A model's loss over t
+is the first term alone; comparing it with a lossless tokenizer's is a free lunch. Here is the
+second: a normalised model, fitted on the training part, that writes each token's own stretch of the
+text, left to right, given the tokens and what was written before. Three parts, in the order in which
+they are written, each given those before it:
+
+    spelling  the letters of an UNK (and, by an escape, whatever the other two cannot express)
+    spacing   the white space before a token, given it and its neighbour
+    case      which letters are capitals, given the token and its neighbours
+
+It is exactly zero where decode(encode(text)) == text. Otherwise it is the length of a code that can be
+had: a test writes TinyShakespeare in so many bits, and reads it back from the tokens and those bits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import log2
+from pathlib import Path
+
+import numpy as np
+
+from tokexp.data.corpus import Corpus
+from tokexp.scoring.ngram import Speller, WittenBell
+from tokexp.system.cache import cached, source_hash
+from tokexp.system.files import sha256
+from tokexp.system.provenance import versions
+from tokexp.tokenizer.base import Tokenizer
+
+PARTS = ("spacing", "case", "spelling")
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """Bits that restore a text from its tokens, by token and part: `bits` is (tokens, 3) float64."""
+
+    bits: np.ndarray
+
+    @property
+    def total(self) -> float:
+        return float(self.bits.sum())
+
+    def by_part(self) -> dict[str, float]:
+        return dict(zip(PARTS, self.bits.sum(axis=0).tolist(), strict=True))
+
+
+def restoration_cost(tokenizer: Tokenizer, train: str, text: str) -> Restoration:
+    """The bits that restore `text` from its tokens, given what `train` teaches; none where decoding does it.
+
+    The one bit that says which of the two it is, for a whole text, is left out.
+    """
+    ids, _ = tokenizer.encode_with_spans(text)  # those that a model is scored on
+    if tokenizer.decode(ids) == text:
+        return Restoration(np.zeros((len(ids), len(PARTS))))
+    return RestorationModel(tokenizer, train).cost(text)
+
+
+def restoration_of(tokenizer: Tokenizer, corpus: Corpus) -> Restoration:
+    """The same for a corpus' two parts, kept for the next run, since fitting the model takes seconds."""
+    what = {
+        "restoration": sha256(json.dumps(tokenizer.to_json()).encode()),
+        "kind": tokenizer.kind,
+        "train": corpus.train_sha256,
+        "val": corpus.val_sha256,
+        "versions": versions("regex", "tokenizers", "sentencepiece"),
+        "code": source_hash(__name__, type(tokenizer).__module__),
+    }
+
+    def build(folder: Path) -> None:
+        np.save(folder / "bits.npy", restoration_cost(tokenizer, corpus.train, corpus.val).bits)
+
+    return Restoration(np.load(cached(what, build) / "bits.npy"))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A token beside the stretch of text that it stands for: `gap` of white space, then `surface`."""
+
+    id: int
+    gap: str
+    surface: str
+    word: str  # what the token says: its own text; of an UNK, the surface in small letters
+    shape: str | None  # how the surface's letters are cased; "" without letters, None where not this word's
+
+
+# The shapes that a word with 0, 1, 2 or more cased letters can have; "other" is any other mixture.
+SHAPES = ((), ("lower", "title"), ("lower", "title", "upper", "other"))
+
+NEW = None  # in the place of a gap that training lacks: all of what the contexts leave to its spelling
+
+
+class RestorationModel:
+    """P(text | tokens), fitted on a training text. Gives any text a finite cost."""
+
+    def __init__(self, tokenizer: Tokenizer, train: str) -> None:
+        self._tokenizer = tokenizer
+        self._written = [piece.decode("utf-8", errors="replace") for piece in tokenizer.token_bytes()]
+        pieces = list(self._pieces(train))
+        self._known_gaps = {piece.gap for piece in pieces}
+        self._gap_speller = Speller(self._known_gaps, order=2)
+        self._speller = Speller({piece.word for piece in pieces}, order=5)
+        self._gaps = WittenBell(lambda gap: 1.0 if gap is NEW else 2 ** -self._gap_speller.bits(str(gap)))
+        self._escapes = WittenBell(lambda _: 0.5)
+        self._shapes = [_uniform(len(shapes)) for shapes in SHAPES]
+        for piece, gap_contexts, shape_contexts in self._in_context(pieces):
+            self._gaps.add(gap_contexts, piece.gap)
+            if self._written[piece.id]:
+                self._escapes.add([()], piece.shape is None)
+            if piece.shape:
+                self._shapes[min(_letters(piece.word), 2)].add(shape_contexts, piece.shape)
+
+    def cost(self, text: str) -> Restoration:
+        """The bits that restore `text` from its tokens, in the order of the tokens."""
+        rows = []
+        for piece, gap_contexts, shape_contexts in self._in_context(list(self._pieces(text))):
+            spacing, case, spelling = self._gap_bits(gap_contexts, piece.gap), 0.0, 0.0
+            if self._written[piece.id]:
+                spelling += self._escapes.bits([()], piece.shape is None)
+                if piece.shape is None:
+                    spelling += self._speller.bits(piece.surface)
+            else:
+                spelling += self._speller.bits(piece.word)
+            if piece.shape:
+                letters = _letters(piece.word)
+                case = self._shapes[min(letters, 2)].bits(shape_contexts, piece.shape)
+                if piece.shape == "other":
+                    case += log2(2**letters - 3)  # all but: all small, the first capital, all capital
+            rows.append((spacing, case, spelling))
+        return Restoration(np.array(rows).reshape(-1, len(PARTS)))
+
+    def _gap_bits(self, contexts: list[tuple], gap: str) -> float:
+        if gap in self._known_gaps:
+            return self._gaps.bits(contexts, gap)
+        # The same product in logarithms: the probability of a long gap is too small for a float.
+        return self._gaps.bits(contexts, NEW) + self._gap_speller.bits(gap)
+
+    def _pieces(self, text: str) -> Iterator[Piece]:
+        raw = text.encode()
+        ids, spans = self._tokenizer.encode_with_spans(text)
+        for i, (start, end) in zip(ids, spans, strict=True):
+            stretch = raw[start:end].decode("utf-8", errors="surrogateescape")
+            known = bool(self._written[i])
+            word = self._written[i].lstrip(" ")  # a space that the token stands for may have been another gap
+            cut = max(0, len(stretch) - len(word if known else stretch.lstrip()))
+            gap, surface = stretch[:cut], stretch[cut:]
+            word = word if known else "".join(map(_small, surface))
+            yield Piece(i, gap, surface, word, _shape(surface, word))
+
+    def _in_context(self, pieces: list[Piece]) -> Iterator[tuple[Piece, list[tuple], list[tuple]]]:
+        """Each piece with its contexts for spacing and for case, from the widest to the narrowest."""
+        before, kinds, shape = -1, ("start", "start"), None
+        for piece in pieces:
+            around = (*kinds, shape)
+            kind = _kind(piece.word)
+            gap_contexts: list[tuple] = [(), (kinds[1], kind), (before, piece.id)]
+            case_contexts: list[tuple] = [(), around, (piece.id,), (piece.id, *around)]
+            yield piece, gap_contexts, case_contexts
+            before, kinds, shape = piece.id, (kinds[1], kind), piece.shape
+
+
+def _uniform(outcomes: int) -> WittenBell:
+    return WittenBell(lambda _: 1 / outcomes)
+
+
+def _has_case(char: str) -> bool:
+    """Whether `char` is a small letter with exactly one capital, which has exactly it."""
+    capital = char.upper()
+    return capital != char and len(capital) == 1 and capital.lower() == char
+
+
+def _small(char: str) -> str:
+    small = char.lower()
+    return small if _has_case(small) and small.upper() == char else char
+
+
+def _letters(word: str) -> int:
+    return sum(map(_has_case, word))
+
+
+def _shape(surface: str, word: str) -> str | None:
+    """How `surface` writes the letters of `word`: "" without letters, None where it is another word."""
+    if len(surface) != len(word):
+        return None
+    capitals = []
+    for written, char in zip(surface, word, strict=True):
+        if _has_case(char):
+            if written not in (char, char.upper()):
+                return None
+            capitals.append(written != char)
+        elif written != char:
+            return None
+    if not capitals:
+        return ""
+    if not any(capitals):
+        return "lower"
+    if capitals[0] and not any(capitals[1:]):
+        return "title"
+    return "upper" if all(capitals) else "other"
+
+
+def _kind(word: str) -> str:
+    """A coarse class of token: a word, a newline, or the punctuation mark itself."""
+    return "word" if not word or word[0].isalnum() else word

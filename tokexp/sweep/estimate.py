@@ -1,0 +1,94 @@
+"""What a run would be, and how long it would take on this machine, from a few steps taken and thrown away."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+
+from tabulate import tabulate
+
+from tokexp.config import RunConfig
+from tokexp.experiment import Experiment
+from tokexp.model.sizes import parameter_split, training_flops_per_token
+from tokexp.runs.progress import duration
+from tokexp.scoring.bits_per_byte import score
+from tokexp.system.device import resolve_device, use_threads
+
+WARM_UP, MEASURED = 2, 5  # steps
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A run that has not been. Seconds are of training and of evaluation; samples at the end come on top."""
+
+    name: str
+    vocab_size: int
+    params_total: int
+    steps: int
+    tokens: int
+    flops: float
+    seconds: float
+    done: bool  # there already, so that it would cost nothing
+
+
+def estimate(cfg: RunConfig, measured: dict[str, float]) -> Estimate:
+    """`measured`: seconds by what decides them, filled in here, so that runs of equal cost are measured once."""
+    use_threads(cfg.threads)
+    run = Experiment(cfg, None, resolve_device(cfg.device))
+    run.prepare()
+    config, plan, train = run.model.config, run.plan, run.cfg.train
+    tokens = plan.steps * train.batch_size * config.block_size
+    evaluations = -(-plan.steps // train.eval_every)
+    key = repr((config, train.batch_size, train.grad_accum, run.precision))
+    if key not in measured:
+        measured[key] = step_seconds(run)
+        measured[f"evaluation of {key}"] = evaluation_seconds(run)
+    seconds = plan.steps * measured[key] + evaluations * measured[f"evaluation of {key}"]
+    return Estimate(
+        name=run.name,
+        vocab_size=config.vocab_size,
+        params_total=parameter_split(config)["params_total"],
+        steps=plan.steps,
+        tokens=tokens,
+        flops=float(tokens * training_flops_per_token(config)),
+        seconds=0.0 if run.done else seconds,
+        done=run.done,
+    )
+
+
+def step_seconds(run: Experiment) -> float:
+    """A mean over five steps, after two to warm up."""
+    plan, seconds = run.plan, []
+    for steps in (WARM_UP, WARM_UP + MEASURED):
+        run.plan = dataclasses.replace(plan, steps=steps, lr=0.0, min_lr=0.0)  # which changes no cost
+        for _ in run.training():
+            pass
+        seconds.append(run.state.seconds)
+    run.plan = plan
+    return (seconds[1] - seconds[0]) / MEASURED
+
+
+def evaluation_seconds(run: Experiment) -> float:
+    """One evaluation scores the held-out text and as much of the training part."""
+    began = time.perf_counter()
+    score(run.model, run.data.context_id, run.data.val)
+    return 2 * (time.perf_counter() - began)
+
+
+def table(estimates: list[Estimate], workers: int = 1) -> str:
+    """The runs, and the whole; `workers` of them at the same time."""
+    rows = [
+        [e.name, f"{e.vocab_size:,}", f"{e.params_total:,}", f"{e.steps:,}", f"{e.tokens:,}", f"{e.flops:.2e}",
+         "done" if e.done else duration(e.seconds)]
+        for e in estimates
+    ]  # fmt: skip
+    left = [e for e in estimates if not e.done]
+    rows.append(
+        [f"{len(left)} of {len(estimates)} to do", "", "", f"{sum(e.steps for e in left):,}",
+         f"{sum(e.tokens for e in left):,}", f"{sum(e.flops for e in left):.2e}",
+         duration(sum(e.seconds for e in left) / workers)]
+    )  # fmt: skip
+    head = ["run", "vocabulary", "parameters", "steps", "tokens", "FLOPs", "time"]
+    text: str = tabulate(rows, headers=head, disable_numparse=True, stralign="right")
+    return text

@@ -1,0 +1,128 @@
+"""Save a run between two steps so that it can go on from there, bit for bit, after any kind of end.
+
+A checkpoint is one safetensors file: the weights, the best weights so far, the optimizer's moments, and as
+its metadata, in JSON, how far the run was and whose it is. It is written under a temporary name and moved
+into place; the one before it is kept until the next one, so that one damaged file costs no more than the
+steps between two. What cannot be read, or is of other settings, is passed over with a notice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tokexp.config import InputError
+from tokexp.system.files import replacing
+from tokexp.training.loop import COUNTS, TrainState
+
+log = logging.getLogger(__name__)
+
+KEPT = 2
+MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
+
+
+def save_checkpoint(folder: Path, digest: str, model: nn.Module, state: TrainState, best: dict[str, Tensor]) -> None:
+    """Write `folder`/STEP.safetensors and remove all but the two latest.
+
+    `digest`: the hash of the run's settings. `best`: the best weights so far.
+    Raises InputError, one line, where it cannot be written; the ones before it stay.
+    """
+    tensors: dict[str, Tensor] = {f"model.{name}": p for name, p in model.named_parameters()}
+    tensors |= {f"best.{name}": value for name, value in best.items()}
+    for name, parameter in model.named_parameters():
+        tensors |= {f"{moment}.{name}": state.optimizer.state[parameter][moment] for moment in MOMENTS}
+    facts = {"config_hash": digest, **{name: getattr(state, name) for name in COUNTS}}
+    path = folder / f"{state.step:09d}.safetensors"
+    try:
+        with replacing(path) as temporary:
+            save_file(
+                {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
+                temporary,
+                {"tokexp": json.dumps(facts)},
+            )
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"{path}: cannot be written ({reason}); what was saved before stays: make room, and start again"
+        ) from error
+    for old in checkpoints(folder)[:-KEPT]:
+        old.unlink()
+
+
+def load_checkpoint(
+    folder: Path, digest: str, model: nn.Module, state: TrainState, *, most: int
+) -> dict[str, Tensor] | None:
+    """Bring `model` and `state` to the latest readable checkpoint of these settings, of at most `most` steps.
+
+    Returns the best weights until then, or None where there is no such checkpoint.
+    """
+    for path in reversed(checkpoints(folder)):
+        try:
+            with safe_open(path, "pt") as file:
+                facts = json.loads((file.metadata() or {})["tokexp"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if facts["config_hash"] != digest:
+                raise ValueError("it is of other settings")
+            if facts["step"] > most:
+                raise ValueError(f"only the rows of {most} steps are there")
+            _restore(model, state, facts, tensors)
+        except OSError as error:
+            raise _cannot_be_read(path, error) from error
+        except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+            log.warning("%s: passed over, since it cannot be gone on from (%s)", path, str(error).splitlines()[0])
+            continue
+        return {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
+    return None
+
+
+def saved_steps(folder: Path, digest: str) -> set[int]:
+    """The steps of the checkpoints of these settings whose beginning can be read."""
+    steps = set()
+    for path in checkpoints(folder):
+        try:
+            with safe_open(path, "pt") as file:
+                facts = json.loads((file.metadata() or {})["tokexp"])
+        except OSError as error:
+            raise _cannot_be_read(path, error) from error
+        except (SafetensorError, ValueError, KeyError):
+            continue
+        if facts["config_hash"] == digest:
+            steps.add(int(facts["step"]))
+    return steps
+
+
+def _cannot_be_read(path: Path, error: OSError) -> InputError:
+    """Not to be passed over: a run that began anew would delete it."""
+    return InputError(f"{path}: cannot be read ({error.strerror or error}); make it readable, or delete it")
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Those in `folder`, the latest last."""
+    return sorted(path for path in folder.glob("*.safetensors") if path.stem.isdigit())
+
+
+def _restore(model: nn.Module, state: TrainState, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Nothing is changed unless everything is there and fits."""
+    changes = []
+    for name, parameter in model.named_parameters():
+        own = state.optimizer.state[parameter]
+        changes.append((parameter, tensors[f"model.{name}"]))
+        changes += [(own[moment], tensors[f"{moment}.{name}"]) for moment in MOMENTS]
+    wrong = [tuple(new.shape) for old, new in changes if old.shape != new.shape]
+    if wrong:
+        raise ValueError(f"tensors of other shapes, such as {wrong[0]}")
+    found = {name: facts[name] for name in COUNTS}
+    with torch.no_grad():
+        for old, new in changes:
+            old.copy_(new)
+        for own in state.optimizer.state.values():
+            own["step"].fill_(found["step"])
+    for name, value in found.items():
+        setattr(state, name, value)
