@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tokexp.analysis.tables import by_cell
+from tokexp.analysis.comparison import comparisons
 from tokexp.runs.study import read_study
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +79,8 @@ def test_adding_a_corpus_and_a_sweep_is_a_yaml_each(checkout: Path) -> None:
 
 def test_the_table_on_the_front_is_that_of_the_study() -> None:
     study = read_study("tokenizer_by_size", ROOT / "reports/tokenizer_by_size/data")
-    means = by_cell(study.results).set_index("cell")
+    (comparison,) = comparisons(study)
+    means = comparison.means.set_axis(list(map(str, comparison.cells)))
     table = [line for line in README.split("## Start")[0].splitlines() if re.match(r"\| [`*]", line)]
     rows = [line for line in table if line.startswith("| `")]
     for row, cell in zip(rows, [name for name in means.index if name.endswith(" micro")], strict=True):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tokexp.analysis.statistics import (
-    Cell,
     Difference,
+    Scores,
     compare_all,
     holm,
     holm_of_each,
@@ -112,7 +112,7 @@ def test_a_stretch_may_begin_at_any_block() -> None:
 
 def over_text(first: np.ndarray, second: np.ndarray) -> Difference:
     """Of a byte a block."""
-    return compared(Cell(np.zeros(1), first[None]), Cell(np.zeros(1), second[None]))
+    return compared(Scores(np.zeros(1), first[None]), Scores(np.zeros(1), second[None]))
 
 
 def test_holm_keeps_the_rate_of_false_claims() -> None:
@@ -121,21 +121,21 @@ def test_holm_keeps_the_rate_of_false_claims() -> None:
     rounds = 400
     wrong = 0
     for _ in range(rounds):
-        cells = {name: Cell(rng.normal(2, 0.02, 4), rng.normal(100, 1, (4, 64))) for name in "abcd"}
+        cells = {name: Scores(rng.normal(2, 0.02, 4), rng.normal(100, 1, (4, 64))) for name in "abcd"}
         wrong += any(difference.resolved for difference in compare_all(cells, 64 * 100).values())
     assert wrong / rounds < 0.05 + 3 * math.sqrt(0.05 * 0.95 / rounds)
 
 
-def cells(gap: float, spread: float, seeds: int = 4) -> tuple[Cell, Cell]:
+def cells(gap: float, spread: float, seeds: int = 4) -> tuple[Scores, Scores]:
     rng = np.random.default_rng(1)
     first, second = 2 + rng.normal(0, spread, seeds), 2 + gap + rng.normal(0, spread, seeds)
     text = rng.normal(0, 0.05, 64)
     noise = rng.normal(0, 0.002, 64)
     blocks = [(values[:, None] + text) * math.log(2) for values in (first, second)]
-    return Cell(first, blocks[0]), Cell(second, blocks[1] + noise)
+    return Scores(first, blocks[0]), Scores(second, blocks[1] + noise)
 
 
-def compared(first: Cell, second: Cell) -> Difference:
+def compared(first: Scores, second: Scores) -> Difference:
     return compare_all({"first": first, "second": second}, n_bytes=64)["first", "second"]
 
 
@@ -149,10 +149,10 @@ def test_resolved_needs_both_intervals() -> None:
     assert not compared(*cells(0.005, 0.05)).resolved, "seeds differ more"
     first, second = cells(0.5, 0.01)
     one_block = second.blocks + np.where(np.arange(64) == 0, 40.0, 0)[None] - 0.9
-    by_text = compared(first, Cell(second.bpb, one_block))
+    by_text = compared(first, Scores(second.bpb, one_block))
     assert not by_text.resolved
     assert not by_text.text_suffices
-    alone = compared(*(Cell(cell.bpb[:1], cell.blocks[:1]) for cell in (first, second)))
+    alone = compared(*(Scores(cell.bpb[:1], cell.blocks[:1]) for cell in (first, second)))
     assert (alone.over_seeds, alone.seeds, alone.resolved) == (None, None, False)
     assert alone.text_suffices
 
@@ -170,7 +170,7 @@ def test_seeds_that_would_do() -> None:
 def test_more_comparisons_are_judged_more_strictly() -> None:
     first, second = cells(0.1, 0.05)
     alone = compared(first, second)
-    others = {f"other {i}": Cell(first.bpb, first.blocks) for i in range(5)}
+    others = {f"other {i}": Scores(first.bpb, first.blocks) for i in range(5)}
     among = compare_all({"first": first, "second": second, **others}, n_bytes=64)
     assert among["first", "second"].p > alone.p
     assert len(among) == 21

@@ -1,42 +1,68 @@
-"""Where the loss lies: total bits per byte by kind of content, a mean over the seeds of each cell.
+"""Where the loss lies: total bits per byte by kind of content, and along the held-out text.
 
 The bytes of a kind of content are the same for every tokenizer, so its figures may be compared; those that
 have so much context in the window are not. How bits are attributed to bytes, and what that is not, stands
 in `tokexp/scoring/content.py`.
+
+A held-out text need not be of one kind (that of TinyShakespeare is the rest of one play, of which the training part
+has the beginning, and then a play of which it has nothing), and a total hides which part decided.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from tokexp.analysis.tables import by_cell, cells
-from tokexp.runs.study import Study
+from tokexp.analysis.cells import Cell
+from tokexp.analysis.comparison import Baseline, Comparison, baseline_of, computed_once
+from tokexp.analysis.statistics import STRETCHES
+from tokexp.runs.study import block_nats
 
 FEWEST = 100  # bytes with so much context, of which fewer say nothing
 TOGETHER, ALL = ("word_first", "word_rest", "spacing"), "words and spacing"
 
 
-def content_of(study: Study, runs: pd.DataFrame, partition: str) -> pd.DataFrame:
-    """Bits per byte: a row a cell, best total first, a column a class in the order of the data."""
-    rows = study.content[study.content.partition == partition]
-    rows = rows.merge(runs.assign(cell=cells(runs))[["name", "cell"]], on="name")
+@computed_once
+def bits_by_content(comparison: Comparison, partition: str) -> pd.DataFrame:
+    """Bits per byte, a mean over the seeds: a row a cell, best total first, a column a class as the data have them."""
+    rows = comparison.study.content[comparison.study.content.partition == partition]
+    rows = rows.merge(comparison.runs[["name", "cell"]], on="name")
     enough = rows.bytes >= (FEWEST if partition == "context" else 1)
     rows = rows[enough].assign(bits_per_byte=lambda r: r.bits / r.bytes)
     wide = rows.pivot_table(index="cell", columns="class", values="bits_per_byte", aggfunc="mean", sort=False)
-    return wide.reindex([cell for cell in by_cell(runs).cell if cell in wide.index])
+    return wide.reindex([cell for cell in comparison.cells if cell in wide.index])
 
 
-def content_table(study: Study, runs: pd.DataFrame, partition: str) -> pd.DataFrame:
-    """The same, formatted, each class headed by its share of the bytes."""
-    wide = content_of(study, runs, partition)
-    of_one = study.content[(study.content.partition == partition) & (study.content.name == runs["name"].iloc[0])]
-    share = (of_one.set_index("class").bytes / runs.val_bytes.iloc[0]).to_dict()
-    if set(TOGETHER) <= set(wide):  # since a word's end is paid by either of them
-        wide = wide.assign(**{ALL: sum(wide[name] * share[name] for name in TOGETHER)})
-        share[ALL] = sum(share[name] for name in TOGETHER)
-        wide[ALL] /= share[ALL]
-    table = pd.DataFrame({"run": wide.index})
-    for name in wide.columns:
-        heading = f"{name} ({share[name]:.1%})" if partition != "context" and name in share else str(name)
-        table[heading] = ["" if pd.isna(value) else f"{value:.3f}" for value in wide[name]]
-    return table
+def with_words_and_spacing(bits: pd.DataFrame, shares: dict[str, float]) -> tuple[pd.DataFrame, dict[str, float]]:
+    """`bits` and `shares` with a class for words and spacing together, since a word's end is paid by either of them."""
+    if not set(TOGETHER) <= set(bits):
+        return bits, shares
+    share = sum(shares[name] for name in TOGETHER)
+    together = sum(bits[name] * shares[name] for name in TOGETHER) / share
+    return bits.assign(**{ALL: together}), {**shares, ALL: share}
+
+
+def shares_of_bytes(comparison: Comparison, partition: str) -> dict[str, float]:
+    """The share of the held-out bytes that each class has; none where it is another for each tokenizer."""
+    if partition == "context":
+        return {}
+    content = comparison.study.content
+    rows = content[(content.partition == partition) & (content.name == comparison.runs["name"].iloc[0])]
+    shares: dict[str, float] = (rows.set_index("class").bytes / comparison.val_bytes).to_dict()
+    return shares
+
+
+def bits_along(comparison: Comparison) -> dict[Cell | Baseline, np.ndarray]:
+    """Total bits per byte of each eighth of the held-out text at the end, (8,): of the cells, then of the baselines.
+
+    The best total first; baselines that are known only as a whole are left out.
+    """
+    nats: dict[Cell | Baseline, np.ndarray] = {
+        cell: comparison.end_nats(cell).mean(axis=0) for cell in comparison.cells
+    }
+    baselines = comparison.baselines.sort_values("val_bpb", kind="stable")
+    for row, blocks in zip(baselines.itertuples(), block_nats(baselines), strict=True):
+        if not np.isnan(blocks).any():
+            nats[baseline_of(row)] = blocks
+    per_byte = STRETCHES / (np.log(2) * comparison.val_bytes)
+    return {who: blocks.reshape(STRETCHES, -1).sum(axis=1) * per_byte for who, blocks in nats.items()}

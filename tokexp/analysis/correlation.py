@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from tokexp.analysis.tables import by_cell, cells
-from tokexp.runs.study import Study
+from tokexp.analysis.comparison import Comparison
+from tokexp.analysis.statistics import Interval
 
 PREDICTORS = {
     "bytes per token": "bytes_per_token",
@@ -60,38 +59,36 @@ def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Rank correlation (Spearman 1904) along the last axis, from -1 to 1; NaN where one of them is constant."""
     a, b = (r - r.mean(axis=-1, keepdims=True) for r in (ranks(x), ranks(y)))
     with np.errstate(invalid="ignore"):
-        found: np.ndarray = (a * b).sum(axis=-1) / np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    return found
+        correlation: np.ndarray = (a * b).sum(axis=-1) / np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    return correlation
 
 
-def interval(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def spearman_interval(x: np.ndarray, y: np.ndarray) -> Interval:
     """95 % of Spearman's correlation, by bootstrap over the points (Efron 1979); rough for fewer than ten."""
     drawn = np.random.default_rng(0).integers(0, len(x), (DRAWS, len(x)))
     low, high = np.nanquantile(spearman(x[drawn], y[drawn]), [0.025, 0.975])
-    return float(low), float(high)
+    return Interval(float(low), float(high))
 
 
-def prediction_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
-    """A row a model size and predictor: how it goes with the total bits per byte over the cells of that size."""
-    size = dict(zip(cells(runs), runs["size"], strict=True))
-    means = by_cell(runs)
-    means = means.assign(size=[size[cell] for cell in means.cell])
+@dataclass(frozen=True)
+class Correlation:
+    """How something that is known without training goes with total bits per byte, over the cells of one size."""
+
+    size: str
+    predictor: str  # a key of PREDICTORS
+    cells: int
+    value: float  # Spearman's rank correlation
+    interval: Interval
+
+
+def correlations(comparison: Comparison) -> list[Correlation]:
+    """Correlate every predictor, within each size of model that has cells enough."""
     rows = []
-    for name, own in means.groupby("size"):
-        if len(own) < FEWEST:
-            continue
-        for heading, column in PREDICTORS.items():
-            x, y = own[column].to_numpy(), own.val_bpb.to_numpy()
-            found = float(spearman(x, y))
-            if not np.isnan(found):
-                low, high = interval(x, y)
-                rows.append(
-                    {
-                        "model": name,
-                        "known without training": heading,
-                        "cells": str(len(own)),
-                        "rank correlation with bits per byte": f"{found:+.2f} ({low:+.2f} to {high:+.2f})",
-                        "interval": "excludes zero" if low > 0 or high < 0 else "has zero in it",
-                    }
-                )
-    return pd.DataFrame(rows)
+    for size in sorted(comparison.sizes, key=lambda size: size.name):
+        means = comparison.means.loc[size.cells]
+        for predictor, column in PREDICTORS.items() if len(means) >= FEWEST else ():
+            x, y = means[column].to_numpy(), means.val_bpb.to_numpy()
+            value = float(spearman(x, y))
+            if not np.isnan(value):
+                rows.append(Correlation(size.name, predictor, len(means), value, spearman_interval(x, y)))
+    return rows

@@ -1,63 +1,77 @@
-"""Which of two cells is better, by how much, and whether that is real: `statistics.py` over the runs of a report."""
+"""Which of two cells is better, by how much, and whether that is real; and whether cells are ahead of baselines."""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
-import pandas as pd
+import numpy as np
 
-from tokexp.analysis.once import once
-from tokexp.analysis.statistics import LEVEL, Cell, Difference, compare_all
-from tokexp.analysis.tables import by_cell, cells
-from tokexp.runs.study import Study, block_nats
+from tokexp.analysis.cells import Cell
+from tokexp.analysis.comparison import Baseline, Comparison, baseline_of, computed_once
+from tokexp.analysis.statistics import Difference, Scores, compare_all
+from tokexp.runs.study import block_nats
+from tokexp.scoring.blocks import crossfit
+
+END, BEST = "end", "best, cross-fitted"
 
 
-@once
-def differences(study: Study, runs: pd.DataFrame) -> dict[tuple[str, str], Difference]:
-    """Every pair of cells whose models have one size, the better one first.
+@computed_once
+def differences(comparison: Comparison) -> dict[tuple[Cell, Cell], Difference]:
+    """Compare every pair of cells whose models have one size; the better one first.
 
     That a larger model is better is no question here, and each question more makes an answer harder (Holm).
     """
-    runs = runs.assign(cell=cells(runs))
-    size = dict(zip(runs.cell, runs["size"], strict=True))
-    found = {}
-    for cell in by_cell(runs).cell:
-        own = runs[runs.cell == cell]
-        found[cell] = Cell(own.val_bpb.to_numpy(), block_nats(study.ends.loc[list(own["name"])]))
-    pairs = [(one, other) for one, other in itertools.combinations(found, 2) if size[one] == size[other]]
-    return compare_all(found, int(runs.val_bytes.iloc[0]), pairs)
+    scores = {
+        cell: Scores(comparison.runs_of(cell).val_bpb.to_numpy(), comparison.end_nats(cell))
+        for cell in comparison.cells
+    }
+    pairs = [(one, other) for one, other in itertools.combinations(scores, 2) if one.size == other.size]
+    return compare_all(scores, comparison.val_bytes, pairs)
 
 
-def difference_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
-    rows = [
-        {
-            "better": better,
-            "worse": worse,
-            "bits per byte": f"{difference.mean:.3f}",
-            "over seeds": interval(difference.over_seeds),
-            "over the text": interval(difference.over_text),
-            "p": f"{difference.p:.2g}" if difference.over_seeds else "",
-            "verdict": verdict(difference),
-        }
-        for (better, worse), difference in differences(study, runs).items()
-    ]
-    return pd.DataFrame(rows)
+@dataclass(frozen=True)
+class Lead:
+    """A cell against a baseline."""
+
+    cell: Cell
+    at: str  # END | BEST
+    baseline: Baseline
+    difference: Difference  # of the baseline's bits per byte over the cell's: positive where the cell is ahead
 
 
-def verdict(difference: Difference) -> str:
-    """Resolved or not, and if not what would do."""
-    if difference.resolved:
-        return "resolved"
-    if difference.p_text >= LEVEL:
-        return "**not resolved**: this text does not tell the averages of these seeds apart"
-    if not difference.text_suffices:
-        return "**not resolved**: the held-out text is too short for so many comparisons"
-    if difference.over_seeds is None:
-        return "**not resolved**: one seed is an anecdote; add seed=0,1,2"
-    if difference.seeds is None:
-        return "**not resolved**: a thousand seeds would not do"
-    return f"**not resolved**: some {difference.seeds} seeds a cell would do"
+@computed_once
+def leads(comparison: Comparison) -> list[Lead]:
+    """Hold every cell, the best first, against the best baseline of each family, at the end and at its best checkpoint.
+
+    A baseline is the same for every seed, so that Welch's t is that of one sample; over the text the two are paired,
+    block by block. Corrected for being read together, each point by itself. A cell that was best at its end has one
+    point; a family whose best baseline is known only as a whole is left out.
+    """
+    best = comparison.baselines.sort_values("val_bpb", kind="stable").drop_duplicates("family")
+    best = best[~np.isnan(block_nats(best)).any(axis=1)].sort_values("family", ascending=False)  # static, adaptive
+    # Two seeds that do not differ add nothing to the variance, nor to its degrees of freedom.
+    marks: dict[Cell | Baseline, Scores] = {
+        baseline_of(row): _scores([nats] * 2, comparison.val_bytes)
+        for row, nats in zip(best.itertuples(), block_nats(best), strict=True)
+    }
+    evaluated = {name: block_nats(rows) for name, rows in comparison.study.blocks.groupby("name")}
+    ends, chosen = {}, {}
+    for cell in sorted(comparison.cells):
+        nats = [evaluated[name] for name in comparison.runs_of(cell)["name"]]
+        ends[cell] = _scores([rows[-1] for rows in nats], comparison.val_bytes)
+        paid_for = _scores([crossfit(rows) for rows in nats], comparison.val_bytes)
+        if not np.array_equal(paid_for.blocks, ends[cell].blocks):
+            chosen[cell] = paid_for
+    leads = []
+    for at, scores in ((END, ends), (BEST, chosen)):
+        pairs = [(cell, baseline) for cell in scores for baseline in marks]
+        compared = compare_all({**scores, **marks}, comparison.val_bytes, pairs)
+        leads += [Lead(cell, at, baseline, compared[cell, baseline]) for cell, baseline in pairs]  # type: ignore[arg-type]
+    return sorted(leads, key=lambda lead: comparison.cells.index(lead.cell))
 
 
-def interval(ends: tuple[float, float] | None) -> str:
-    return "" if ends is None else "{:.3f} to {:.3f}".format(*ends)
+def _scores(nats: list[np.ndarray], n_bytes: int) -> Scores:
+    """Of the nats of each block, (64,), of each seed."""
+    blocks = np.array(nats)
+    return Scores(blocks.sum(axis=1) / (np.log(2) * n_bytes), blocks)

@@ -15,25 +15,47 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 from scipy.special import ndtr, stdtr, stdtrit
 
 from tokexp.scoring.blocks import BLOCKS
 
-Interval = tuple[float, float]
-
 LEVEL = 0.05
 DRAWS = 10_000  # of the bootstrap
 STRETCHES = 8  # of adjacent blocks
 MOST_SEEDS = 1000  # beyond which "how many would do" is not an answer
+K = TypeVar("K", bound=Hashable)  # what names a contestant
+
+
+class Interval(NamedTuple):
+    """At 95 %, where nothing else is said."""
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
-class Cell:
-    """The runs of a cell, at the end of their budget."""
+class Estimate:
+    """A mean and half the width of its 95 % interval; None where one seed has none."""
+
+    value: float
+    half: float | None
+
+    @classmethod
+    def of(cls, value: float, half: float) -> Self:
+        """`half`: NaN where there is none."""
+        return cls(float(value), None if math.isnan(half) else float(half))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the seeds of one contestant came to, at one point of their training."""
 
     bpb: np.ndarray  # (seeds,) bits per byte
     blocks: np.ndarray  # (seeds, 64) nats of each block of the held-out text
@@ -44,8 +66,8 @@ class Difference:
     """Of the second cell's bits per byte over the first's: positive where the first is better."""
 
     mean: float
-    over_seeds: Interval | None  # at 95 %; None where a cell has one seed
-    over_text: Interval  # at 95 %
+    over_seeds: Interval | None  # None where a cell has one seed
+    over_text: Interval
     p: float  # the larger of the two tests' p-values, corrected by Holm; 1 where a cell has one seed
     p_text: float  # of the text alone, not corrected
     text_suffices: bool  # whether it would be resolved with seeds enough, the others as they are
@@ -55,14 +77,48 @@ class Difference:
     def resolved(self) -> bool:
         return self.p < LEVEL
 
+    @property
+    def verdict(self) -> Verdict:
+        """Resolved or not, and if not what would do."""
+        if self.resolved:
+            return Verdict(Reason.RESOLVED)
+        if self.p_text >= LEVEL:
+            return Verdict(Reason.TEXT)
+        if not self.text_suffices:
+            return Verdict(Reason.SHORT_TEXT)
+        if self.over_seeds is None:
+            return Verdict(Reason.ONE_SEED)
+        return Verdict(Reason.TOO_MANY_SEEDS) if self.seeds is None else Verdict(Reason.SEEDS, self.seeds)
+
+
+class Reason(Enum):
+    """Why a difference is resolved, or is not."""
+
+    RESOLVED = "resolved"
+    TEXT = "this text does not tell the averages of these seeds apart"
+    SHORT_TEXT = "the held-out text is too short for so many comparisons"
+    ONE_SEED = "one seed cannot tell"
+    TOO_MANY_SEEDS = "a thousand seeds would not do"
+    SEEDS = "more seeds would do"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    reason: Reason
+    seeds: int | None = None  # of each cell, that would do
+
+    @property
+    def resolved(self) -> bool:
+        return self.reason is Reason.RESOLVED
+
 
 def compare_all(
-    cells: dict[str, Cell], n_bytes: int, pairs: list[tuple[str, str]] | None = None
-) -> dict[tuple[str, str], Difference]:
-    """Pairs of cells, scored on the same `n_bytes`, corrected for being read together.
+    cells: Mapping[K, Scores], n_bytes: int, pairs: Sequence[tuple[K, K]] | None = None
+) -> dict[tuple[K, K], Difference]:
+    """Compare pairs of cells, scored on the same `n_bytes`, and correct for their being read together.
 
-    `pairs`: all, in the order of the cells, where it is None. Its p-value is the larger of Welch's over the seeds and
-    that of t over the stretches of the text, since both must reject (Berger 1982); Holm's (1979) correction
+    `pairs`: all, in the order of the cells, where it is None. A pair's p-value is the larger of Welch's over the
+    seeds and that of t over the stretches of the text, since both must reject (Berger 1982); Holm's (1979) correction
     multiplies the smallest by the number of pairs, the next by one less, and so on, never decreasing.
     """
     texts = {name: _Text.of(cell.blocks.mean(axis=0), n_bytes) for name, cell in cells.items()}
@@ -70,11 +126,11 @@ def compare_all(
     by_text = [_text_p(texts[first], texts[second]) for first, second in pairs]
     p = [max(_seeds_p(cells[a], cells[b]), text) for (a, b), text in zip(pairs, by_text, strict=True)]
     corrected, with_seeds_enough = holm(p), holm_of_each(by_text, p)
-    found = {}
+    differences = {}
     for i, (first, second) in enumerate(pairs):
         a, b = cells[first].bpb, cells[second].bpb
         several = min(len(a), len(b)) > 1
-        found[first, second] = Difference(
+        differences[first, second] = Difference(
             mean=float(b.mean() - a.mean()),
             over_seeds=welch_interval(b, a) if several else None,
             over_text=_text_interval(texts[first], texts[second]),
@@ -83,7 +139,7 @@ def compare_all(
             text_suffices=with_seeds_enough[i] < LEVEL,
             seeds=seeds_needed(b, a, LEVEL / len(pairs)) if several else None,
         )
-    return found
+    return differences
 
 
 def holm(p: list[float]) -> list[float]:
@@ -96,14 +152,14 @@ def holm(p: list[float]) -> list[float]:
 
 
 def holm_of_each(alone: list[float], p: list[float]) -> list[float]:
-    """What Holm's method would make of each of `alone` in the place of its own in `p`, which is no smaller."""
+    """What Holm's method would make of each of `alone` in the place of its counterpart in `p`, which is no smaller."""
     ordered = np.sort(p)
     least = np.maximum.accumulate([0.0, *np.minimum(1.0, (len(p) - np.arange(len(p))) * ordered)])
     ranks = np.searchsorted(ordered, alone)
-    return [max(float(least[rank]), min(1.0, (len(p) - rank) * own)) for rank, own in zip(ranks, alone, strict=True)]
+    return [max(float(least[rank]), min(1.0, (len(p) - rank) * one)) for rank, one in zip(ranks, alone, strict=True)]
 
 
-def _seeds_p(first: Cell, second: Cell) -> float:
+def _seeds_p(first: Scores, second: Scores) -> float:
     return welch_p(second.bpb, first.bpb) if min(len(first.bpb), len(second.bpb)) > 1 else 1.0
 
 
@@ -119,7 +175,7 @@ def welch_interval(a: np.ndarray, b: np.ndarray, level: float = LEVEL) -> Interv
     """mean(a) - mean(b) at 1 - `level`, by Welch's t, which takes no equal variances for granted."""
     mean, error, freedom = _welch(a, b)
     half = float(stdtrit(freedom, 1 - level / 2)) * error if error else 0.0
-    return mean - half, mean + half
+    return Interval(mean - half, mean + half)
 
 
 def welch_p(a: np.ndarray, b: np.ndarray) -> float:
@@ -172,7 +228,7 @@ def of_drawn(figures: np.ndarray) -> Interval:
     n = STRETCHES
     tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, LEVEL / 2)))
     low, high = np.quantile(figures, [tail, 1 - tail])
-    return float(low), float(high)
+    return Interval(float(low), float(high))
 
 
 def _text_p(first: _Text, second: _Text) -> float:

@@ -14,18 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tokexp.analysis.once import once
+from tokexp.analysis.cells import Cell
+from tokexp.analysis.comparison import Comparison, by_cell, computed_once
 from tokexp.analysis.statistics import LEVEL, welch_p
-from tokexp.analysis.tables import cells, records
-from tokexp.runs.study import Study
 
-# What may be held equal: the column of curves.csv, and how a value of it is written.
-AXES = {
-    "steps": ("step", "{:,.0f} steps"),
-    "bytes": ("bytes_seen", "{:,.0f} bytes read"),
-    "FLOPs": ("flops", "{:.3g} FLOPs"),
-    "seconds": ("seconds", "{:.3g} s of training"),
-}
+# What may be held equal, and the column of curves.csv that counts it.
+AXES = {"steps": "step", "bytes": "bytes_seen", "FLOPs": "flops", "seconds": "seconds"}
 SAME = 0.01  # runs that end within this share of each other end at the same point
 PLACE = ["machine", "device", "threads", "workers"]  # of which all must be equal where seconds are compared
 
@@ -46,63 +40,85 @@ class Point:
 
 @dataclass(frozen=True)
 class View:
-    name: str  # such as "equal bytes"
-    terms: str  # such as "1,024,000 bytes read"
-    points: dict[str, Point]
+    """What the runs come to under one kind of terms; cells that differ in their budget alone are one here."""
+
+    axis: str | None  # of AXES; None: each at its best checkpoint, cross-fitted
+    at: float | None  # the value of the axis
+    place: str  # where seconds are compared: of which machine and threads; "" where all runs had the same
+    points: dict[Cell, Point]
 
     @property
-    def ranking(self) -> list[str]:
+    def ranking(self) -> list[Cell]:
         """The cells that may be ranked, best first; none where there is only one."""
-        fair = {name: point.bpb for name, point in self.points.items() if point.ranked}
-        return sorted(fair, key=lambda name: fair[name]) if len(fair) > 1 else []
+        fair = {cell: point.bpb for cell, point in self.points.items() if point.ranked}
+        return sorted(fair, key=lambda cell: fair[cell]) if len(fair) > 1 else []
 
 
-@once
-def views(study: Study, runs: pd.DataFrame) -> list[View]:
-    """Every view of `runs`, which were scored on the same bytes."""
-    # The budget apart, since it is what the views are about.
-    runs = runs.assign(cell=cells(runs, but="budget."), variant=cells(runs))
-    found = [view for axis in AXES if (view := _equal(study, runs, axis))]
-    best = runs.groupby("variant").best_val_bpb_crossfit
-    points = {str(cell): Point(bpb.to_numpy(), 1.0, True) for cell, bpb in best}
-    return [*found, View("each at its best checkpoint", "cross-fitted", points)]
+@computed_once
+def views(comparison: Comparison) -> list[View]:
+    """Read the runs under every kind of terms that they can be read under."""
+    by_axis = [view for axis in AXES if (view := _equal(comparison, axis))]
+    points = {cell: Point(runs.best_val_bpb_crossfit.to_numpy(), 1.0, True) for cell, runs in by_cell(comparison.runs)}
+    return [*by_axis, View(None, None, "", points)]
 
 
-def _equal(study: Study, runs: pd.DataFrame, axis: str) -> View | None:
-    column, form = AXES[axis]
-    terms = ""
+@dataclass(frozen=True)
+class _Variant:
+    """The runs of a cell with one budget."""
+
+    cell: Cell  # without its budget
+    runs: pd.DataFrame
+    ends: np.ndarray  # (runs,) how far along the axis each got
+
+
+def _equal(comparison: Comparison, axis: str) -> View | None:
+    column, runs, place = AXES[axis], comparison.runs, ""
     if axis == "seconds":
-        differing = [name for name in PLACE if runs[name].nunique(dropna=False) > 1]
-        place = pd.Series([", ".join(f"{name}={row[name]}" for name in differing) for row in records(runs)], runs.index)
-        most = runs.cell.groupby(place).nunique().idxmax()
-        runs = runs[place == most]
-        terms = f", only those with {most}" if differing else ""
-    curves = study.curves[study.curves.name.isin(runs["name"])]
+        runs, place = _of_one_place(runs)
+    curves = comparison.study.curves[comparison.study.curves.name.isin(runs["name"])]
     ends = curves.groupby("name")[column].max()
-    variants = [
-        (str(cell), variant, ends[list(variant["name"])].to_numpy())
-        for (cell, _), variant in runs.groupby(["cell", "variant"])
-    ]
+    variants = sorted(
+        (
+            _Variant(cell.without_budget(), variant, ends[list(variant["name"])].to_numpy())
+            for cell, variant in by_cell(runs)
+        ),
+        key=lambda variant: str(variant.cell),
+    )
     at = _meeting_point(variants)
     points = {}
-    for cell, options in itertools.groupby(variants, key=lambda v: v[0]):
-        reaching = [option for option in options if option[2].min() >= at * (1 - SAME)]
+    for cell, options in itertools.groupby(variants, key=lambda variant: variant.cell):
+        reaching = [option for option in options if option.ends.min() >= at * (1 - SAME)]
         if reaching:
-            _, nearest, reached = min(reaching, key=lambda option: option[2].max())
-            bpb = [_read(curves[curves.name == name], column, at) for name in nearest["name"]]
-            share = 1.0 if reached.max() <= at * (1 + SAME) else at / float(reached.max())
-            points[cell] = Point(np.array(bpb), share, share == 1.0 or _constant(nearest))
-    points = {cell: point for cell, point in points.items() if not np.isnan(point.bpb)}
-    return View(f"equal {axis}", form.format(at) + terms, points) if points else None
+            nearest = min(reaching, key=lambda option: option.ends.max())
+            bpb = np.array([_read(curves[curves.name == name], column, at) for name in nearest.runs["name"]])
+            reached = float(nearest.ends.max())
+            share = 1.0 if reached <= at * (1 + SAME) else at / reached
+            if not np.isnan(bpb.mean()):
+                points[cell] = Point(bpb, share, share == 1.0 or _constant(nearest.runs))
+    return View(axis, at, place, points) if points else None
 
 
-def _meeting_point(variants: list[tuple[str, pd.DataFrame, np.ndarray]]) -> float:
+def _of_one_place(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The runs of the place (machine, device, ...) that has most cells, and what it is where there are several."""
+    differing = [name for name in PLACE if runs[name].nunique(dropna=False) > 1]
+    rows = runs[differing].astype(object).itertuples(index=False, name=None)
+    places = pd.Series(
+        [", ".join(f"{name}={value}" for name, value in zip(differing, row, strict=True)) for row in rows]
+        if differing else [""] * len(runs),
+        runs.index,
+    )  # fmt: skip
+    without_budget = runs.cell.map(Cell.without_budget)
+    most = str(without_budget.groupby(places).nunique().idxmax())
+    return runs[places == most], most
+
+
+def _meeting_point(variants: list[_Variant]) -> float:
     """The value at which most cells have runs that all end; the smallest of those, so that others reach it."""
 
     def met(at: float) -> int:
-        return len({cell for cell, _, ends in variants if (abs(ends - at) <= SAME * at).all()})
+        return len({variant.cell for variant in variants if (abs(variant.ends - at) <= SAME * at).all()})
 
-    return min((float(ends.min()) for _, _, ends in variants), key=lambda end: (-met(end), end))
+    return min((float(variant.ends.min()) for variant in variants), key=lambda end: (-met(end), end))
 
 
 def _read(curve: pd.DataFrame, column: str, at: float) -> float:
@@ -117,66 +133,61 @@ def _constant(runs: pd.DataFrame) -> bool:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Two cells whose order depends on the view."""
+
+    one: Cell
+    other: Cell
+    ahead: list[View]  # under which the first is ahead
+    behind: list[View]
+    one_seed: bool  # where any order is one
+
+
+@dataclass(frozen=True)
 class Agreement:
     """What the views say of the order of the cells whose models have one size."""
 
     pairs: int
-    ranked: dict[str, int]  # by view: of how many pairs it has both
-    turned: list[str]  # a line for each pair whose order depends on the view
+    ranked: list[tuple[View, int]]  # of how many pairs a view ranks both
+    turns: list[Turn]
 
     @property
-    def telling(self) -> list[str]:
-        """The views that have at least half of the pairs."""
-        return [name for name, n in self.ranked.items() if 2 * n >= self.pairs > 0]
+    def telling(self) -> list[View]:
+        """The views that rank at least half of the pairs."""
+        return [view for view, n in self.ranked if 2 * n >= self.pairs > 0]
+
+    @property
+    def silent(self) -> list[View]:
+        """The other views."""
+        return [view for view, n in self.ranked if not 2 * n >= self.pairs > 0]
 
 
-def agreement(study: Study, runs: pd.DataFrame) -> Agreement:
-    """Two cells have an order in a view where Welch's t tells them apart there; one seed each has any order."""
-    found = views(study, runs)
-    size = dict(zip(cells(runs, but="budget."), runs["size"], strict=True))
-    pairs = [pair for pair in itertools.combinations(sorted(size), 2) if size[pair[0]] == size[pair[1]]]
-    ranked = {view.name: sum(set(pair) <= set(view.ranking) for pair in pairs) for view in found}
-    turned = [line for pair in pairs if (line := _turned(found, *pair))]
-    return Agreement(len(pairs), ranked, turned)
+@computed_once
+def agreement(comparison: Comparison) -> Agreement:
+    """Ask every pair of cells for its order in every view.
+
+    Two cells have an order in a view where Welch's t tells them apart there; one seed each has any order.
+    """
+    cells = sorted({cell.without_budget() for cell in comparison.cells})
+    pairs = [pair for pair in itertools.combinations(cells, 2) if pair[0].size == pair[1].size]
+    all_views = views(comparison)
+    rankings = [set(view.ranking) for view in all_views]
+    ranked = [
+        (view, sum(set(pair) <= ranking for pair in pairs)) for view, ranking in zip(all_views, rankings, strict=True)
+    ]
+    turns = [turn for pair in pairs if (turn := _turn(all_views, *pair))]
+    return Agreement(len(pairs), ranked, turns)
 
 
-def _turned(found: list[View], one: str, other: str) -> str:
-    """How the order of two cells depends on the view; empty where it does not."""
-    before: dict[bool, list[str]] = {True: [], False: []}
-    alone = False
-    for view in found:
+def _turn(all_views: list[View], one: Cell, other: Cell) -> Turn | None:
+    """How the order of two cells depends on the view; None where it does not."""
+    ahead: list[View] = []
+    behind: list[View] = []
+    one_seed = False
+    for view in all_views:
         if {one, other} <= set(view.ranking):
             first, second = view.points[one].seeds, view.points[other].seeds
-            alone = min(len(first), len(second)) < 2
-            if alone or welch_p(second, first) < LEVEL:
-                before[bool(first.mean() < second.mean())].append(view.name)
-    if not (before[True] and before[False]):
-        return ""
-    line = f"{one} is before {other} {under(before[True])}, but after it {under(before[False])}"
-    return line + (" (of one seed)" if alone else "")
-
-
-def under(names: list[str]) -> str:
-    """The names of views in a sentence."""
-    *most, last = [name if name.startswith("each") else f"at {name}" for name in names]
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def view_table(found: list[View]) -> pd.DataFrame:
-    """A row a cell, a column a view, each with the terms in its heading."""
-    names = sorted({name for view in found for name in view.points}, key=lambda name: _place(found, name))
-    rows: dict[str, list[str]] = {"run": names}
-    for view in found:
-        heading = f"{view.name} ({view.terms})" if view.terms else view.name
-        rows[heading] = [_written(view.points.get(name)) for name in names]
-    return pd.DataFrame(rows)
-
-
-def _place(found: list[View], name: str) -> float:
-    return min(view.points[name].bpb for view in found if name in view.points)
-
-
-def _written(point: Point | None) -> str:
-    if point is None:
-        return ""
-    return f"{point.bpb:.3f}" if point.share == 1.0 else f"({point.bpb:.3f} at {point.share:.0%} of its schedule)"
+            one_seed = min(len(first), len(second)) < 2
+            if one_seed or welch_p(second, first) < LEVEL:
+                (ahead if first.mean() < second.mean() else behind).append(view)
+    return Turn(one, other, ahead, behind, one_seed) if ahead and behind else None

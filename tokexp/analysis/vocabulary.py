@@ -6,9 +6,12 @@ intervals, as every figure that might be chance: other seeds, and other texts of
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
+from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statistics import Interval, of_drawn, texts_drawn
 from tokexp.runs.study import Study, block_nats
 
@@ -16,28 +19,47 @@ FEWEST = 4  # sizes of vocabulary
 DRAWS = 2000
 
 
-def optimum_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
-    """A row a tokenizer and size of model that was trained with several vocabularies, else nothing."""
-    rows = []
-    for (arm, size), own in runs.groupby(["arm", "size"]):
-        seeds = {v: own.val_bpb[own.vocab_size == v].to_numpy() for v in sorted(set(own.vocab_size.tolist()))}
-        if len(seeds) < FEWEST or own.duplicated(["vocab_size", "seed"]).any():  # then other settings differ too
-            continue
-        several = min(map(len, seeds.values())) > 1
-        means = {v: float(bpb.mean()) for v, bpb in seeds.items()}
-        best = min(means, key=lambda v: means[v])
-        inside = min(means) < best < max(means)
-        rows.append(
-            {
-                "run": f"{arm} {size}",
-                "vocabularies tried": ", ".join(f"{v:,}" for v in means),
-                "the best of them": f"{best:,} ({means[best]:.3f} bits per byte)",
-                "optimum": f"{vertex(means):,.0f}" if inside else "at the edge of what was tried, so not known",
-                "95 %, over the seeds": _written(over_seeds(seeds)) if inside and several else "",
-                "95 %, over the text": _written(over_text(ends_of(study, own))) if inside else "",
-            }
-        )
-    return pd.DataFrame(rows)
+@dataclass(frozen=True)
+class Optimum:
+    """The vocabularies that a tokenizer was trained with, for one size of model, and which would be best."""
+
+    arm: str
+    size: str
+    tried: list[int]
+    best: int  # of those
+    best_bpb: float
+    vertex: float | None  # None where the best is at the edge of what was tried
+    over_seeds: Interval | None
+    over_text: Interval | None
+
+
+def optima(comparison: Comparison) -> list[Optimum]:
+    """Find the best size of vocabulary for each tokenizer and size of model that has several."""
+    return [
+        optimum
+        for (arm, size), runs in comparison.runs.groupby(["arm", "size"])
+        if (optimum := _optimum(comparison, str(arm), str(size), runs))
+    ]
+
+
+def _optimum(comparison: Comparison, arm: str, size: str, runs: pd.DataFrame) -> Optimum | None:
+    """None for too few vocabularies, and where other settings differ too."""
+    seeds = {v: runs.val_bpb[runs.vocab_size == v].to_numpy() for v in sorted(set(runs.vocab_size.tolist()))}
+    if len(seeds) < FEWEST or runs.duplicated(["vocab_size", "seed"]).any():
+        return None
+    means = {v: float(bpb.mean()) for v, bpb in seeds.items()}
+    best = min(means, key=lambda v: means[v])
+    inside = min(means) < best < max(means)
+    return Optimum(
+        arm,
+        size,
+        list(means),
+        best,
+        means[best],
+        vertex(means) if inside else None,
+        over_seeds(seeds) if inside and min(map(len, seeds.values())) > 1 else None,
+        over_text(_end_nats(comparison.study, runs)) if inside else None,
+    )
 
 
 def vertex(bpb: dict[int, float]) -> float:
@@ -51,14 +73,10 @@ def vertex(bpb: dict[int, float]) -> float:
     return float(np.exp(-slope / (2 * curve))) if curve > 0 else float(sizes[i])
 
 
-def ends_of(study: Study, runs: pd.DataFrame) -> dict[int, np.ndarray]:
+def _end_nats(study: Study, runs: pd.DataFrame) -> dict[int, np.ndarray]:
     """The nats of each block at the end, (64,), a mean over the seeds, by the size of the vocabulary."""
     names = {v: list(runs["name"][runs.vocab_size == v]) for v in runs.vocab_size.tolist()}
-    return {v: block_nats(study.ends.loc[own]).mean(axis=0) for v, own in names.items()}
-
-
-def _written(interval: Interval) -> str:
-    return "{:,.0f} to {:,.0f}".format(*interval)
+    return {v: block_nats(study.ends.loc[some]).mean(axis=0) for v, some in names.items()}
 
 
 def over_seeds(seeds: dict[int, np.ndarray]) -> Interval:
@@ -74,7 +92,7 @@ def over_seeds(seeds: dict[int, np.ndarray]) -> Interval:
         for _ in range(DRAWS)
     ]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
+    return Interval(float(low), float(high))
 
 
 def over_text(blocks: dict[int, np.ndarray]) -> Interval:

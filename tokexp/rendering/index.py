@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tokexp.rendering.figures import FIGURES
-from tokexp.rendering.page import fill, strong
-from tokexp.rendering.readme import SUMMARY
+from tokexp.rendering.figures.gallery import FIGURES
+from tokexp.rendering.page import fill
+from tokexp.rendering.text import Line, from_json, html, markdown, sentence
 from tokexp.system.files import write_text
 
+SUMMARY = "summary.json"  # of each report
 NOT_COMMITTED = ("demo",)
 PICTURE = next(picture for picture in FIGURES if picture.name == "with_baselines")
 
 
-def write_shelf(reports: Path) -> None:
+@dataclass(frozen=True)
+class Summary:
+    """What a report asked and answered."""
+
+    folder: str
+    question: str
+    runs: int
+    answers: list[tuple[str, Line]]  # by corpus
+
+
+def write_index(reports: Path) -> None:
     """List the reports that lie in `reports`, by name."""
-    found = [row for path in sorted(reports.glob(f"*/{SUMMARY}")) if (row := _read(path))]
-    committed = [row for row in found if row["folder"] not in NOT_COMMITTED]
-    write_text(reports / "README.md", _readme(committed))
-    page = fill("shelf.html.j2", reports=found, picture=PICTURE.name, caption=PICTURE.caption, strong=strong)
+    summaries = [summary for path in sorted(reports.glob(f"*/{SUMMARY}")) if (summary := _read(path))]
+    write_text(reports / "README.md", _readme([one for one in summaries if one.folder not in NOT_COMMITTED]))
+    page = fill("index.html.j2", reports=summaries, picture=PICTURE.name, caption=PICTURE.caption, html=html)
     write_text(reports / "index.html", page)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """A report's summary and its folder; None where it is damaged, so that the others are still listed."""
+def _read(path: Path) -> Summary | None:
+    """None where it is damaged, so that the others are still listed."""
     try:
         summary = json.loads(path.read_bytes())
-        parts = [{"corpus": part["corpus"], "answer": part["answer"]} for part in summary["parts"]]
-        return {**{key: summary[key] for key in ("question", "runs")}, "parts": parts, "folder": path.parent.name}
-    except (OSError, ValueError, KeyError, TypeError):
+        answers = [(str(part["corpus"]), sentence(*map(from_json, part["answer"]))) for part in summary["parts"]]
+        return Summary(path.parent.name, str(summary["question"]), int(summary["runs"]), answers)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _readme(reports: list[dict[str, Any]]) -> str:
+def _readme(reports: list[Summary]) -> str:
     parts = [
         "# Reports",
         "What the sweeps answered. Each folder has its data, from which `python -m tokexp.report NAME` rebuilds the "
@@ -42,10 +52,9 @@ def _readme(reports: list[dict[str, Any]]) -> str:
         "[LOG.md](LOG.md) says what was run where, and what did not work.",
     ]
     for report in reports:
-        folder = report["folder"]
-        parts.append(f"## [{report['question'] or folder}]({folder}/README.md)")
-        parts.append(f"`{folder}`, {report['runs']} runs.")
-        several = len(report["parts"]) > 1
-        parts += [f"{part['corpus']}: {part['answer']}" if several else part["answer"] for part in report["parts"]]
-        parts.append(f"![{PICTURE.caption}]({folder}/figures/{PICTURE.name}_0.png)")
+        parts.append(f"## [{report.question or report.folder}]({report.folder}/README.md)")
+        parts.append(f"`{report.folder}`, {report.runs} runs.")
+        several = len(report.answers) > 1
+        parts += [markdown([f"{corpus}: ", *line]) if several else markdown(line) for corpus, line in report.answers]
+        parts.append(f"![{PICTURE.caption}]({report.folder}/figures/{PICTURE.name}_0.png)")
     return "\n\n".join(parts) + "\n"

@@ -2,7 +2,7 @@
 
 The tables and sentences are those of the README; the curves, which plotly draws, and the samples cut
 into pieces are for eyes that want to look closer. Without JavaScript, and on paper, the tables, the
-pictures of `figures.py` and the first samples are there.
+pictures of `figures/` and the first samples are there.
 
 What comes from texts, models and settings is escaped: by Jinja in HTML, as \\u003c in JSON, in `page.js` by
 `textContent` alone. Scripts other than those of the page are refused by its Content-Security-Policy.
@@ -12,25 +12,27 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from tokexp.analysis.tables import cells, labels
-from tokexp.rendering.drawn import AXIS_TITLES, MEASURES, Hues, baselines_drawn, curves_of, island, samples_of
-from tokexp.rendering.figures import FIGURES
-from tokexp.rendering.panels import panel_names
-from tokexp.rendering.passage import Cut, lines
-from tokexp.rendering.readme import MOST_PANELS, absent, held_equal, printable, provenance, question, ranking
-from tokexp.rendering.sections import Made, Section, make_sections
-from tokexp.rendering.style import Look, looks, on_dark
+from tokexp.analysis.cells import Cell
+from tokexp.analysis.comparison import Comparison
+from tokexp.analysis.statements import held_equal, ranking
+from tokexp.rendering.chart import AXIS_TITLES, MEASURES, caption, chart, island
+from tokexp.rendering.figures.gallery import FIGURES
+from tokexp.rendering.figures.panels import panel_names
+from tokexp.rendering.figures.style import looks, on_dark
+from tokexp.rendering.pieces import passage_lines
+from tokexp.rendering.readme import MOST_PANELS, absent, provenance
+from tokexp.rendering.sentences import held_equal_line, question, ranking_blocks, title
+from tokexp.rendering.tables.columns import Column, Table, Value, line_of, sort_key
+from tokexp.rendering.tables.sections import ReportPart
+from tokexp.rendering.text import Block, html, html_block, plain, printable
 from tokexp.runs.study import Study
 from tokexp.system.files import write_text
 
@@ -43,11 +45,12 @@ SHORT = 28  # characters that are kept in one line
 
 @dataclass(frozen=True)
 class Field:
-    """A cell of a table. `colour`: that of the run which it names, or ""; `kind`: the CSS class of its column."""
+    """A cell of a table. `kind`: the CSS class of its column."""
 
     text: Markup
-    colour: str
+    colour: str  # of the cell that it names, or ""
     kind: str
+    number: float | None = None  # by which it is sorted
 
 
 @dataclass(frozen=True)
@@ -70,52 +73,49 @@ class Card:
 class Image:
     caption: str
     source: str  # data URI
-    drawn_again: bool
 
 
 @dataclass(frozen=True)
-class Part:
+class PagePart:
     """What the page says of the runs that were scored on the same bytes."""
 
     title: str
     answer: list[Markup]
     held_equal: Markup
-    sections: list[tuple[Section, Markup, Grid]]
-    images: list[Image]
+    sections: list[tuple[str, str, Markup, Grid]]  # name, heading, note, table
+    pictures: list[Image]
+    for_paper: list[Image]  # pictures of what the chart draws too
     panels: list[Image]
-    colours: set[str]
+    colours: dict[Cell, str]
     cards: list[tuple[str, list[Card]]]
-    lines: list[list[Cut]]
-    data: dict[str, Any]  # what page.js draws
+    lines: list[Any]  # of the held-out passage
+    chart: dict[str, Any]
 
 
-def write_html(study: Study, folder: Path, made: Made | None = None) -> Path:
-    """Write `folder`/index.html and return its path.
-
-    The pictures are those of `folder`/figures, drawn before. `made`: the tables, where they have been made.
-    """
+def write_page(study: Study, parts: list[ReportPart], folder: Path) -> Path:
+    """Write `folder`/index.html and return its path. The pictures are those of `folder`/figures, drawn before."""
     path = folder / "index.html"
-    write_text(path, render(study, make_sections(study) if made is None else made, folder / "figures"))
+    write_text(path, page(study, parts, folder / "figures"))
     return path
 
 
-def render(study: Study, made: Made, figures: Path) -> str:
+def page(study: Study, parts: list[ReportPart], figures: Path) -> str:
     """The page; the same bytes for the same study and pictures."""
-    parts = [_part(study, runs, corpus, sections, figures, i) for i, (corpus, runs, sections) in enumerate(made)]
+    shown = [_part(part, figures, i) for i, part in enumerate(parts)]
     scripts = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in ("theme.js", "page.js")}
     scripts["plotly"] = get_plotlyjs()
-    colours = sorted(set().union(*(part.colours for part in parts)))
+    colours = sorted({colour for part in shown for colour in part.colours.values()})
     return fill(
         "page.html.j2",
         name=study.name,
         question=question(study.name),
-        parts=parts,
-        missing=[absent(run).removeprefix("- ") for run in study.missing],
-        provenance=[line.removeprefix("- ") for line in provenance(study.results).splitlines()],
+        parts=shown,
+        missing=[absent(run) for run in study.missing],
+        provenance=provenance(study.results),
         axes=AXIS_TITLES,
         measures=MEASURES,
-        colours={colour: (name_of(colour), on_dark(colour)) for colour in colours},
-        island=island({"axes": AXIS_TITLES, "measures": MEASURES, "parts": [part.data for part in parts]}),
+        colours={colour: (variable_of(colour), on_dark(colour)) for colour in colours},
+        island=island({"axes": AXIS_TITLES, "measures": MEASURES, "parts": [part.chart for part in shown]}),
         scripts={name: Markup(script) for name, script in scripts.items()},
         digests=[_digest(script) for script in scripts.values()],
     )
@@ -135,120 +135,103 @@ def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _part(
-    study: Study, runs: pd.DataFrame, corpus: str, sections: list[tuple[Section, pd.DataFrame]], figures: Path, i: int
-) -> Part:
-    look, panel_of = looks(runs), panel_names(runs)
-    named = runs.assign(cell=cells(runs), label=labels(runs))
-    hues = hues_of(named, look)
-    firsts = named[named["name"].isin(named.sort_values("seed").drop_duplicates("cell")["name"])]
-    drawn = samples_of(study, named if len(runs) <= MOST_SAMPLED else firsts, hues)
-    images = [
-        Image(picture.caption, source, picture.name in DRAWN_AGAIN)
-        for picture in FIGURES
-        if (source := _source(figures, f"{picture.name}_{i}"))
-    ]
-    panels = [
-        Image(f"Training of {cell}", source, True)
-        for cell in list(look)[:MOST_PANELS]
-        if (source := _source(figures, panel_of[cell]))
-    ]
-    return Part(
-        title=corpus,
-        answer=list(prose(ranking(study, runs))),
-        held_equal=next(prose(held_equal(runs))),
-        sections=[(section, inline(section.note), grid(table, hues)) for section, table in sections],
-        images=images,
-        panels=panels,
-        colours=set(hues.values()),
-        cards=cards(drawn),
-        lines=lines(study, named, hues),
-        data={"cells": curves_of(study, named, look), "baselines": baselines_drawn(study, runs), "samples": drawn},
+def _part(part: ReportPart, figures: Path, i: int) -> PagePart:
+    comparison = part.comparison
+    colours = {cell: look.colour.lower() for cell, look in looks(comparison).items()}
+    images = {picture.name: _image(figures, f"{picture.name}_{i}", picture.caption) for picture in FIGURES}
+    names = panel_names(comparison)
+    panels = [_image(figures, names[cell], f"Training of {cell}") for cell in comparison.cells[:MOST_PANELS]]
+    blocks: list[Block] = ranking_blocks(ranking(comparison))
+    return PagePart(
+        title=title(comparison),
+        answer=[html_block(block) for block in blocks],
+        held_equal=html_block(held_equal_line(held_equal(comparison))),
+        sections=[
+            (section.name, section.heading, html(section.note), grid(table, colours)) for section, table in part.tables
+        ],
+        pictures=[image for name, image in images.items() if image and name not in DRAWN_AGAIN],
+        for_paper=[image for name, image in images.items() if image and name in DRAWN_AGAIN],
+        panels=[image for image in panels if image],
+        colours=colours,
+        cards=cards(comparison, colours),
+        lines=passage_lines(comparison),
+        chart=chart(comparison, sampled(comparison)),
     )
 
 
-def hues_of(runs: pd.DataFrame, look: dict[str, Look]) -> Hues:
-    """By cell, with and without its budget, and by run; `runs` have their `cell` and `label`."""
-    colours = [look[cell].colour.lower() for cell in runs.cell]
-    names = [*runs.label, *cells(runs, but="budget."), *runs.cell]
-    return dict(zip(names, colours * 3, strict=True))
+def sampled(comparison: Comparison) -> list[str]:
+    """The names of the runs whose samples are shown: all, or where they are many the first seeds."""
+    runs = comparison.runs
+    return list((runs if len(runs) <= MOST_SAMPLED else runs.sort_values("seed").drop_duplicates("cell"))["name"])
 
 
-def name_of(colour: str) -> str:
+def variable_of(colour: str) -> str:
     """The CSS variable that has `colour`, or its like on the dark page."""
     return f"--c{colour.removeprefix('#')}"
 
 
-def _source(figures: Path, name: str) -> str:
-    """The smaller of a picture's files as a data URI; "" where it was not drawn."""
+def _image(figures: Path, name: str, caption: str) -> Image | None:
+    """The smaller of a picture's files as a data URI; None where it was not drawn."""
     types = {".png": "image/png", ".svg": "image/svg+xml"}
     files = [path for ending in types if (path := figures / (name + ending)).is_file()]
     if not files:
-        return ""
+        return None
     best = min(files, key=lambda path: path.stat().st_size)
-    return f"data:{types[best.suffix]};base64,{base64.b64encode(best.read_bytes()).decode()}"
+    data = base64.b64encode(best.read_bytes()).decode()
+    return Image(caption, f"data:{types[best.suffix]};base64,{data}")
 
 
-def inline(text: str) -> Markup:
-    """The Markdown of our own notes: emphasis and code."""
-    html = str(escape(text))
-    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", html)
-    html = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", html)
-    return Markup(re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html))
-
-
-def strong(text: str) -> Markup:
-    """The same, but strong alone, for sentences that name runs: their settings may hold other marks."""
-    return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", str(escape(text))))
-
-
-def prose(text: str) -> Iterator[Markup]:
-    """Paragraphs and lists of Markdown as HTML."""
-    for block in text.split("\n\n"):
-        if block.startswith("- "):
-            items = [strong(line) for line in block.removeprefix("- ").split("\n- ")]
-            yield Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(item) for item in items))
-        else:
-            yield Markup("<p>{}</p>").format(strong(block))
-
-
-def grid(table: pd.DataFrame, hues: Hues) -> Grid:
-    """A table of sections.py for HTML: what names a run gets its colour, columns of figures are told from text."""
-    table = table.astype(str)
-    names = [str(name) for name in table.columns]
-    kinds = [kind_of(list(table[name])) for name in names]
-    head = [Field(escape(name), hues.get(name, ""), kind) for name, kind in zip(names, kinds, strict=True)]
-    rows = [
-        [Field(_cell(text), hues.get(text, ""), kind) for text, kind in zip(row, kinds, strict=True)]
-        for row in table.itertuples(index=False, name=None)
+def grid(table: Table, colours: dict[Cell, str]) -> Grid:
+    """A table for HTML: what names a cell gets its colour, columns of figures are told from text."""
+    by_cell = {**{cell.without_budget(): colour for cell, colour in colours.items()}, **colours}
+    columns = [_fields(column, by_cell) for column in table.columns]
+    kinds = [_kind(column) for column in table.columns]
+    head = [
+        Field(html(line_of(column.heading)), _colour(column.heading, by_cell), kind)
+        for column, kind in zip(table.columns, kinds, strict=True)
     ]
-    return Grid(head, rows)
+    return Grid(head, [list(row) for row in zip(*columns, strict=True)])
 
 
-def _cell(text: str) -> Markup:
-    """A baseline is written *in italics*, a verdict begins **strong**; other asterisks are somebody's setting."""
-    if whole := re.fullmatch(r"\*([^*]+)\*", text):
-        return Markup("<em>{}</em>").format(whole[1])
-    return strong(text) if text.startswith("**") else escape(text)
+def _fields(column: Column, by_cell: dict[Cell, str]) -> list[Field]:
+    kind = _kind(column)
+    return [
+        Field(
+            html(line_of(value, column.form)), _colour(value, by_cell), kind, sort_key(value) if kind == "n" else None
+        )
+        for value in column.values
+    ]
 
 
-def kind_of(column: list[str]) -> str:
-    """ "n" for figures, which may be in brackets, "s" for short text that need not be broken, "" for text."""
-    if all(re.match(r"\(?[+-]?\d|nan\b|nothing to count$|$", text) for text in column):
+def _colour(value: Value, by_cell: dict[Cell, str]) -> str:
+    return by_cell.get(value, "") if isinstance(value, Cell) else ""
+
+
+def _kind(column: Column) -> str:
+    """ "n" for figures, "s" for short text that need not be broken, "" for text."""
+    if column.is_figures:
         return "n"
-    return "s" if max(map(len, column)) <= SHORT else ""
+    return "s" if max(len(plain(line)) for line in column.lines()) <= SHORT else ""
 
 
-def cards(drawn: dict[str, Any]) -> list[tuple[str, list[Card]]]:
-    """The first draw of equal tokens and the first of equal characters as plain text."""
-    found = []
-    for equal in ("equal tokens", "equal characters"):
-        at = next((i for i, draw in enumerate(drawn["draws"]) if draw.startswith(equal)), None)
-        if at is not None:
+def cards(comparison: Comparison, colours: dict[Cell, str]) -> list[tuple[str, list[Card]]]:
+    """The first sample of equal tokens of each run, and the first of equal characters, as plain text."""
+    shown = []
+    names = sampled(comparison)
+    cell_of = dict(zip(comparison.runs["name"], comparison.runs.cell, strict=True))
+    for equal, heading in (("tokens", "equal tokens"), ("chars", "equal characters")):
+        rows: dict[str, dict[str, Any]] = {}
+        for row in comparison.study.samples:
+            if row["equal"] == equal and row["name"] in names:
+                rows.setdefault(row["name"], row)
+        if rows:
             some = [
-                Card(run["label"], run["colour"], text["caption"], printable(text["text"]))
-                for run in drawn["runs"]
-                if (text := run["texts"][at])
+                Card(
+                    comparison.labels[name], colours[cell_of[name]], caption(rows[name]), printable(rows[name]["text"])
+                )
+                for name in comparison.runs["name"]
+                if name in rows
             ]
-            found.append((drawn["draws"][at], some))
-    return found
+            first = next(iter(rows.values()))
+            shown.append((f"{heading}, temperature {first['temperature']:g}, sample {first['sample'] + 1}", some))
+    return shown

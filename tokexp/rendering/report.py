@@ -1,7 +1,4 @@
-"""Rebuild a report from what its runs left, without torch.
-
-python -m tokexp.report NAME
-"""
+"""A report, written anew from a study's data: tables, pictures, the page, the README; and the list of all reports."""
 
 from __future__ import annotations
 
@@ -9,16 +6,20 @@ import fcntl
 import logging
 from pathlib import Path
 
+from tokexp.analysis.statements import answer
 from tokexp.config import InputError
-from tokexp.rendering.figures import draw_figures
-from tokexp.rendering.index import write_shelf
-from tokexp.rendering.page import write_html
-from tokexp.rendering.readme import write_readme, write_summary
-from tokexp.rendering.sections import make_sections, write_tables
+from tokexp.rendering.figures.gallery import draw_figures
+from tokexp.rendering.index import SUMMARY, write_index
+from tokexp.rendering.page import write_page
+from tokexp.rendering.readme import write_readme
+from tokexp.rendering.sentences import answer_lines, question, title
+from tokexp.rendering.tables.sections import ReportPart, parts_of, write_tables
+from tokexp.rendering.text import to_json
 from tokexp.runs.gather import collect
 from tokexp.runs.identity import UNNAMED
 from tokexp.runs.state import LOCK
 from tokexp.runs.study import Study, nothing_to_report, read_study
+from tokexp.system.files import write_json
 
 
 def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), *, prune: bool = False) -> Path:
@@ -35,14 +36,27 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
         fcntl.flock(lock, fcntl.LOCK_EX)
         for problem in collect(runs, folder / "data", keep=sweep not in UNNAMED and not prune):
             logging.getLogger(__name__).warning("left out: %s", problem)
-        study: Study = read_study(sweep, folder / "data")
-        made = make_sections(study)
-        write_tables(made, folder / "tables")
-        draw_figures(study, [runs for _, runs, _ in made], folder / "figures")
-        write_html(study, folder, made)
-        write_summary(study, made, folder)
-        readme = write_readme(study, made, folder)
+        study = read_study(sweep, folder / "data")
+        parts = parts_of(study)
+        write_tables(parts, folder / "tables")
+        draw_figures([part.comparison for part in parts], folder / "figures")
+        write_page(study, parts, folder)
+        _write_summary(study, parts, folder)
+        readme = write_readme(study, parts, folder)
     with (reports / LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        write_shelf(reports)
+        write_index(reports)
     return readme
+
+
+def _write_summary(study: Study, parts: list[ReportPart], folder: Path) -> None:
+    """What was asked and answered, for the list of reports and for other programs."""
+    answers = [
+        {
+            "corpus": title(part.comparison),
+            "answer": [to_json(line) for line in answer_lines(answer(part.comparison))],
+        }
+        for part in parts
+    ]
+    summary = {"question": question(study.name), "runs": len(study.results), "parts": answers}
+    write_json(folder / SUMMARY, summary)

@@ -4,7 +4,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const root = document.documentElement;
-  const CELLS_AT_ONCE = 12; // shown at first, and named beside their curves; of more, the best of each tokenizer
+  const CELLS_AT_ONCE = 12; // shown at first; of more, the best of each tokenizer
   const STROKES = { solid: "", dash: "6 3", dot: "2 2", dashdot: "6 2 2 2" }; // plotly's dashes in SVG
   
   const element = (tag, properties = {}, ...children) => {
@@ -47,15 +47,10 @@
 
   // --- tables ---
 
-  const figure = (text) => {
-    const found = /^\(?([+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?)/.exec(text.trim());
-    return found ? Number(found[1].replaceAll(",", "")) : NaN;
-  };
-  const inOrder = (a, b, numbers) => {
-    if (!numbers) return a.localeCompare(b, "en", { numeric: true });
-    return figure(a) - figure(b);
-  };
-  const last = (text, numbers) => (numbers ? Number.isNaN(figure(text)) : text === ""); // whichever way it is sorted
+  // A figure is sorted by the number that stands behind it, text as text; what is empty comes last either way.
+  const key = (field) => (field.classList.contains("n") ? Number(field.dataset.n ?? NaN) : field.textContent);
+  const empty = (value) => (typeof value === "number" ? Number.isNaN(value) : value === "");
+  const inOrder = (a, b) => (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
 
   const sortable = (table) => {
     const body = table.tBodies[0];
@@ -69,12 +64,10 @@
         const way = next === undefined ? "ascending" : next;
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         if (way) head.setAttribute("aria-sort", way);
-        const numbers = head.classList.contains("n");
-        const text = (row) => row.cells[column].textContent;
         const sorted = way === null ? rows : [...rows].sort((one, other) => {
-          const [a, b] = [text(one), text(other)];
-          if (last(a, numbers) || last(b, numbers)) return last(a, numbers) - last(b, numbers);
-          return way === "ascending" ? inOrder(a, b, numbers) : inOrder(b, a, numbers);
+          const [a, b] = [key(one.cells[column]), key(other.cells[column])];
+          if (empty(a) || empty(b)) return empty(a) - empty(b);
+          return way === "ascending" ? inOrder(a, b) : inOrder(b, a);
         });
         body.append(...sorted);
       });
@@ -174,38 +167,11 @@
     });
   };
 
-  // Names in the right margin, as near to the ends of their lines as they can stand without touching.
-  const endLabels = (chart, ends) => {
-    const [bottom, top] = chart.layout.yaxis.range;
-    const inner = chart.clientHeight - chart.layout.margin.t - 60;
-    const gap = (15 / inner) * (top - bottom);
-    const placed = ends.filter((end) => end.y >= bottom && end.y <= top).sort((a, b) => a.y - b.y).map((end) => ({ ...end, at: end.y }));
-    for (let round = 0; round < 50; round++) {
-      for (let i = 1; i < placed.length; i++) {
-        const lack = gap - (placed[i].at - placed[i - 1].at);
-        if (lack > 1e-9) { placed[i].at += lack / 2; placed[i - 1].at -= lack / 2; }
-      }
-    }
-    const shortened = (name) => (name.length > 30 ? `${name.slice(0, 29)}…` : name);
-    return placed.map((end) => ({
-      xref: "paper", x: 1, xanchor: "left", xshift: 6, yref: "y", y: end.at, yanchor: "middle", showarrow: false,
-      text: `<span style="color:${end.colour}">●</span> ${plain(shortened(end.name))}`,
-      font: { size: 12, color: end.quiet ? css("--soft") : css("--ink") },
-    }));
-  };
-
   // --- one part of the page: the runs that were scored on the same bytes ---
 
   const curves = (section, part, shown) => {
     const chart = section.querySelector(".chart");
     const form = section.querySelector("form");
-    let ends = [];
-    let labelling = false;
-    const label = () => {
-      if (labelling) return;
-      labelling = true;
-      Plotly.relayout(chart, { annotations: ends.length ? endLabels(chart, ends) : [] }).then(() => (labelling = false));
-    };
     const draw = () => {
       const { x, y: measure, seeds } = Object.fromEntries(new FormData(form));
       const each = seeds === "each";
@@ -215,34 +181,22 @@
       const values = [...traces.flatMap((trace) => trace.y), ...lines.map((baseline) => baseline.bpb)].filter((v) => v !== null);
       const [low, high] = [Math.min(...values), Math.max(...values)];
       const space = (high - low || Math.abs(high) || 1) * 0.05;
-      const named = !narrow() && cells.length <= CELLS_AT_ONCE;
-      ends = !named ? [] : [
-        ...cells.map((cell) => ({ name: cell.name, colour: css(variable(cell.colour)), y: endOf(cell, measure) })),
-        ...lines.map((baseline) => ({ name: `${baseline.name} ${baseline.bpb.toFixed(3)}`, colour: css("--soft"), y: baseline.bpb, quiet: true })),
-      ].filter((end) => end.y !== null);
-      const widest = Math.max(0, ...ends.map((end) => Math.min(30, end.name.length)));
       const scale = form.elements.log.checked ? logarithmic(traces.flatMap((trace) => trace.x)) : { rangemode: "tozero" };
       Plotly.react(chart, traces, layout({
-        margin: { l: 60, r: named ? 30 + 7 * widest : 16, t: 12, b: 52 },
+        margin: { l: 60, r: 16, t: 12, b: 52 },
         xaxis: xAxis(x, scale),
         yaxis: axis(data.measures[measure], { ...si, ...(values.length ? { range: [low - space, high + space] } : {}) }),
         shapes: lines.map((baseline) => ({
           type: "line", xref: "paper", x0: 0, x1: 1, y0: baseline.bpb, y1: baseline.bpb, layer: "below",
           line: { color: css("--soft"), width: 1, dash: "dot" },
+          label: { text: plain(`${baseline.name} ${baseline.bpb.toFixed(3)}`), textposition: "end", yanchor: "bottom", font: { size: 11, color: css("--soft") } },
         })),
         uirevision: `${x} ${measure} ${form.elements.log.checked} ${[...shown].join()}`,
-      }), config("curves")).then(label);
-    };
-    const endOf = (cell, measure) => {
-      const values = [cell.mean ?? cell.runs[0]].flatMap((curve) => curve.y[measure] ?? []);
-      return values.length ? values.at(-1) : null;
+      }), config("curves"));
     };
     form.addEventListener("change", draw);
     form.addEventListener("submit", (event) => event.preventDefault());
     draw();
-    chart.on("plotly_relayout", (change) => {
-      if (!("annotations" in change)) label();
-    });
     return draw;
   };
 
@@ -300,95 +254,16 @@
     box.append(...made.map(({ label }) => label));
   };
 
-  // The seed experiment's 2x2, for one run.
-  const panel = (section, part) => {
-    const select = section.querySelector("select");
-    const runs = part.cells.flatMap((cell) => cell.runs.map((run) => ({ ...run, colour: cell.colour })));
-    runs.forEach((run, i) => select.append(element("option", { value: i }, run.label)));
-    const draw = () => {
-      const run = runs[select.value || 0];
-      const colour = css(variable(run.colour));
-      const x = run.x.steps;
-      const on = (place, name, y, more = {}) => y && {
-        type: "scatter", mode: "lines", x, y, name, xaxis: `x${place}`, yaxis: `y${place}`,
-        line: { color: colour, width: 1.8, ...more.line }, hovertemplate: `${name}: %{y:.4g}, step %{x:,}<extra></extra>`, ...more.also,
-      };
-      const band = (place, low, high) => [
-        on(place, "", low, { line: { width: 0 }, also: { hoverinfo: "skip", hovertemplate: null } }),
-        on(place, "", high, { line: { width: 0 }, also: { hoverinfo: "skip", hovertemplate: null, fill: "tonexty", fillcolor: faint(colour) } }),
-      ];
-      const loss = run.y.val_loss;
-      const gains = loss && loss.map((value, i) => (i ? loss[i - 1] - value : null));
-      const traces = [
-        ...band("", run.y.loss_min, run.y.loss_max),
-        on("", "batches, mean", run.y.loss_mean, { line: { width: 1 } }),
-        on("", "training slice", run.y.train_loss, { line: { dash: "dash" } }),
-        on("", "held out", loss, { also: { mode: "lines+markers", marker: { size: 5 } } }),
-        ...band("2", run.y.grad_norm_min, run.y.grad_norm_max),
-        on("2", "gradient norm, mean", run.y.grad_norm_mean),
-        on("3", "learning rate", run.y.lr),
-        gains && { type: "bar", x, y: gains, xaxis: "x4", yaxis: "y4", marker: { color: colour }, hovertemplate: "%{y:.4g} nats better, step %{x:,}<extra></extra>" },
-      ].filter(Boolean);
-      const titles = [
-        "Loss: held out, training slice (dashed), batches (thin, range)", "Gradient norm before clipping (mean, range)", "Learning rate",
-        "Improvement of held-out loss per evaluation",
-      ];
-      const short = ["Loss (training dashed)", "Gradient norm before clipping", "Learning rate", "Held-out loss, improvement"];
-      const [rows, columns] = narrow() ? [4, 1] : [2, 2];
-      const axes = {};
-      titles.forEach((title, i) => {
-        const place = i ? i + 1 : "";
-        const [row, column] = [Math.floor(i / columns), i % columns];
-        const height = 1 / rows;
-        const bottom = 1 - (row + 1) * height;
-        axes[`xaxis${place}`] = xAxis("steps", {
-          anchor: `y${place}`, domain: columns > 1 ? [column * 0.55, column * 0.55 + 0.45] : [0, 1], nticks: 6,
-          title: { text: row === rows - 1 ? "step" : "", standoff: 4, font: { size: narrow() ? 11 : 13 } },
-        });
-        axes[`yaxis${place}`] = axis(i % 3 ? "" : "nats per token", {
-          ...si, anchor: `x${place}`, domain: [bottom + height * 0.16, bottom + height * 0.86], rangemode: i % 3 ? "tozero" : "normal",
-        });
-      });
-      const annotations = titles.map((title, i) => ({
-        text: narrow() ? short[i] : title, showarrow: false, xref: `x${i ? i + 1 : ""} domain`, yref: `y${i ? i + 1 : ""} domain`, x: 0, xanchor: "left",
-        y: 1.02, yanchor: "bottom", font: { size: narrow() ? 12 : 13 },
-      }));
-      Plotly.react(section.querySelector(".panel"), traces, layout({ margin: { l: 56, r: 16, t: 8, b: 30 }, annotations, ...axes }), config("run"));
-    };
-    select.addEventListener("change", draw);
-    draw();
-    return draw;
-  };
-
   // --- samples ---
 
-  // The stretches of a text between any two edges of pieces or marks, each with the classes it has.
-  const stretches = (text, pieces, marks) => {
-    const raw = new TextEncoder().encode(text.text);
-    const decoder = new TextDecoder();
-    const edges = new Set([0, raw.length]);
+  const MARKS = ["copied", "new", "unknown"]; // the other classes are those of pieces
+
+  // A text in the spans that Python cut, with the classes that are wanted.
+  const spans = (text, classes, pieces, marks) => {
     let at = 0;
-    const ends = text.bytes.map((length) => (at += length));
-    if (pieces) ends.forEach((end) => edges.add(end));
-    const spans = marks ? [["copied", text.copied], ["new", text.new_words]] : [];
-    for (const [, some] of spans) some.flat().forEach((edge) => edges.add(edge));
-    const whole = (edge) => { // a character belongs to the piece in which it begins
-      while ((raw[edge] & 0xc0) === 0x80) edge++;
-      return edge;
-    };
-    const torn = new Set(ends.filter((end) => whole(end) !== end).map(whole));
-    const sorted = [...new Set([...edges].map(whole))].sort((a, b) => a - b);
-    const unknown = new Set(text.unknown);
-    let piece = 0;
-    return sorted.slice(1).map((end, i) => {
-      const start = sorted[i];
-      while (piece < ends.length && whole(ends[piece]) <= start) piece++;
-      const classes = spans.filter(([, some]) => some.some(([a, b]) => a <= start && end <= b)).map(([name]) => name);
-      if (pieces && ends.length) classes.push(`p${piece % 4}`);
-      if (marks && unknown.has(piece)) classes.push("unknown");
-      if (pieces && torn.has(end)) classes.push("torn");
-      if (pieces && start > (piece ? whole(ends[piece - 1]) : 0)) classes.push("on");
-      return [decoder.decode(raw.subarray(start, end)), classes];
+    return text.lengths.map((length, i) => {
+      const names = classes[text.kinds[i]].split(" ").filter((name) => name && (MARKS.includes(name) ? marks : pieces));
+      return [text.text.slice(at, (at += length)), names];
     });
   };
 
@@ -400,11 +275,11 @@
       const cards = part.samples.runs.filter((run) => shown.has(run.cell) && run.texts[form.elements.draw.value]).map((run) => {
         const text = run.texts[form.elements.draw.value];
         const shownText = element("pre");
-        for (const [stretch, classes] of stretches(text, form.elements.pieces.checked, form.elements.marks.checked)) {
-          shownText.append(classes.length ? element("b", { className: classes.join(" ") }, stretch) : stretch);
+        for (const [span, names] of spans(text, part.samples.classes, form.elements.pieces.checked, form.elements.marks.checked)) {
+          shownText.append(names.length ? element("b", { className: names.join(" ") }, span) : span);
         }
         const head = element("figcaption", {}, dot(run.colour), element("strong", {}, run.label), ` ${text.caption}`);
-        if (text.bytes.length) head.append(`, ${text.bytes.length.toLocaleString("en")} pieces`);
+        if (text.pieces) head.append(`, ${text.pieces.toLocaleString("en")} pieces`);
         return element("figure", {}, head, shownText);
       });
       box.replaceChildren(element("div", { className: "cards" }, ...cards));
@@ -419,7 +294,7 @@
     const part = data.parts[article.dataset.part];
     const shown = new Set(atFirst(part.cells).map((cell) => cell.name));
     const draw = curves(article.querySelector(".curves"), part, shown);
-    drawings.push(draw, panel(article.querySelector(".run"), part));
+    drawings.push(draw);
     const texts = article.querySelector(".samples");
     const write = texts ? samples(texts, part, shown) : () => {};
     chips(article.querySelector(".chips"), part, shown, () => { draw(); write(); });

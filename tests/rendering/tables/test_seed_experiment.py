@@ -1,0 +1,45 @@
+"""The tables that hold made-up runs against the seed experiment."""
+
+from __future__ import annotations
+
+from made_up import by_protocol, compared, equal_steps, run, seeds, study, with_samples
+
+from tokexp.rendering.tables.columns import Table
+from tokexp.rendering.tables.forms import numbers
+from tokexp.rendering.tables.seed_experiment import insight_table, published_table, ticked_table
+from tokexp.rendering.text import markdown
+
+
+def rows(table: Table) -> list[dict[str, str]]:
+    headings = [str(column.heading) for column in table.columns]
+    return [dict(zip(headings, map(markdown, row), strict=True)) for row in table.rows()]
+
+
+def test_published_figures_beside_ours() -> None:
+    by_figure = {(row["figure"], row["tokenizer"]): row for row in rows(published_table(compared(by_protocol())))}
+    parameters = by_figure["parameters, at its vocabulary", "word"]
+    assert (parameters["the seed experiment"], parameters["here"]) == ("6,550,000", "6,546,432")
+    assert parameters["verdict"] == "reproduced"
+    assert by_figure["of which for the vocabulary and positions", "char"]["here"] == "2.11%"
+    assert by_figure["vocabulary", "word"]["verdict"] == "not so: -6.6%"
+    loss = '"final loss": training, end (nats/token)'
+    assert [by_figure[loss, name]["verdict"] for name in ("char", "word")] == ["reproduced", "not so: -20.0%"]
+    bits = [row for row in by_figure.values() if row["figure"] == "bits per byte, end"]
+    assert [(row["the seed experiment"], row["verdict"]) for row in bits] == [("", "it had none")] * 2
+    assert not len(published_table(compared(equal_steps())))
+    frame = numbers(published_table(compared(by_protocol())))
+    assert frame.here[(frame.figure == "parameters, at its vocabulary") & (frame.tokenizer == "word")].item() == 6546432
+
+
+def test_insights_have_their_verdicts() -> None:
+    table = rows(insight_table(compared(study([run("char")]))))
+    assert len(table) == 6
+    assert {row["verdict"] for row in table} == {"open"}
+
+
+def test_what_was_ticked_by_eye() -> None:
+    (alone,) = rows(ticked_table(compared(study([run("char")]))))
+    assert (alone["run"], alone["median distance from human text"]) == ("char", "")
+    char, bpe = rows(ticked_table(compared(with_samples(seeds(0.5), {"char": -3.0, "bpe": 2.0}))))
+    assert char["median distance from human text"] == "3.00 sd"
+    assert bpe["readability: real words"] == "200.0% (+2.0 sd)"

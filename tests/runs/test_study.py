@@ -1,0 +1,40 @@
+"""A report's data, read back: whole, or refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up import run, study, write_data
+
+from tokexp.config import InputError
+from tokexp.runs.study import read_study
+
+
+def test_data_that_are_not_whole_are_refused(tmp_path: Path) -> None:
+    """As when rows were joined by hand: a run's evaluations are gone, or it ended in no number."""
+    whole = study([run("char"), run("bpe")])
+    write_data(whole, tmp_path)
+    assert len(read_study("x", tmp_path).results) == 2
+    for table in ("curves", "blocks"):
+        rows = getattr(whole, table)
+        write_data(dataclasses.replace(whole, **{table: rows[rows.name != whole.results.name[1]]}), tmp_path)
+        with pytest.raises(InputError, match=f"{table}.csv: has no rows of bpe-s0-"):
+            read_study("x", tmp_path)
+    for bad in (np.nan, np.inf):
+        write_data(dataclasses.replace(whole, results=whole.results.assign(val_bpb=[2.0, bad])), tmp_path)
+        with pytest.raises(InputError, match=r"val_bpb of bpe-s0-.* is no finite number"):
+            read_study("x", tmp_path)
+
+
+def test_segments_in_the_data(tmp_path: Path) -> None:
+    write_data(study([run("char")]), tmp_path)
+    assert read_study("x", tmp_path).segments == []
+    (tmp_path / "segments.jsonl").unlink()
+    assert read_study("x", tmp_path).segments == [], "of runs from before they were left"
+    rows = [{"of": "sample", "sample": i} for i in range(4)] + [{"of": "held out"}]
+    (tmp_path / "segments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read_study("x", tmp_path).segments == rows

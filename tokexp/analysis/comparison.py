@@ -1,0 +1,150 @@
+"""The runs that were scored on the same held-out bytes: what every table, picture and sentence of a report asks.
+
+A comparison never mixes two texts: figures over different held-out bytes are not comparable. What is computed from
+one is a function of the other modules of this room, and is kept in the comparison where several ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from tokexp.analysis.cells import Cell, cells_of
+from tokexp.analysis.statistics import Estimate
+from tokexp.runs.study import Study, block_nats
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A simple model or a compressor, as it is named beside the cells."""
+
+    name: str
+    family: str  # static | adaptive
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.family})"
+
+
+@dataclass(frozen=True)
+class Size:
+    """The cells whose models have one size."""
+
+    name: str
+    cells: list[Cell]  # best first
+
+
+class Comparison:
+    """Runs of a study that were scored on the same bytes, with their cells.
+
+    `runs`: rows of results.csv, best total first, each with its `cell`.
+    `means`: a row a cell, best first, indexed by it: the mean of each figure over the seeds; `seeds`, how many there
+    are; `val_bpb_half`, half the width of the 95 % interval of the mean total over them (Student's t), NaN for one.
+    """
+
+    def __init__(self, study: Study, runs: pd.DataFrame) -> None:
+        self.study = study
+        self.runs = runs.assign(cell=pd.Series(cells_of(runs), runs.index, dtype=object))
+        self.val_bytes = int(runs.val_bytes.iloc[0])
+        self.val_sha256 = str(runs.val_sha256.iloc[0])
+        self.corpus = str(runs.corpus.iloc[0])
+        self._answers: dict[Any, Any] = {}
+
+    def answer(self, question: Any, compute: Callable[[], T]) -> T:
+        """What `compute` returns, kept under `question`."""
+        if question not in self._answers:
+            self._answers[question] = compute()
+        answer: T = self._answers[question]
+        return answer
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        grouped = self.runs.groupby("cell", sort=False)
+        means = grouped.mean(numeric_only=True)
+        means["seeds"] = grouped.size()
+        spread = grouped.val_bpb.std(ddof=1)
+        means["val_bpb_half"] = stdtrit(means.seeds - 1, 0.975) * spread / np.sqrt(means.seeds)
+        return means.sort_values("val_bpb", kind="stable")
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Best first."""
+        return list(self.means.index)
+
+    def mean(self, column: str) -> dict[Cell, float]:
+        """A column of `means`."""
+        return dict(zip(self.cells, self.means[column].tolist(), strict=True))
+
+    @cached_property
+    def sizes(self) -> list[Size]:
+        """The smallest first."""
+        names = dict.fromkeys(cell.size for cell in self.cells)
+        sizes = [Size(name, [cell for cell in self.cells if cell.size == name]) for name in names]
+        body = self.mean("params_body")
+        return sorted(sizes, key=lambda size: sum(body[cell] for cell in size.cells) / len(size.cells))
+
+    def total(self, cell: Cell) -> Estimate:
+        """Total bits per byte at the end, over the seeds."""
+        return Estimate.of(self.mean("val_bpb")[cell], self.mean("val_bpb_half")[cell])
+
+    def loses_text(self, cell: Cell) -> bool:
+        """Whether its tokenizer loses some of the held-out text."""
+        return self.mean("val_bpb_restoration")[cell] > 0
+
+    def runs_of(self, cell: Cell) -> pd.DataFrame:
+        return self.runs[self.runs.cell == cell]
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """What tells the runs apart, by their names: the cell, and where there are several seeds the seed."""
+        labels = [str(cell) for cell in self.runs.cell]
+        if self.runs.seed.nunique() > 1:
+            labels = [f"{label} s{seed}" for label, seed in zip(labels, self.runs.seed, strict=True)]
+        if len(set(labels)) < len(labels):
+            labels = [f"{label} {digest[:8]}" for label, digest in zip(labels, self.runs.config_hash, strict=True)]
+        return dict(zip(self.runs["name"], labels, strict=True))
+
+    @cached_property
+    def baselines(self) -> pd.DataFrame:
+        """Rows of baselines.csv, over the same bytes."""
+        return self.study.baselines[self.study.baselines.val_sha256 == self.val_sha256]
+
+    def end_nats(self, cell: Cell) -> np.ndarray:
+        """Nats of each block of the held-out text at the end of each run: (seeds, 64)."""
+        return block_nats(self.study.ends.loc[list(self.runs_of(cell)["name"])])
+
+
+def by_cell(runs: pd.DataFrame) -> list[tuple[Cell, pd.DataFrame]]:
+    """The rows of each cell, in the order of the cells' names."""
+    return [(cast(Cell, cell), rows) for cell, rows in runs.groupby("cell")]
+
+
+def comparisons(study: Study) -> list[Comparison]:
+    """One for each held-out text that the runs of a study were scored on."""
+    parts = [part for _, part in study.results.groupby(["corpus", "corpus_sha256", "val_sha256"], sort=True)]
+    return [Comparison(study, part.sort_values(["val_bpb", "name"])) for part in parts]
+
+
+def computed_once(
+    compute: Callable[Concatenate[Comparison, P], T],
+) -> Callable[Concatenate[Comparison, P], T]:
+    """`compute(comparison, ...)`, kept in the comparison: tables, pictures and sentences ask for it again."""
+
+    @wraps(compute)
+    def ask(comparison: Comparison, *args: P.args, **kwargs: P.kwargs) -> T:
+        return comparison.answer((compute, args, *sorted(kwargs.items())), lambda: compute(comparison, *args, **kwargs))
+
+    return ask
+
+
+def baseline_of(row: Any) -> Baseline:
+    """Of a row of baselines.csv."""
+    return Baseline(str(row.baseline), str(row.family))

@@ -1,0 +1,98 @@
+"""The seed experiment's insights as text: what it claimed, and the evidence of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tokexp.analysis.cells import Cell
+from tokexp.analysis.correlation import FEWEST
+from tokexp.analysis.seed_experiment.insights import (
+    FreeLunch,
+    Granularity,
+    Insight,
+    LossAndOutput,
+    Range,
+    SizeOfModels,
+    Stability,
+    TextOfSamples,
+)
+
+MOST_NAMED = 2  # cells that are equally good
+CLAIMS: dict[type, str] = {
+    LossAndOutput: "A lower loss is not better output",
+    SizeOfModels: "The same architecture has another number of parameters",
+    TextOfSamples: "The same number of tokens is another amount of text",
+    Stability: "Some tokenizers train more stably",
+    Granularity: "The curse of granularity: the finer the tokens, the less a context holds and the more there is to "
+    "learn",
+    FreeLunch: "There is no free lunch: no tokenizer is best at everything",
+}
+
+
+def claim(insight: Insight) -> str:
+    return CLAIMS[type(insight)]
+
+
+def evidence(insight: Insight) -> str:
+    match insight:
+        case LossAndOutput():
+            return _loss_and_output(insight)
+        case SizeOfModels(_, bodies, totals, related):
+            return (
+                f"bodies of {_range(bodies, ',.0f')}, totals of {_range(totals, ',.0f')}; "
+                f"embedding-related {_range(related, '.1%')}"
+            )
+        case TextOfSamples(_, chars):
+            return f"characters in the sample of equal tokens: {_each(chars, ',.0f')}"
+        case Stability():
+            figures = (
+                f"steps whose gradient norm is over 3 times the median of the 50 before: {_each(insight.spikes, '.2%')}"
+            )
+            one_seed = "; one seed cannot tell" if insight.one_seed else ""
+            return figures + (one_seed or ("; the seeds do not tell them apart" if insight.not_told else ""))
+        case Granularity():
+            return _granularity(insight)
+        case FreeLunch(_, best):
+            return "best, " + ". ".join(
+                f"size {size}: " + "; ".join(f"{what}: {_some(cells)}" for what, cells in winners.items())
+                for size, winners in best
+            )
+
+
+def _loss_and_output(insight: LossAndOutput) -> str:
+    if insight.lowest is None:
+        return ""
+    figures = (
+        f"lowest loss per token: {insight.lowest} ({insight.loss:.2f} nats, {insight.bpb:.3f} bits per byte); "
+        f"nearest to human text: {insight.nearest} ({insight.nearest_distance:.2f} sd, "
+        f"{insight.lowest} {insight.lowest_distance:.2f})"
+    )
+    if insight.one_seed:
+        return f"{figures}; one seed cannot tell"
+    if insight.not_told_from is not None:
+        return f"{figures}; the seeds do not tell {insight.nearest} from {insight.not_told_from}"
+    return figures
+
+
+def _granularity(insight: Granularity) -> str:
+    figures = f"characters in a full context: {_each(insight.context_chars, ',.0f')}"
+    for one in insight.correlations:
+        low, high = one.interval
+        figures += (
+            f"; size {one.size}: rank correlation of bytes per token and bits per byte "
+            f"{one.value:+.2f} ({low:+.2f} to {high:+.2f}) over {one.cells} cells"
+        )
+    return figures if insight.correlations else f"{figures}; fewer than {FEWEST} cells of a size cannot tell"
+
+
+def _some(cells: list[Cell]) -> str:
+    return ", ".join(map(str, cells)) if len(cells) <= MOST_NAMED else f"{len(cells)} of them alike"
+
+
+def _each(values: Mapping[Cell, float], form: str) -> str:
+    return ", ".join(f"{cell} {value:{form}}" for cell, value in values.items())
+
+
+def _range(ends: Range, form: str) -> str:
+    low, high = (f"{end:{form}}" for end in ends)
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,103 @@
+"""A study in a notebook: its figures as data frames, its pictures as figures of matplotlib, its answer as HTML."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from tokexp.analysis.comparison import Comparison, comparisons
+from tokexp.analysis.statements import held_equal, ranking
+from tokexp.rendering.figures.gallery import FIGURES
+from tokexp.rendering.figures.style import STYLE
+from tokexp.rendering.sentences import held_equal_line, ranking_blocks, title
+from tokexp.rendering.tables.forms import html_table
+from tokexp.rendering.tables.scores import bits_per_byte
+from tokexp.rendering.tables.sections import SECTIONS
+from tokexp.rendering.text import html, html_block
+from tokexp.runs.study import Study, read_study
+
+DIFFERENCES = next(section for section in SECTIONS if section.name == "differences")
+SHOWN = "with_baselines"  # the picture under the answer
+
+
+class StudyReport:
+    """What a study says. `results`, `differences` and `tables` hold numbers; `figures` are drawn when asked for.
+
+    In a notebook the object itself shows the answer, the main table and a picture.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.comparisons = comparisons(study)  # one for each held-out text
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """A row a run, with the columns of results.csv."""
+        return self.study.results
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """A row a pair of cells: by how many bits per byte the better one is ahead, intervals, p-value, verdict."""
+        return self._rows(DIFFERENCES.numbers)
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table of the report by its name, as its CSV has it."""
+        tables = {section.name: self._rows(section.numbers) for section in SECTIONS}
+        return {name: table for name, table in tables.items() if len(table)}
+
+    @cached_property
+    def figures(self) -> dict[str, Figure]:
+        """Every picture of the report by its name; where there are several held-out texts, with the text's number."""
+        figures = {}
+        for i, comparison in enumerate(self.comparisons):
+            for picture in FIGURES:
+                with mpl.rc_context(STYLE):
+                    figure = picture.draw(comparison)
+                if figure is not None:
+                    FigureCanvasAgg(figure)
+                    figures[f"{picture.name}_{i}" if len(self.comparisons) > 1 else picture.name] = figure
+        return figures
+
+    def _rows(self, make: Callable[[Comparison], pd.DataFrame]) -> pd.DataFrame:
+        frames = [make(comparison) for comparison in self.comparisons]
+        return pd.concat([frame for frame in frames if len(frame)] or [pd.DataFrame()], ignore_index=True)
+
+    def _repr_html_(self) -> str:
+        return str(Markup("\n").join(part for comparison in self.comparisons for part in _shown(comparison)))
+
+
+def _shown(comparison: Comparison) -> Iterator[Markup]:
+    """The answer, what was held equal, the main table, and the picture."""
+    yield Markup("<h3>{}</h3>").format(title(comparison))
+    yield from map(html_block, ranking_blocks(ranking(comparison)))
+    yield Markup("<p><small>{}</small></p>").format(html(held_equal_line(held_equal(comparison))))
+    yield html_table(bits_per_byte(comparison))
+    picture = next(picture for picture in FIGURES if picture.name == SHOWN)
+    with mpl.rc_context(STYLE):
+        figure = picture.draw(comparison)
+        if figure is not None:
+            FigureCanvasAgg(figure)
+            png = io.BytesIO()
+            figure.savefig(png, format="png")
+            source = base64.b64encode(png.getvalue()).decode()
+            yield Markup('<img alt="{}" src="data:image/png;base64,{}">').format(picture.caption, source)
+
+
+def load_study(name: str | Path, reports: Path | str = "reports") -> StudyReport:
+    """A study from its data: the name of a report, or the path of its folder or of its `data/`.
+
+    Raises InputError, one line, where there are no data.
+    """
+    folder = Path(name) if Path(name).is_dir() else Path(reports, name)
+    data = folder if folder.name == "data" else folder / "data"
+    return StudyReport(read_study(data.parent.name, data))

@@ -1,0 +1,130 @@
+"""Texts in the pieces of a tokenizer: the held-out passage line by line, and samples with their marks.
+
+A character belongs to the piece in which it begins, so that the same text is as wide under every tokenizer.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+from tokexp.analysis.cells import Cell, tokenizers_of
+from tokexp.analysis.comparison import Comparison
+from tokexp.rendering.text import printable
+
+SIGNS = {10: "⏎", 9: "⇥", 13: "␍"}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A bit of text that is drawn alike."""
+
+    text: str
+    classes: str  # of CSS
+
+
+@dataclass(frozen=True)
+class CutLine:
+    """A line of the held-out passage under one tokenizer."""
+
+    tokenizer: Cell
+    cell: Cell  # the first with that tokenizer, which gives it its colour
+    begin: int  # pieces that begin in the line
+    pieces: list[Span]
+
+
+@dataclass(frozen=True)
+class CutPassage:
+    """The held-out passage under one tokenizer."""
+
+    tokenizer: Cell
+    cell: Cell
+    row: dict[str, Any]  # of segments.jsonl
+
+
+def passages(comparison: Comparison) -> list[CutPassage]:
+    """The passage under every tokenizer whose runs have left it, best run first."""
+    runs = comparison.runs.drop_duplicates("tokenizer_sha256")
+    rows = {row["name"]: row for row in comparison.study.segments if row["of"] == "held out"}
+    return [
+        CutPassage(tokenizer, cell, rows[name])
+        for name, cell, tokenizer in zip(runs["name"], runs.cell, tokenizers_of(runs), strict=True)
+        if name in rows
+    ]
+
+
+def passage_lines(comparison: Comparison) -> list[list[CutLine]]:
+    """The lines of the passage, each under every tokenizer, so that the same text stands in the same column."""
+    lines: list[list[CutLine]] = []
+    text = ""
+    for passage in passages(comparison):
+        row = passage.row
+        if row["text"] != (text or row["text"]) or sum(row["bytes"]) != len(row["text"].encode()):
+            continue
+        text = row["text"]
+        for i, (begin, pieces) in enumerate(cut_lines(text, row["bytes"], set(row["unknown"]))):
+            lines += [[]] if i == len(lines) else []
+            lines[i].append(CutLine(passage.tokenizer, passage.cell, begin, pieces))
+    return lines
+
+
+def cut_lines(text: str, lengths: list[int], unknown: set[int]) -> Iterator[tuple[int, list[Span]]]:
+    """For each line of `text`: how many pieces begin in it, and what is drawn of them.
+
+    A line ends after its newlines, empty lines below it included. A piece that goes on in the next line
+    keeps its class there; a piece that ends in the middle of a character is "torn".
+    """
+    raw = text.encode()
+    edges = list(accumulate(lengths, initial=0))
+    snapped = _snapped(text, edges)
+    breaks = [match.end() for match in re.finditer(rb"\n+(?=[^\n])", raw)]
+    for start, end in pairwise([0, *breaks, len(raw)]):
+        begin, shown = 0, []
+        for n, (a, b) in enumerate(pairwise(snapped)):
+            begin += start <= edges[n] < end
+            if a < min(b, end) and b > start:
+                marks = {"unknown": n in unknown, "on": a < start, "torn": b != edges[n + 1]}
+                classes = " ".join([f"p{n % 4}", *(mark for mark, is_so in marks.items() if is_so)])
+                shown.append(Span(visible(raw[max(a, start) : min(b, end)].decode()), classes))
+        yield begin, shown
+
+
+def cut_sample(text: str, row: dict[str, Any]) -> list[Span]:
+    """A sample cut at every edge of a piece or mark. `row`: of segments.jsonl; of another text, the sample is whole."""
+    raw = text.encode()
+    edges = list(accumulate(row["bytes"], initial=0))
+    if edges[-1] != len(raw):  # left by another run: no pieces rather than wrong ones
+        return [Span(text, "")]
+    ends = _snapped(text, edges)[1:]
+    torn = {end for end, edge in zip(ends, edges[1:], strict=True) if end != edge}
+    marks = [("copied", span) for span in row["copied"]] + [("new", span) for span in row["new_words"]]
+    marked = _snapped(text, [edge for _, span in marks for edge in span])
+    unknown, cuts = set(row["unknown"]), sorted({0, len(raw), *ends, *marked})
+    spans, piece = [], 0
+    for start, end in pairwise(cuts):
+        while piece < len(ends) and ends[piece] <= start:
+            piece += 1
+        kinds = [
+            kind for (kind, _), a, b in zip(marks, marked[::2], marked[1::2], strict=True) if a <= start and end <= b
+        ]
+        classes = [f"p{piece % 4}", *dict.fromkeys(kinds)]
+        classes += ["unknown"] if piece in unknown else []
+        classes += ["torn"] if end in torn else []
+        classes += ["on"] if start > (ends[piece - 1] if piece else 0) else []
+        spans.append(Span(raw[start:end].decode(), " ".join(classes)))
+    return spans
+
+
+def _snapped(text: str, edges: list[int]) -> list[int]:
+    """Edges in bytes, each moved on to where the next character begins."""
+    whole = list(accumulate((len(char.encode()) for char in text), initial=0))
+    return [whole[bisect_left(whole, edge)] for edge in edges]
+
+
+def visible(piece: str) -> str:
+    """White space other than a blank becomes a sign."""
+    return printable(piece.translate(SIGNS))

@@ -1,0 +1,92 @@
+"""The tables of what was compared: tokenizers, parameters, costs, and what could have been known without training."""
+
+from __future__ import annotations
+
+from tokexp.analysis.comparison import Comparison
+from tokexp.analysis.correlation import correlations
+from tokexp.analysis.vocabulary import optima
+from tokexp.rendering.tables.columns import Absent, Column, Number, Percentiles, Table, table
+from tokexp.rendering.tables.scores import of_means
+
+# heading, column of results.csv, form
+COST = [
+    ("steps", "steps", ",.0f"),
+    ("tokens", "tokens_seen", ",.0f"),
+    ("bytes", "bytes_seen", ",.0f"),
+    ("epochs", "epochs", ".2f"),
+    ("FLOPs", "flops", ".2e"),
+    ("seconds", "train_seconds", ".1f"),
+    ("tokens/s", "tokens_per_second", ",.0f"),
+]
+PARAMETERS = [
+    ("vocabulary", "vocab_size", ",.0f"),
+    ("token embedding", "params_token_embedding", ",.0f"),
+    ("position embedding", "params_position_embedding", ",.0f"),
+    ("LM head", "params_lm_head", ",.0f"),
+    ("transformer body", "params_body", ",.0f"),
+    ("total", "params_total", ",.0f"),
+]
+TOKENIZERS = [
+    ("vocabulary", "vocab_size", ",.0f"),
+    ("used", "vocab_used", ",.0f"),
+    ("bytes/token", "bytes_per_token", ".3f"),
+    ("tokens/word", "fertility", ".3f"),
+    ("words split", "words_split", ".1%"),
+    ("unknown", "unk_rate", ".2%"),
+    ("byte fallback", "byte_fallback_rate", ".2%"),
+]
+TOKENIZERS_TOO = [
+    ("longest", "token_bytes_max", ",.0f"),
+    ("unigram entropy, bits", "unigram_entropy", ".3f"),
+    ("Rényi efficiency", "renyi_efficiency", ".3f"),
+    ("training, s", "tokenizer_train_seconds", ".2f"),
+    ("encoding, s", "tokenizer_encode_seconds", ".2f"),
+]
+
+
+def cost_table(comparison: Comparison) -> Table:
+    return of_means(comparison, COST)
+
+
+def parameter_table(comparison: Comparison) -> Table:
+    means = comparison.means
+    embedding = means.params_token_embedding + means.params_position_embedding + means.params_lm_head
+    share = Column("embedding-related", (embedding / means.params_total).tolist(), ".1%", "embedding_share")
+    return Table([*of_means(comparison, PARAMETERS).columns, share])
+
+
+def tokenizer_table(comparison: Comparison) -> Table:
+    lengths = comparison.means[["token_bytes_p10", "token_bytes_p50", "token_bytes_p90"]].values.tolist()
+    percentiles = Column("bytes of a token, 10/50/90 %", [Percentiles(*row) for row in lengths], name="token_bytes")
+    rest = of_means(comparison, TOKENIZERS_TOO).columns[2:]
+    return Table([*of_means(comparison, TOKENIZERS).columns, percentiles, *rest])
+
+
+def optimum_table(comparison: Comparison) -> Table:
+    rows = optima(comparison)
+    if not rows:
+        return Table()
+    edge = Absent("at the edge of what was tried, so not known")
+    best = [Number(row.best, ",", f" ({row.best_bpb:.3f} bits per byte)") for row in rows]
+    return table(
+        Column("run", [f"{row.arm} {row.size}" for row in rows]),
+        Column("vocabularies tried", [row.tried for row in rows], ",", "tried"),
+        Column("the best of them", best, name="best"),
+        Column("optimum", [edge if row.vertex is None else Number(row.vertex, ",.0f") for row in rows]),
+        Column("95 %, over the seeds", [row.over_seeds for row in rows], ",.0f", "over_seeds"),
+        Column("95 %, over the text", [row.over_text for row in rows], ",.0f", "over_text"),
+    )
+
+
+def prediction_table(comparison: Comparison) -> Table:
+    rows = correlations(comparison)
+    if not rows:
+        return Table()
+    with_zero = [row.interval.low <= 0 <= row.interval.high for row in rows]
+    return table(
+        Column("model", [row.size for row in rows]),
+        Column("known without training", [row.predictor for row in rows], name="predictor"),
+        Column("cells", [row.cells for row in rows]),
+        Column("rank correlation with bits per byte", rows, name="rank_correlation"),
+        Column("interval", ["has zero in it" if zero else "excludes zero" for zero in with_zero]),
+    )

@@ -1,0 +1,131 @@
+"""A line of text with its emphasis, before it is Markdown, HTML or LaTeX.
+
+What comes from runs, settings and models is plain text in it, and is escaped where a form needs that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+# What Markdown would take for emphasis, code, links, tags or the end of a field; a `_` in a word is none of them.
+MARKDOWN = re.compile(r"[\\`*|<\[&~]|(?<![^\W_])_|_(?![^\W_])")
+CONTROLS = {i: 0x2400 + i for i in range(32) if chr(i) not in "\n\t"} | {127: 0x2421}
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "∝": r"$\propto$",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Strong:
+    text: str
+
+
+@dataclass(frozen=True)
+class Emphasis:
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    text: str
+
+
+Part = str | Strong | Emphasis | Code
+Line = list[Part]
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list, an item a line."""
+
+    lines: list[Line]
+
+
+Block = Line | Bullets  # a paragraph or a list
+
+
+def markdown(line: Iterable[Part]) -> str:
+    return "".join(_markdown(part) for part in line)
+
+
+def _markdown(part: Part) -> str:
+    match part:
+        case Strong(text):
+            return f"**{_escaped(text)}**"
+        case Emphasis(text):
+            return f"*{_escaped(text)}*"
+        case Code(text):
+            return f"`{text}`"
+        case _:
+            return _escaped(part)
+
+
+def _escaped(text: str) -> str:
+    return MARKDOWN.sub(r"\\\g<0>", text)
+
+
+def html(line: Iterable[Part]) -> Markup:
+    return Markup("").join(_html(part) for part in line)
+
+
+def _html(part: Part) -> Markup:
+    match part:
+        case Strong(text):
+            return Markup("<strong>{}</strong>").format(text)
+        case Emphasis(text):
+            return Markup("<em>{}</em>").format(text)
+        case Code(text):
+            return Markup("<code>{}</code>").format(text)
+        case _:
+            return escape(part)
+
+
+def latex(line: Iterable[Part]) -> str:
+    return "".join(LATEX.get(char, char) for char in plain(line))
+
+
+def plain(line: Iterable[Part]) -> str:
+    return "".join(part if isinstance(part, str) else part.text for part in line)
+
+
+def markdown_blocks(blocks: Iterable[Block]) -> str:
+    return "\n\n".join(
+        "\n".join(f"- {markdown(line)}" for line in block.lines) if isinstance(block, Bullets) else markdown(block)
+        for block in blocks
+    )
+
+
+def html_block(block: Block) -> Markup:
+    if isinstance(block, Bullets):
+        items = Markup("").join(Markup("<li>{}</li>").format(html(line)) for line in block.lines)
+        return Markup("<ul>{}</ul>").format(items)
+    return Markup("<p>{}</p>").format(html(block))
+
+
+def sentence(*lines: Iterable[Part]) -> Line:
+    """Lines end to end, a blank between two."""
+    joined: Line = []
+    for line in lines:
+        joined += [*([" "] if joined else []), *line]
+    return joined
+
+
+def printable(text: str) -> str:
+    """`text` with signs for control characters, which a model of bytes may write; newlines and tabs stay."""
+    return text.translate(CONTROLS)
+
+
+def to_json(line: Iterable[Part]) -> list[dict[str, str]]:
+    """For a file: each part as its text, by what it is: text, strong, emphasis or code."""
+    return [{"text": part} if isinstance(part, str) else {type(part).__name__.lower(): part.text} for part in line]
+
+
+def from_json(line: list[dict[str, str]]) -> Line:
+    """The reverse of `to_json`. Raises KeyError, TypeError or AttributeError for anything else."""
+    kinds: dict[str, Callable[[str], Part]] = {"text": str, "strong": Strong, "emphasis": Emphasis, "code": Code}
+    return [kinds[kind](text) for part in line for kind, text in part.items()]
