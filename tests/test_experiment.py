@@ -39,7 +39,7 @@ from tokexp.runs.files import load_metrics
 from tokexp.runs.identity import config_hash
 from tokexp.runs.load import load_run
 from tokexp.runs.result import RunResult, load_results
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 from tokexp.system import provenance
 from tokexp.system.device import peak_memory
 from tokexp.tokenizer import load_tokenizer, train_tokenizer

@@ -32,11 +32,11 @@ from tokexp.runs.state import read_state
 from tokexp.runs.tracking import Tracker
 from tokexp.scoring.content import content
 from tokexp.scoring.evaluator import Evaluator
-from tokexp.scoring.marginal import marginal
 from tokexp.scoring.measure import corpus_facts, draw_samples, facts_of_text, read_samples, tokenizer_facts
-from tokexp.scoring.readability import Reader
 from tokexp.scoring.restoration import restoration_of
-from tokexp.scoring.segments import SHOWN, piece_rows, run_segments
+from tokexp.scoring.samples.readability import Reader
+from tokexp.scoring.samples.segments import SHOWN, piece_rows, run_segments
+from tokexp.scoring.segmentations.marginal import marginal
 from tokexp.system.device import (
     describe_device,
     peak_memory,
@@ -284,7 +284,7 @@ class Experiment:
             **corpus_facts(corpus),
             **tokenizer_facts(self._prepared, self.path, corpus),
             **dataclasses.asdict(cfg.model),
-            **parameter_split(model.config),
+            **dataclasses.asdict(parameter_split(model.config)),
             batch_size=cfg.train.batch_size,
             budget=describe_budget(cfg.budget),
             steps=self.plan.steps,

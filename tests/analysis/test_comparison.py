@@ -29,7 +29,7 @@ from tokexp.rendering.sections import sections
 from tokexp.rendering.style import arm_colours
 from tokexp.runs.result import RunResult
 from tokexp.runs.study import BLOCK_COLUMNS, Study
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 
 ARMS = {"char": 1.0, "bpe": 2.0, "word": 4.0}  # bytes per token
 EVERY = dict.fromkeys(("corpus", "corpus_sha256", "val_sha256"), "text")

@@ -32,7 +32,7 @@ from tokexp.runs import gather
 from tokexp.runs.gather import read_segments
 from tokexp.runs.result import RunResult
 from tokexp.runs.study import TABLES, Study, read_study
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 
 EVIL = "</script></textarea><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 TEXT = "corpus", "corpus_sha256", "val_sha256"

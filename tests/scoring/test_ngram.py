@@ -1,4 +1,4 @@
-"""Kneser-Ney against the published formula in plain dicts, and the character model over it."""
+"""Smoothed counts: by hand, sums to one, and Kneser-Ney against the published formula in plain dicts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import log2
 import numpy as np
 import pytest
 
-from tokexp.scoring.ngram import CODE_POINTS, CharModel, KneserNey
+from tokexp.scoring.ngram import CODE_POINTS, CharModel, KneserNey, Speller, WittenBell
 
 V = 5  # the last id is never in the fitted texts
 NOTHING = np.array([], dtype=np.int64)
@@ -231,3 +231,37 @@ def test_shakespeare_costs_what_was_measured(shakespeare: str) -> None:
     got = [model.bits(val, train, order).mean() for order in range(1, 7)]
     assert got == pytest.approx([4.83, 3.58, 2.95, 2.49, 2.28, 2.248], abs=0.006)
     assert got[-1] == pytest.approx(2.248, abs=0.001)
+
+
+def test_witten_bell_by_hand() -> None:
+    model = WittenBell(lambda _: 0.5)
+    for symbol in "aab":
+        model.add(["all"], symbol)
+    assert model.probability(["all"], "a") == pytest.approx((2 + 2 * 0.5) / (3 + 2))
+    assert model.probability(["all", "unseen context"], "b") == pytest.approx((1 + 2 * 0.5) / (3 + 2))
+
+
+def test_witten_bell_sums_to_one_through_every_context() -> None:
+    model = WittenBell(lambda _: 1 / 4)
+    for i, symbol in enumerate("abcabdaab"):
+        model.add([(), (i % 2,), (i % 2, i % 3)], symbol)
+    for contexts in ([()], [(), (1,)], [(), (0,), (0, 2)], [(), (9,), (9, 9)]):
+        assert sum(model.probability(contexts, s) for s in "abcd") == pytest.approx(1)
+
+
+def test_speller_sums_to_one_over_all_strings() -> None:
+    """Over every string of at most n letters, plus what is left for longer ones, which shrinks."""
+    speller = Speller(["a", "ab", "b", ""], order=3)
+    total = 0.0
+    for n in range(10):
+        total += sum(2 ** -speller.bits("".join(s)) for s in itertools.product("ab", repeat=n))
+    escaped = 2 ** -speller.bits("é") * (CODE_POINTS - 2)
+    assert 0.9 < total + escaped <= 1
+
+
+def test_unseen_character_costs_the_rest_of_unicode() -> None:
+    speller = Speller(["abc", "abd"], order=1)
+    outcomes, n, d = 4 + 2, 8, 5  # letters, end and escape; symbols seen; different ones
+    assert speller.bits("é") == pytest.approx(
+        -log2(d / outcomes / (n + d)) + log2(CODE_POINTS - 4) - log2((2 + d / outcomes) / (n + d))
+    )

@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 from tokexp.analysis.once import once
 from tokexp.analysis.tables import by_cell, cells, records
 from tokexp.runs.study import Study
-from tokexp.scoring.readability import MEASURES, Band, band, distance
+from tokexp.scoring.samples.readability import MEASURES, Band, band, distance
 
 FEWEST = 5  # passages that people wrote, to hold samples against
 DRAWS = 2000

@@ -1,4 +1,4 @@
-"""UTF-8 texts from files and folders, and the text that every Python brings."""
+"""Reads UTF-8 texts from files and folders, and the text that every Python brings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def text_files(path: Any) -> list[Path]:
     return sorted(files)
 
 
-def _text_name(path: Any) -> str:
+def text_name(path: Any) -> str:
+    """A name for the corpus of `path`: that of its first file, and how many more there are."""
     items = [path] if isinstance(path, str | Path) else list(path)
     return Path(items[0]).stem + (f"+{len(items) - 1}" if len(items) > 1 else "")
 

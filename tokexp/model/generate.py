@@ -30,7 +30,7 @@ def generate(
     seed: int = 0,
     exact: bool = True,
 ) -> Iterator[Tensor]:
-    """Draw `tokens` tokens (null: for as long as asked) after each row of `prompt_BT`.
+    """Draw `tokens` tokens (None: for as long as the caller asks) after each row of `prompt_BT`.
 
     Yields all tokens so far, prompt included, after each one: (B, T). temperature 0 is greedy.
     `forbidden`: ids that are never drawn, (N,). The same seed on the same device draws the same tokens.
@@ -84,7 +84,7 @@ def sample_tokens(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: 
 
 
 def stream_tokens(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: int) -> Iterator[str]:
-    """The same, as it is drawn."""
+    """The text of `cfg.tokens` new tokens after the prompt, bit by bit as it is drawn."""
     prompt = prompt_ids(tokenizer, cfg.prompt)
     decoder = StreamingDecoder(tokenizer)
     for i in prompt:

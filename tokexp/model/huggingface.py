@@ -1,4 +1,4 @@
-"""A GPT and its tokenizer as a folder that Hugging Face's `transformers` reads as GPT-2, and back.
+"""Writes a GPT and its tokenizer as a folder that `transformers` reads as a GPT-2, and reads such a folder.
 
 Ours is GPT-2 under nanoGPT's names; there the matrices of a block lie transposed (Conv1D). Both ways are
 written by hand, so `transformers` is not needed. Weights are safetensors only: reading a pickle may run code.
@@ -172,11 +172,11 @@ def load_hf(folder: Path | str) -> GPT:
     if not path.is_file():
         raise InputError(_no_weights(folder))
     try:
-        found = load_file(path)
+        tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]}); fetch it again") from error
     state = {}
-    for name, value in found.items():
+    for name, value in tensors.items():
         name = name.removeprefix("transformer.")
         if not MASK.fullmatch(name):
             state[name] = value.T if name.endswith(TRANSPOSED) and value.dim() == 2 else value

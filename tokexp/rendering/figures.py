@@ -25,7 +25,7 @@ from tokexp.rendering.layout import MOST_NAMED, abreast, engineering, name_ends,
 from tokexp.rendering.panels import mean_curves, panels, sweep_panel
 from tokexp.rendering.style import COLOURS, MARKERS, STYLE, arm_colours, looks
 from tokexp.runs.study import Study
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 from tokexp.system.files import replacing
 
 

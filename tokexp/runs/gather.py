@@ -14,7 +14,7 @@ from tokexp.runs.result import flatten, load_result
 from tokexp.runs.state import read_state
 from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
 from tokexp.scoring.blocks import BLOCKS
-from tokexp.scoring.segments import SHOWN
+from tokexp.scoring.samples.segments import SHOWN
 from tokexp.system.files import write_text
 
 STEP_FIGURES = ("loss", "grad_norm")

@@ -14,7 +14,7 @@ from tokexp.model.generate import sample_chars, sample_tokens
 from tokexp.model.gpt import GPT
 from tokexp.scoring.baselines import baselines
 from tokexp.scoring.intrinsic import intrinsic
-from tokexp.scoring.readability import Reader
+from tokexp.scoring.samples.readability import Reader
 from tokexp.system.files import sha256
 from tokexp.tokenizer import Tokenizer
 
@@ -76,5 +76,5 @@ def tokenizer_facts(prepared: Prepared, folder: Path, corpus: Corpus) -> dict[st
         "val_tokens": len(val),
         "tokenizer_train_seconds": prepared.tokenizer_train_seconds,
         "tokenizer_encode_seconds": prepared.tokenizer_encode_seconds,
-        **intrinsic(tokenizer, corpus.val, val),
+        **dataclasses.asdict(intrinsic(tokenizer, corpus.val, val)),
     }

@@ -48,7 +48,7 @@ def estimate(cfg: RunConfig, measured: dict[str, float]) -> Estimate:
     return Estimate(
         name=run.name,
         vocab_size=config.vocab_size,
-        params_total=parameter_split(config)["params_total"],
+        params_total=parameter_split(config).params_total,
         steps=plan.steps,
         tokens=tokens,
         flops=float(tokens * training_flops_per_token(config)),

@@ -23,16 +23,17 @@ Span = tuple[int, int]  # start and end, in UTF-8 bytes of the text that was enc
 
 
 class Tokenizer(Protocol):
-    """Text to ids and back. A kind is one class that fills this in; `tests/test_tokenizers.py` is its contract.
+    """Text to ids and back. A kind is one class that fills this in; its contract is
+    `tests/tokenizer/test_contract.py`.
 
-    Below each other: what a kind must have, then what it inherits and may replace.
+    First stands what a kind must have, then what it inherits and may replace.
     """
 
     kind: ClassVar[str]
     lossless: bool  # declares decode(encode(s)) == s for every s that has a UTF-8 form; checked before use
     trained_on: str = "train"  # "external" for what learned from something else than the training part
     unk_id: int | None = UNK  # what stands for the unknown in kinds that are not lossless
-    cuts_at_spaces: bool = True  # a text may be encoded in `split.pieces`, and the ids joined
+    cuts_at_spaces: bool = True  # a text may be encoded in `split.chunks`, and the ids joined
 
     @classmethod
     def train(cls, text: str) -> Self:
@@ -98,7 +99,7 @@ class StreamingDecoder:
         self._shown = 0
 
     def feed(self, i: int) -> str:
-        """The text that id `i` completes; together, and with `finish`, what decoding all at once gives."""
+        """The text that id `i` completes. All such texts and `finish`, end to end, are what decoding all ids gives."""
         if self._tokenizer.lossless:
             return self._utf8.decode(self._bytes[i])
         self._ids.append(i)
@@ -141,9 +142,9 @@ def refuse_surrogates(text: str) -> None:
         ) from None
 
 
-def byte_lengths(pieces: list[str]) -> list[int]:
-    """UTF-8 bytes of each piece."""
-    return [len(piece) if piece.isascii() else len(piece.encode()) for piece in pieces]
+def byte_lengths(texts: list[str]) -> list[int]:
+    """The length of each text in UTF-8 bytes."""
+    return [len(text) if text.isascii() else len(text.encode()) for text in texts]
 
 
 def spans_of_lengths(lengths: list[int]) -> list[Span]:

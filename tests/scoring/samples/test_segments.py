@@ -10,10 +10,12 @@ import pytest
 from conftest import settings_of
 
 from tokexp.data.corpus import Corpus
-from tokexp.scoring.readability import Reader
-from tokexp.scoring.segments import marked, passage, piece_rows, run_segments, segment_rows
+from tokexp.scoring.samples import grams
+from tokexp.scoring.samples.readability import Reader
+from tokexp.scoring.samples.segments import Marks, marked, passage, piece_rows, run_segments, segmented
 from tokexp.tokenizer import KINDS, train_tokenizer
 from tokexp.tokenizer.base import UNK
+from tokexp.tokenizer.split import chunks
 
 NASTY = ["", "The king, Zounds\n\nJULIET:\n", "Ünïcode \u2014 e\u0301 \U0001f451 <script>", "\u0130\t \r\n"]
 
@@ -30,18 +32,18 @@ def slices(text: str, spans: list[list[int]]) -> list[str]:
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "gpt2"])
 def test_pieces_are_the_text(kind: str, text: str, tmp_path: Path) -> None:
     tokenizer = train_tokenizer(kind, text, **settings_of(kind, tmp_path, text))
-    for given, row in zip(NASTY, segment_rows(tokenizer, NASTY), strict=True):
-        assert b"".join(cut(given, row["bytes"])) == given.encode()
-        assert len(row["bytes"]) == len(tokenizer.encode(given))
-        assert tokenizer.lossless <= (row["unknown"] == [])
-        json.dumps(row)
+    for given in NASTY:
+        pieces = segmented(tokenizer, given)
+        assert b"".join(cut(given, pieces.bytes)) == given.encode()
+        assert len(pieces.bytes) == len(tokenizer.encode(given))
+        assert tokenizer.lossless <= (pieces.unknown == [])
 
 
 def test_unknown_pieces_are_named(text: str) -> None:
     tokenizer = train_tokenizer("word", text)
-    (row,) = segment_rows(tokenizer, ["the king Zounds here"])
-    assert row["unknown"] == [2] == [n for n, i in enumerate(tokenizer.encode("the king Zounds here")) if i == UNK]
-    assert cut("the king Zounds here", row["bytes"])[2] == b" Zounds"
+    pieces = segmented(tokenizer, "the king Zounds here")
+    assert pieces.unknown == [2] == [n for n, i in enumerate(tokenizer.encode("the king Zounds here")) if i == UNK]
+    assert cut("the king Zounds here", pieces.bytes)[2] == b" Zounds"
 
 
 def test_pieces_as_rows() -> None:
@@ -55,36 +57,36 @@ def test_marks_by_hand() -> None:
     copy = "two Three four five six seven eight nine ten"
     texts = ["Ümlaut one " + copy + " the ténd. End", "two three four five six seven eight ten", ""]
     first, second, empty = marked(train, texts)
-    assert slices(texts[0], first["copied"]) == ["one " + copy]
-    assert slices(texts[0], first["new_words"]) == ["Ümlaut", "ténd"]
-    assert second == {"copied": [], "new_words": []}  # seven words in a row are too few
-    assert empty == {"copied": [], "new_words": []}
+    assert slices(texts[0], first.copied) == ["one " + copy]
+    assert slices(texts[0], first.new_words) == ["Ümlaut", "ténd"]
+    assert second == Marks([], [])  # seven words in a row are too few
+    assert empty == Marks([], [])
 
 
 def test_two_copies_stay_apart() -> None:
     train = "a b c d e f g h i j"
     text = "b c d e f g h i\nnew a b c d e f g h"
-    (row,) = marked(train, [text])
-    assert slices(text, row["copied"]) == ["b c d e f g h i", "a b c d e f g h"]
+    (marks,) = marked(train, [text])
+    assert slices(text, marks.copied) == ["b c d e f g h i", "a b c d e f g h"]
 
 
-def test_a_copy_across_stretches_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_across_chunks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     train = "one two three four five six seven eight nine ten"
-    monkeypatch.setattr("tokexp.scoring.segments.STRETCH", 9)
-    (row,) = marked(train, ["x " + train + " y"])
-    assert slices("x " + train + " y", row["copied"]) == [train]
-    assert len(row["new_words"]) == 2
+    monkeypatch.setattr(grams, "chunks", lambda text: chunks(text, 9))
+    (marks,) = marked(train, ["x " + train + " y"])
+    assert slices("x " + train + " y", marks.copied) == [train]
+    assert len(marks.new_words) == 2
 
 
 def test_marks_count_what_readability_counts(text: str) -> None:
     samples = [text[40:600], text[40:200] + " zounds forsooth " + text[900:1300], "of my good lord shall not be here"]
     train, val = text[:8000], text[8000:]
     read = Reader(Corpus("play", train, val, "0" * 64), 400).read(samples)
-    for _, row, measures in zip(samples, marked(train, samples), read, strict=True):
-        assert bool(row["copied"]) == (measures["copied_8grams"] > 0)
-        assert bool(row["new_words"]) == (measures["real_words"] < 1)
+    for marks, measures in zip(marked(train, samples), read, strict=True):
+        assert bool(marks.copied) == (measures["copied_8grams"] > 0)
+        assert bool(marks.new_words) == (measures["real_words"] < 1)
         if measures["copied_8grams"] == 1:
-            assert len(row["copied"]) == 1
+            assert len(marks.copied) == 1
 
 
 def test_the_passage_begins_after_a_break(text: str) -> None:
@@ -100,6 +102,7 @@ def test_what_a_run_leaves(text: str) -> None:
     keys = {"equal": "chars", "temperature": 0.8, "sample": 0}
     sample = {**keys, "arm": "bpe", "seed": 0, "prompt": "KING", "text": " shall not zounds"}
     row, held_out = run_segments(tokenizer, [sample], corpus)
+    json.dumps([row, held_out])
     assert {key: row[key] for key in keys} == keys
     assert row["of"] == "sample"
     assert slices(sample["text"], row["new_words"]) == ["zounds"]

@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 
 from tokexp.data.corpus import Corpus
-from tokexp.scoring import readability
 from tokexp.scoring.ngram import CharModel
-from tokexp.scoring.readability import MEASURES, Reader, band, distance, longest_copies, paragraphs, passages, words
+from tokexp.scoring.samples import grams, readability
+from tokexp.scoring.samples.readability import (
+    MEASURES,
+    Reader,
+    band,
+    distance,
+    paragraphs,
+    passages,
+)
 from tokexp.system.files import sha256
+from tokexp.tokenizer.split import chunks
 
 TRAIN = """ANNA:
 The king is here, and the king is not well today.
@@ -36,20 +44,6 @@ def one(sample: str, train: str = TRAIN, val: str = "What is here? The king.") -
 def split(text: str) -> Corpus:
     cut = int(len(text) * 0.9)
     return corpus_of(text[:cut], text[cut:])
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Don't -- well-known 'tis!", ["don't", "well-known", "tis"]),
-        ("it\u2019s O'er", ["it\u2019s", "o'er"]),
-        ("a1b_c\ufffdd", ["a", "b", "c", "d"]),
-        ("ÉTÉ हिन्दी 日本、語", ["été", "हिन्दी", "日本", "語"]),
-        ("", []),
-    ],
-)
-def test_a_word(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
 
 
 def test_shares_of_words_seen() -> None:
@@ -124,38 +118,16 @@ def test_the_judge_learned_the_first_half_of_the_held_out_text(text: str) -> Non
     assert first["judge"] < second["judge"]
 
 
-def brute_longest_copy(train: str, sample: str, least: int) -> int:
-    lengths = (
-        n for n in range(len(sample), least - 1, -1) for i in range(len(sample) - n + 1) if sample[i:][:n] in train
-    )
-    return next(lengths, 0)
-
-
-@pytest.mark.parametrize("stretch", [8, 1 << 20])
-def test_longest_copy_is_what_trying_all_gives(stretch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readability, "STRETCH", stretch)  # the training text in many stretches, and in one
-    rng = random.Random(1)
-    for trial in range(120):
-        letters = "ab" if trial % 2 else "aabc\n\u00e9"
-        train = "".join(rng.choices(letters, k=rng.randint(0, 200)))
-        samples = ["".join(rng.choices(letters + "z", k=rng.randint(0, 60))) for _ in range(rng.randint(1, 4))]
-        start = rng.randint(0, len(train))
-        samples.append("z" + train[start : start + rng.randint(0, 60)] + samples[0])
-        for least in (1, 5, 16):
-            expected = [brute_longest_copy(train, sample, least) for sample in samples]
-            assert longest_copies(train, samples, least) == expected
-
-
 def test_longest_copy_starts_at_sixteen() -> None:
     assert one("xx" + TRAIN[10:25] + "zz")["longest_copy"] == 0
     assert one("xx" + TRAIN[10:26] + "zz")["longest_copy"] == 16
 
 
-def test_word_grams_across_stretches_of_the_training_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_word_grams_across_chunks_of_the_training_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = split(text)
     samples = [corpus.train[1000:2500], corpus.val]
     expected = Reader(corpus).read(samples)
-    monkeypatch.setattr(readability, "STRETCH", 50)
+    monkeypatch.setattr(grams, "chunks", lambda text: chunks(text, 50))
     np.testing.assert_equal(Reader(corpus).read(samples), expected)
     assert expected[0]["copied_8grams"] > 0.99
 
@@ -219,11 +191,11 @@ def test_a_short_held_out_text_gives_what_band_it_can(text: str, size: int) -> N
     reader = Reader(corpus_of(text[:5000], text[5000 : 5000 + size]))
     human = reader.human()
     assert len(human) == {1: 1, 2: 2, 5: 5, 40: 4, 1200: 4}[size]
-    found = band(human, reader.chars)
-    assert found["invalid_utf8"][0] == 0
+    shown = band(human, reader.chars)
+    assert shown["invalid_utf8"][0] == 0
     if size == 1200:
-        assert all(math.isfinite(distance(found[name][0], found[name])) for name in ("real_words", "judge"))
-        assert math.isnan(found["distinct_1"][0]), "300 characters are not 200 words"
+        assert all(math.isfinite(distance(shown[name][0], shown[name])) for name in ("real_words", "judge"))
+        assert math.isnan(shown["distinct_1"][0]), "300 characters are not 200 words"
 
 
 def test_human_rows_are_read_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,15 +221,15 @@ def test_band_and_distance_by_hand() -> None:
     nan = float("nan")
     rows = [dict.fromkeys(MEASURES, 0.0) | {"judge": judge, "dialogue": nan} for judge in (2.0, 4.0, nan)]
     rows[0]["speaker_names"] = rows[1]["speaker_names"] = nan
-    found = band(rows, chars=1000)
-    assert found["judge"] == pytest.approx((3, math.sqrt(2)))
-    assert distance(1.0, found["judge"]) == pytest.approx(-math.sqrt(2))
-    assert found["invalid_utf8"] == (0, 1 / 1000)
-    assert found["longest_copy"] == (0, 1)
-    assert found["real_words"] == (0, 6 / 1000)
-    assert math.isnan(found["dialogue"][0])
-    assert found["speaker_names"][0] == 0
-    assert math.isnan(distance(0.0, found["speaker_names"])), "one passage has no spread"
+    shown = band(rows, chars=1000)
+    assert shown["judge"] == pytest.approx((3, math.sqrt(2)))
+    assert distance(1.0, shown["judge"]) == pytest.approx(-math.sqrt(2))
+    assert shown["invalid_utf8"] == (0, 1 / 1000)
+    assert shown["longest_copy"] == (0, 1)
+    assert shown["real_words"] == (0, 6 / 1000)
+    assert math.isnan(shown["dialogue"][0])
+    assert shown["speaker_names"][0] == 0
+    assert math.isnan(distance(0.0, shown["speaker_names"])), "one passage has no spread"
 
 
 def shuffled(passage: str, rng: random.Random) -> str:

@@ -15,13 +15,15 @@ from torch import Tensor, nn
 from tokexp.encoding.prepare import TokenizedCorpus
 from tokexp.encoding.stream import TokenStream, encode_stream
 from tokexp.model.gpt import GPT, GPTConfig, KVCache
-from tokexp.scoring import marginal as segmentation
 from tokexp.scoring.bits_per_byte import token_nats
-from tokexp.scoring.marginal import Stretch, choose, marginal, weigh
 from tokexp.scoring.ngram import KneserNey
+from tokexp.scoring.segmentations import proposal
+from tokexp.scoring.segmentations.excerpts import Excerpt, choose
+from tokexp.scoring.segmentations.marginal import marginal
+from tokexp.scoring.segmentations.proposal import weigh
 from tokexp.tokenizer import Tokenizer, train_tokenizer
 
-T = 16  # block size: stretches of at most 8 bytes, 8 tokens of context
+T = 16  # block size: excerpts of at most 8 bytes, 8 tokens of context
 VAL = "what love is\nthe KING of thee, good lord!\nnot here and not thee shall love the king of what is\n"
 
 
@@ -70,21 +72,21 @@ def log_p(model: nn.Module, context: list[int], ids: list[int]) -> float:
     return float(logits.double().log_softmax(dim=-1)[range(len(ids)), ids].sum())
 
 
-def exact(model: nn.Module, tokenizer: Tokenizer, data: TokenizedCorpus, stretch: Stretch) -> tuple[float, float]:
-    """ln P of the canonical segmentation of a stretch, and of all; its place is found again in the stream."""
+def exact(model: nn.Module, tokenizer: Tokenizer, data: TokenizedCorpus, excerpt: Excerpt) -> tuple[float, float]:
+    """ln P of the canonical segmentation of an excerpt, and of all; its place in the stream is searched for."""
     stream = [data.context_id, *data.val.ids.tolist()]
-    ids, size = stretch.ids.tolist(), len(stretch.ids)
-    first = next(i for i in range(1, len(stream)) if stream[i : i + size] == ids and _follows(stream, i, stretch))
+    ids, size = excerpt.ids.tolist(), len(excerpt.ids)
+    first = next(i for i in range(1, len(stream)) if stream[i : i + size] == ids and _follows(stream, i, excerpt))
     context = stream[max(0, first - T // 2) : first]
     written = tokenizer.token_bytes()
     text = b"".join(written[i] for i in ids)
     every = [log_p(model, context, cut) for cut in segmentations(text, written)]
-    assert len(every) == stretch.segmentations
+    assert len(every) == excerpt.segmentations
     return log_p(model, context, ids), float(np.logaddexp.reduce(every))
 
 
-def _follows(stream: list[int], i: int, stretch: Stretch) -> bool:
-    return stream[i - 1] == stretch.context[-1]
+def _follows(stream: list[int], i: int, excerpt: Excerpt) -> bool:
+    return stream[i - 1] == excerpt.context[-1]
 
 
 def bigrams(vocab_size: int) -> KneserNey:
@@ -93,14 +95,14 @@ def bigrams(vocab_size: int) -> KneserNey:
 
 
 def check_unbiased(model: GPT, tokenizer: Tokenizer, data: TokenizedCorpus, text: str, samples: int) -> None:
-    """Of each stretch, the mean weight is what the other segmentations have, within four standard errors."""
+    """Of each excerpt, the mean weight is what the other segmentations have, within four standard errors."""
     chosen = choose(tokenizer, data, text.encode(), T, 8)
     assert chosen
     assert len(chosen[0].context) == 1
     got_log_p, log_weights = weigh(model, chosen, bigrams(tokenizer.vocab_size), samples, seed=1)
     precise = 0
-    for stretch, canonical, weights in zip(chosen, got_log_p, np.exp(log_weights), strict=True):
-        log_c, log_all = exact(model, tokenizer, data, stretch)
+    for excerpt, canonical, weights in zip(chosen, got_log_p, np.exp(log_weights), strict=True):
+        log_c, log_all = exact(model, tokenizer, data, excerpt)
         assert canonical == pytest.approx(log_c, abs=1e-4)
         others = math.exp(log_all) - math.exp(log_c)
         error = weights.std(ddof=1) / math.sqrt(samples)
@@ -118,7 +120,7 @@ def test_the_mean_weight_is_the_probability_of_all_other_segmentations(
 def test_so_it_is_in_small_groups(
     model: GPT, bpe: Tokenizer, data: TokenizedCorpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segmentation, "FLOATS_AT_ONCE", 500_000)  # some 400 rows
+    monkeypatch.setattr(proposal, "FLOATS_AT_ONCE", 500_000)  # some 400 rows
     check_unbiased(model, bpe, data, VAL, samples=900)
 
 
@@ -133,10 +135,10 @@ def test_so_it_is_where_ids_share_their_bytes(text: str) -> None:
 def test_the_estimate_is_the_exact_ratio_of_sums(model: GPT, bpe: Tokenizer, data: TokenizedCorpus) -> None:
     chosen = choose(bpe, data, VAL.encode(), T, 8)
     assert chosen
-    both = np.array([exact(model, bpe, data, stretch) for stretch in chosen]).sum(axis=0)
-    n_bytes = sum(stretch.n_bytes for stretch in chosen)
+    both = np.array([exact(model, bpe, data, excerpt) for excerpt in chosen]).sum(axis=0)
+    n_bytes = sum(excerpt.n_bytes for excerpt in chosen)
     canonical, every = -both / math.log(2) / n_bytes
-    got = marginal(model, bpe, data, VAL.encode(), stretches=8, samples=3000)
+    got = marginal(model, bpe, data, VAL.encode(), excerpts=8, samples=3000)
     assert got is not None
     assert got.n_bytes == n_bytes
     assert got.canonical_bpb == pytest.approx(canonical, rel=1e-5)
@@ -145,32 +147,14 @@ def test_the_estimate_is_the_exact_ratio_of_sums(model: GPT, bpe: Tokenizer, dat
 
 
 def test_canonical_cost_is_that_of_the_evaluation(model: GPT, bpe: Tokenizer, data: TokenizedCorpus) -> None:
-    """The first window of the evaluation has the stretch at its beginning, and all stretches with its context."""
+    """The first window of the evaluation has the excerpt at its beginning, and all excerpts with its context."""
     chosen = choose(bpe, data, VAL.encode(), T, 8)
     assert chosen
     costs, _ = weigh(model, chosen, bigrams(bpe.vocab_size), 1, seed=0)
-    for stretch, cost in zip(chosen, costs, strict=True):
-        window = np.concatenate([stretch.context[1:], stretch.ids])
-        nats = token_nats(model, int(stretch.context[0]), window)
-        assert -cost == pytest.approx(nats[len(stretch.context) - 1 :].sum(), rel=1e-5)
-
-
-@pytest.mark.parametrize("count", [2, 5, 1000])
-def test_stretches_are_runs_of_the_text_apart_from_each_other(bpe: Tokenizer, text: str, count: int) -> None:
-    raw = text[1000:4000].encode()
-    chosen = choose(bpe, corpus(bpe, text, raw.decode()), raw, T, count)
-    assert chosen
-    assert min(count, 300) <= len(chosen) <= count
-    written, ends = bpe.token_bytes(), [0]
-    for stretch in chosen:
-        own = b"".join(written[i] for i in stretch.ids)
-        assert 0 < stretch.n_bytes == len(own) <= T // 2
-        assert len(stretch.context) <= T // 2
-        before = b"".join(written[i] for i in stretch.context[1:])
-        ends.append(raw.index(before + own, max(0, ends[-1] - len(before))) + len(before + own))
-    spacing = len(raw) / min(count, len(raw) // (T // 2))
-    assert np.abs(np.diff(ends[1:]) - spacing).max() < T, "evenly"
-    assert ends[-1] > len(raw) - spacing
+    for excerpt, cost in zip(chosen, costs, strict=True):
+        window = np.concatenate([excerpt.context[1:], excerpt.ids])
+        nats = token_nats(model, int(excerpt.context[0]), window)
+        assert -cost == pytest.approx(nats[len(excerpt.context) - 1 :].sum(), rel=1e-5)
 
 
 def test_the_same_seed_gives_the_same_figures(model: GPT, bpe: Tokenizer, data: TokenizedCorpus) -> None:
@@ -193,7 +177,7 @@ def test_none_where_there_is_no_choice_or_not_the_text(text: str, kind: str, set
     assert got is None
 
 
-def test_none_for_a_text_of_one_stretch(model: GPT, bpe: Tokenizer, text: str) -> None:
+def test_none_for_a_text_of_one_excerpt(model: GPT, bpe: Tokenizer, text: str) -> None:
     assert marginal(model, bpe, corpus(bpe, text, "the king"), b"the king") is None
     assert marginal(model, bpe, corpus(bpe, text, "the"), b"the") is None
 
@@ -242,7 +226,7 @@ class Fixed(nn.Module):
 
 
 def test_by_hand() -> None:
-    """P(a) = 0.6, P(aa) = 0.4: a stretch aa costs 0.4 in one token, and 0.6 * 0.6 in the other two."""
+    """P(a) = 0.6, P(aa) = 0.4: an excerpt aa costs 0.4 in one token, and 0.6 * 0.6 in the other two."""
     tokenizer, text = Greedy(b"a", b"aa"), "a" * 40
     model: Any = Fixed(np.array([[0.6, 0.4]] * 2), block_size=4)
     got = marginal(model, tokenizer, corpus(tokenizer, text, text), text.encode(), samples=1)
@@ -282,33 +266,33 @@ class Pair:
     def corpus(self, text: str) -> TokenizedCorpus:
         return TokenizedCorpus(self._train, self._train, encode_stream(self.tokenizer, text))
 
-    def marginal(self, text: str, stretches: int, samples: int, seed: int) -> tuple[float, float]:
+    def marginal(self, text: str, excerpts: int, samples: int, seed: int) -> tuple[float, float]:
         data = self.corpus(text)
-        got = marginal(self.model, self.tokenizer, data, text.encode(), stretches=stretches, samples=samples, seed=seed)
+        got = marginal(self.model, self.tokenizer, data, text.encode(), excerpts=excerpts, samples=samples, seed=seed)
         assert got is not None
         return got.gain_bpb, got.gain_error
 
-    def gain(self, stretch: Stretch) -> float:
+    def gain(self, excerpt: Excerpt) -> float:
         """log2 of P(all) / P(canonical), all by adding up from the end."""
         table = self.model.table.detach().double().exp().numpy()
         after: list[np.ndarray] = [np.ones(6)]  # of the rest, by the token before
-        for here in reversed(stretch.matches):
+        for here in reversed(excerpt.matches):
             size = len(after)
-            ends = len(stretch.matches)
+            ends = len(excerpt.matches)
             after.append(sum(table[:, i] * after[ends - end][i] for i, end in here))  # type: ignore[arg-type]
             assert len(after) == size + 1
-        before = int(stretch.context[-1])
-        path = itertools.pairwise([before, *stretch.ids.tolist()])
+        before = int(excerpt.context[-1])
+        path = itertools.pairwise([before, *excerpt.ids.tolist()])
         return math.log2(after[-1][before] / math.prod(table[a, b] for a, b in path))
 
 
 def test_the_error_covers_the_truth_at_about_its_rate() -> None:
-    """Over texts: the truth is the exact gain of a hundred times as many stretches."""
+    """Over texts: the truth is the exact gain of a hundred times as many excerpts."""
     pair = Pair()
     long = pair.text(40_000, 2)
     chosen = choose(pair.tokenizer, pair.corpus(long), long.encode(), T, 4000)
     assert chosen
-    truth = sum(map(pair.gain, chosen)) / sum(stretch.n_bytes for stretch in chosen)
+    truth = sum(map(pair.gain, chosen)) / sum(excerpt.n_bytes for excerpt in chosen)
     got = [pair.marginal(pair.text(1500, 100 + seed), 40, 64, seed) for seed in range(200)]
     off = np.array([abs(gain - truth) / error for gain, error in got])
     assert 0.55 < (off < 1).mean() < 0.80
@@ -316,7 +300,7 @@ def test_the_error_covers_the_truth_at_about_its_rate() -> None:
 
 
 def test_the_error_knows_the_noise_of_the_draws() -> None:
-    """All stretches alike: what is left is the noise of the draws, which other seeds show."""
+    """All excerpts alike: what is left is the noise of the draws, which other seeds show."""
     pair = Pair()
     got = [pair.marginal("aabababb" * 120, 60, 2, seed) for seed in range(100)]
     gains, errors = np.array(got).T
