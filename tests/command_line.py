@@ -14,6 +14,9 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 HEAVY = [
     "tokexp.sweep.callback",
@@ -45,7 +48,7 @@ def tokexp(command: str, *arguments: str, cwd: Path, **env: str) -> subprocess.C
 
 
 def tokexp_afresh(command: str, *arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """The same in a new Python."""
+    """Run it to its end in a new Python."""
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-m", f"tokexp.{command}", *arguments],
         cwd=cwd,
@@ -54,6 +57,13 @@ def tokexp_afresh(command: str, *arguments: str, cwd: Path, **env: str) -> subpr
         timeout=300,
         env={**os.environ, "TOKEXP_DATA": str(cwd / "nothing"), **env},
     )
+
+
+def run_here(module: Any, monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    """The exit code of a command's `main`, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["tokexp", *map(str, words)])
+    code: int = module.main()
+    return code
 
 
 def _become(command: str, arguments: tuple[str, ...], cwd: Path, env: dict[str, str], out: Path, err: Path) -> None:
