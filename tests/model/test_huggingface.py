@@ -145,9 +145,9 @@ def test_kinds_without_a_form_there_leave_the_weights(text: str, tmp_path: Path,
     assert note is not None
     assert "has no form in tokenizer.json" in note
     assert not (tmp_path / "hf" / "tokenizer.json").exists()
-    found = load_any(tmp_path / "hf")
-    assert isinstance(found, Pretrained)
-    assert found.tokenizer.encode(text) == ours.encode(text)
+    loaded = load_any(tmp_path / "hf")
+    assert isinstance(loaded, Pretrained)
+    assert loaded.tokenizer.encode(text) == ours.encode(text)
 
 
 def test_others_may_read_what_was_written(saved: tuple[GPT, Path]) -> None:
@@ -258,10 +258,10 @@ def test_theirs_samples_and_scores_here(
     foreign: tuple[Any, Path], text_file: Path, bpe: Tokenizer, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     folder = foreign[1]
-    found = load_any(folder)
-    assert isinstance(found, Pretrained)
-    assert (found.tokenizer.kind, found.context_id) == ("file", BOS)
-    assert found.tokenizer.encode("the king") == bpe.encode("the king")
+    loaded = load_any(folder)
+    assert isinstance(loaded, Pretrained)
+    assert (loaded.tokenizer.kind, loaded.context_id) == ("file", BOS)
+    assert loaded.tokenizer.encode("the king") == bpe.encode("the king")
     assert run_here(tokexp.sample, monkeypatch, folder, "--prompt", "the", "--tokens", 20) == 0
     assert capsys.readouterr().out.startswith("the")
     assert run_here(tokexp.evaluate, monkeypatch, folder, "--text", text_file) == 0
@@ -270,15 +270,15 @@ def test_theirs_samples_and_scores_here(
 
 def test_a_file_of_theirs_goes_out_again(foreign: tuple[Any, Path], transformers: Any, tmp_path: Path) -> None:
     """Its registered specials are ordinary text here, and so in what is written."""
-    found = load_any(foreign[1])
-    assert "<eos>" in {token["content"] for token in json.loads(found.tokenizer.content)["added_tokens"]}
-    save_hf(found.model, found.tokenizer, tmp_path / "again", CONTEXT)
+    loaded = load_any(foreign[1])
+    assert "<eos>" in {token["content"] for token in json.loads(loaded.tokenizer.content)["added_tokens"]}
+    save_hf(loaded.model, loaded.tokenizer, tmp_path / "again", CONTEXT)
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "again")
     bare = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "again" / "tokenizer.json"))
     for name, sample in {**NASTY, "names": "<bos>a <eos>"}.items():
-        ids = found.tokenizer.encode(sample)
+        ids = loaded.tokenizer.encode(sample)
         assert theirs(sample)["input_ids"] == bare(sample)["input_ids"] == ids, name
-        assert theirs.decode(ids) == sample == found.tokenizer.decode(ids)
+        assert theirs.decode(ids) == sample == loaded.tokenizer.decode(ids)
 
 
 def test_without_a_file_gpt2s_size_means_its_tokenizer(tmp_path: Path) -> None:
@@ -383,9 +383,9 @@ def test_what_stands_before_a_text_must_be_known(bpe: Tokenizer, tmp_path: Path)
     path = tmp_path / "config.json"
     for given, expected in (("tokexp_context_id", BOS), ("bos_token_id", EOS)):
         path.write_text(json.dumps({**json.loads(path.read_text()), given: 300}))
-        found = load_any(tmp_path)
-        assert isinstance(found, Pretrained)
-        assert found.context_id == expected
+        loaded = load_any(tmp_path)
+        assert isinstance(loaded, Pretrained)
+        assert loaded.context_id == expected
     path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": None}))
     with pytest.raises(InputError, match="has no bos_token_id"):
         load_any(tmp_path)

@@ -206,22 +206,22 @@ def test_sampling_is_decided_by_the_seed(text: str) -> None:
 def test_the_escape_is_never_drawn() -> None:
     """Even where it is most of what could come: after an unseen prompt, under a text of two characters."""
     model = CharModel("ab" * 3, order=2)
-    drawn = model.sample("é", 2000, np.random.default_rng(0))
-    assert set(drawn) == {"a", "b"}
+    sampled = model.sample("é", 2000, np.random.default_rng(0))
+    assert set(sampled) == {"a", "b"}
 
 
 def test_samples_follow_the_probabilities() -> None:
     model = CharModel("aab" * 20 + "ba", order=1)
-    drawn = model.sample("", 4000, np.random.default_rng(0))
+    sampled = model.sample("", 4000, np.random.default_rng(0))
     p = 2.0 ** -model.bits("ab", order=1)
-    assert drawn.count("a") / 4000 == pytest.approx(p[0] / p.sum(), abs=0.03)
+    assert sampled.count("a") / 4000 == pytest.approx(p[0] / p.sum(), abs=0.03)
 
 
 def test_a_sample_is_cheap_under_its_own_model(text: str) -> None:
     model = CharModel(text)
-    drawn = model.sample("KING", 400, np.random.default_rng(0))
-    shuffled = "".join(np.random.default_rng(0).permutation(list(drawn)))
-    assert model.bits(drawn, "KING").mean() < 1.5 < 3 < model.bits(shuffled, "KING").mean()
+    sampled = model.sample("KING", 400, np.random.default_rng(0))
+    shuffled = "".join(np.random.default_rng(0).permutation(list(sampled)))
+    assert model.bits(sampled, "KING").mean() < 1.5 < 3 < model.bits(shuffled, "KING").mean()
 
 
 def test_shakespeare_costs_what_was_measured(shakespeare: str) -> None:

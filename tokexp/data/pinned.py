@@ -54,7 +54,10 @@ class UnreachableError(Exception):
 
 
 def download(url: str, target: Path, digest: str, tries: int = 3, timeout: float = 15) -> None:
-    """Fetch `url` to a temporary name beside `target`; move it there once its SHA-256 is `digest`."""
+    """Fetch `url` to a temporary file, which becomes `target` once its SHA-256 is `digest`.
+
+    Raises InputError for another SHA-256, UnreachableError after `tries` attempts.
+    """
     log.info("downloading %s", url)
     for attempt in range(1, tries + 1):
         try:

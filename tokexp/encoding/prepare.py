@@ -28,7 +28,7 @@ class TokenizedCorpus:
 
     @property
     def context_id(self) -> int:
-        """What stands before the held-out text: the last id of the training part."""
+        """The id before the held-out text: the last one of the training part."""
         return int(self.train.ids[-1])
 
 

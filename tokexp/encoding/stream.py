@@ -47,7 +47,7 @@ def encode_stream(tokenizer: Tokenizer, text: str) -> TokenStream:
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> tuple[np.ndarray, np.ndarray]:
-    """Ids, and where in the text each begins, in bytes."""
+    """Ids (tokens,), and the byte of the text at which each begins (tokens,), checked."""
     ids, spans = tokenizer.encode_with_spans(text)
     edges = np.array(spans, dtype=np.int64).reshape(-1, 2)
     check_spans(tokenizer, ids, edges, text.encode())

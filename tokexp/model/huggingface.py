@@ -32,7 +32,7 @@ from tokexp.tokenizer.foreign.file import FileTokenizer
 from tokexp.tokenizer.gpt2 import END_OF_TEXT, GPT2Tokenizer
 
 WEIGHTS = "model.safetensors"
-OUR_TOKENIZER = "tokexp_tokenizer.json"  # beside theirs: it has every kind, and knows which ids no text has
+OUR_TOKENIZER = "tokexp_tokenizer.json"  # it has every kind, and knows which ids no text has
 TRANSPOSED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 MASK = re.compile(r"h\.\d+\.attn\.(masked_)?bias")  # constants that older files hold
 
@@ -50,7 +50,7 @@ DROPOUT = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A model from elsewhere, on the CPU in eval mode, and its tokenizer: no run, so no settings and no figures."""
+    """A model from elsewhere, on the CPU in eval mode, and its tokenizer. It has no settings and no figures."""
 
     model: GPT
     tokenizer: Tokenizer
@@ -273,7 +273,7 @@ def _check_tensors(path: Path, got: dict[str, Tensor], expected: dict[str, Tenso
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder beside `target`, which becomes `target` on success and is removed on failure."""
+    """A temporary folder, which becomes `target` on success and is removed on failure."""
     temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}"
     try:
         if target.exists() and (not target.is_dir() or any(target.iterdir())):

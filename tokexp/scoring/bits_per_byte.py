@@ -21,7 +21,7 @@ TOKENS_AT_ONCE = 8192  # logits of this many tokens are held in memory
 
 @dataclass(frozen=True)
 class Score:
-    """What a text cost a model: a ratio of sums, divided once."""
+    """The cost of a text under a model, and its ratios: of sums, divided once."""
 
     block_nats: np.ndarray  # (64,) float64, by the block of each token's first byte
     tokens: int
@@ -48,7 +48,7 @@ def score(model: GPT, context_id: int, stream: TokenStream, *, sliding: bool = F
 
 
 class Window(NamedTuple):
-    """What a model reads at once: inputs [context_id, *ids][first:end], targets ids[first:end]."""
+    """The tokens that a model reads at once: inputs [context_id, *ids][first:end], targets ids[first:end]."""
 
     first: int
     new: int  # the targets that are scored here: ids[new:end]

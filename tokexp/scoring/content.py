@@ -149,7 +149,7 @@ class _Prefixes:
         self._first = np.array(first)
 
     def bits(self, logits_NV: torch.Tensor, ids: np.ndarray, total: np.ndarray) -> np.ndarray:
-        """What each byte of `ids` (N,) costs: (N, bytes of the longest), 0 past a token's end. Rows sum to `total`."""
+        """Bits of each byte of `ids` (N,): (N, bytes of the longest), 0 past a token's end. Rows sum to `total`."""
         if logits_NV.device.type == "mps":  # which has no float64
             logits_NV = logits_NV.cpu()
         device = logits_NV.device

@@ -1,6 +1,6 @@
-"""Smoothed counts: how probable is a symbol after what came before it, with nothing ever impossible.
+"""Smoothed counts: how probable a symbol is after what came before it, with nothing ever impossible.
 
-Small models that are fitted in seconds and whose probabilities sum to one. `WittenBell` is the
+These are small models, fitted in seconds, whose probabilities sum to one. `WittenBell` is the
 mechanism; `Speller` uses it to give every string a probability. `KneserNey` is for long texts;
 `CharModel` is one over characters.
 """
@@ -172,7 +172,7 @@ class KneserNey:
 
 
 class _Counts:
-    """The counts of one order, and what smoothing needs of them."""
+    """The counts of one order, as smoothing needs them."""
 
     def __init__(self, counts: np.ndarray, context_of: np.ndarray, contexts: int) -> None:
         once, twice = int((counts == 1).sum()), int((counts == 2).sum())
@@ -230,13 +230,13 @@ class CharModel:
 
     def sample(self, prompt: str, chars: int, rng: np.random.Generator) -> str:
         """`chars` characters after `prompt`, as probable as the model finds them; the escape is never drawn."""
-        context, drawn = self._context(prompt), []
+        context, ids = self._context(prompt), []
         for _ in range(chars):
             p = self._model.distribution(context)[: self._escape]
-            drawn.append(int(rng.choice(self._escape, p=p / p.sum())))
-            context = np.append(context, drawn[-1])
+            ids.append(int(rng.choice(self._escape, p=p / p.sum())))
+            context = np.append(context, ids[-1])
             context = context[max(0, len(context) - self.order + 1) :]
-        return "".join(chr(self._alphabet[i]) for i in drawn)
+        return "".join(chr(self._alphabet[i]) for i in ids)
 
     def _context(self, text: str) -> np.ndarray:
         """The ids of the end of `text`, as many as the model looks at."""

@@ -57,7 +57,7 @@ def restoration_cost(tokenizer: Tokenizer, train: str, text: str) -> Restoration
 
 
 def restoration_of(tokenizer: Tokenizer, corpus: Corpus) -> Restoration:
-    """What restores the held-out part of a corpus, kept for the next run, since fitting the model takes seconds."""
+    """The bits that restore the held-out part of a corpus, kept for the next run: fitting the model takes seconds."""
     what = {
         "restoration": sha256(json.dumps(tokenizer.to_json()).encode()),
         "kind": tokenizer.kind,
@@ -179,7 +179,7 @@ def _letters(word: str) -> int:
 
 
 def _shape(surface: str, word: str) -> str | None:
-    """How `surface` writes the letters of `word`: "" without letters, None where it is another word."""
+    """The shape in which `surface` writes the letters of `word`: "" without letters, None where it is another word."""
     if len(surface) != len(word):
         return None
     capitals = []

@@ -1,4 +1,4 @@
-"""Where a result comes from: the commit of this checkout and the versions of what computed it."""
+"""Tells where a result comes from: the commit of this checkout, and the versions of what computed it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = ("tokexp", "torch", "numpy", "regex", "safetensors", "tokenizers", "s
 
 
 def provenance() -> dict[str, Any]:
-    """As result columns."""
+    """The commit and the versions, under the names that a run's result has."""
     commit, dirty = git_state()
     return {"git_commit": commit, "git_dirty": dirty, "versions": versions()}
 
@@ -25,8 +25,8 @@ def provenance() -> dict[str, Any]:
 def git_state() -> tuple[str | None, bool | None]:
     """The commit of this checkout and whether tracked files differ from it; (None, None) without git.
 
-    As it was when this process first asked, which is before its first run: what is committed while it trains is
-    not what it runs. Reports are left out: a run writes them, they do not change it.
+    The answer is the first one of this process, which it asks before its first run: what is committed while it
+    trains is not what it runs. Reports are left out: a run writes them, they do not change it.
     """
     status = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)reports")
     commit = _git("rev-parse", "HEAD")
@@ -53,7 +53,7 @@ def processor() -> str:
 
 
 def workers() -> int:
-    """How many runs share this machine, as what launched them says; one where nothing does."""
+    """How many runs share this machine, as their launcher says; one where none says so."""
     return int(os.environ.get("TOKEXP_WORKERS", "1"))
 
 

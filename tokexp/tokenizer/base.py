@@ -1,4 +1,4 @@
-"""What every tokenizer can do: the protocol, and the reading and writing of `tokenizer.json`.
+"""Defines what every tokenizer can do, and reads and writes `tokenizer.json`.
 
 Nothing here knows a kind; the kinds know nothing of each other.
 """
@@ -53,7 +53,7 @@ class Tokenizer(Protocol):
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` needs to make an equal tokenizer."""
+        """The plain values from which `from_json` makes an equal tokenizer."""
         ...
 
     @classmethod
@@ -106,18 +106,19 @@ class StreamingDecoder:
         return self._new(self._tokenizer.decode(self._ids).rstrip("\ufffd"))  # which may be half a character
 
     def finish(self) -> str:
-        """What was held back and will not be completed."""
+        """The text that was held back and will not be completed."""
         if self._tokenizer.lossless:
             return self._utf8.decode(b"", final=True)
         return self._new(self._tokenizer.decode(self._ids))
 
     def _new(self, text: str) -> str:
+        """What of `text` has not been returned yet."""
         new, self._shown = text[self._shown :], len(text)
         return new
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
-    """What `Tokenizer.save` wrote. Raises InputError where the file is not such a file."""
+    """The values that `Tokenizer.save` wrote. Raises InputError for any other file."""
     try:
         data = json.loads(Path(path).read_bytes())
     except OSError as error:
@@ -157,7 +158,7 @@ def spans_of_lengths(lengths: list[int]) -> list[Span]:
 
 
 def spans_of_ends(text: str, ends: list[int]) -> list[Span]:
-    """Spans of tokens that end at the characters `ends`, each with what lies before it; the last to the end."""
+    """Spans of tokens that end at the characters `ends`; each has the text since the one before, the last the rest."""
     if not ends:
         return []
     edges = [0, *ends[:-1], len(text)]

@@ -13,8 +13,8 @@ from collections import Counter
 from typing import Any, ClassVar, Self
 
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
-from tokexp.tokenizer.merges import Merges, Pair, PretokenEncoder, learn_merges, read_pair
-from tokexp.tokenizer.split import chunks, splitter
+from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
+from tokexp.tokenizer.split import PretokenEncoder, chunks, splitter
 
 # GPT-2 shows each byte as a printable character: bytes that are printable in Latin-1 as themselves,
 # the rest shifted past U+0100. Sorted by that character, the bytes are numbered as Hugging Face

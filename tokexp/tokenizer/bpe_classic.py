@@ -13,8 +13,8 @@ from collections import Counter
 from typing import Any, ClassVar, Self
 
 from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
-from tokexp.tokenizer.merges import Merges, Pair, PretokenEncoder, learn_merges, read_pair
-from tokexp.tokenizer.split import chunks
+from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
+from tokexp.tokenizer.split import PretokenEncoder, chunks
 
 WORD = re.compile(r"[^\s]+|\n")
 FIRST = len(SPECIALS)  # symbol s has id s + FIRST

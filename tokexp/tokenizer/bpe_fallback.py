@@ -15,8 +15,8 @@ import regex
 
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates, unreachable_bytes
-from tokexp.tokenizer.merges import Merges, Pair, PretokenEncoder, learn_merges, read_pair
-from tokexp.tokenizer.split import chunks
+from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
+from tokexp.tokenizer.split import PretokenEncoder, chunks
 
 FIRST_BYTE = len(SPECIALS)
 FIRST_CHAR = FIRST_BYTE + 256  # symbol s of the merges has id s + FIRST_CHAR

@@ -1,4 +1,4 @@
-"""Byte-pair encoding itself: learn which adjacent symbols to join, and join them.
+"""Byte-pair encoding: learns which adjacent symbols to join, and joins them.
 
 What a symbol is (a byte, a character, a character that ends a word) is the caller's business. One
 idea makes plain Python fast: a word is kept as a `str` whose code points are symbols, so that
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from operator import add
 from typing import Any, Generic, TypeVar
@@ -68,7 +67,7 @@ def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[
 
 
 class _PairCounts:
-    """How often each pair of neighbouring symbols occurs in words; a pair is a string of two symbols."""
+    """Counts how often each pair of neighbouring symbols occurs in words; a pair is a string of two symbols."""
 
     def __init__(self, words: Counter[str]) -> None:
         self._spelling, self._weight = list(words), list(words.values())
@@ -154,7 +153,7 @@ class Merges(Generic[Piece]):
         ]
 
     def _cut(self, word: str) -> list[str]:
-        """A word in parts that no merge can join: cut between symbols that stand together in no piece."""
+        """A word in parts that no merge can join: cut between symbols that are neighbours in no piece."""
         symbols = _array(word)
         adjacent = np.isin(self._key(symbols[:-1], symbols[1:]), self._bigrams)
         edges: list[int] = [0]
@@ -164,7 +163,7 @@ class Merges(Generic[Piece]):
         return [word[start:end] for start, end in itertools.pairwise([*edges, len(word)])]
 
     def _one(self, word: str) -> str:
-        """A short word: find the earliest-learned pair in it, join it everywhere, and again."""
+        """A short word with every merge made: joins the earliest-learned pair in it everywhere, until there is none."""
         while True:
             pairs = map(add, word, word[1:])
             rank = min(map(self._rank.get, pairs, itertools.repeat(self._none)), default=self._none)
@@ -174,7 +173,7 @@ class Merges(Generic[Piece]):
             word = word.replace(chr(left) + chr(right), chr(self._joined[rank]))
 
     def _many(self, words: list[str]) -> list[list[int]]:
-        """Many short words, end to end in one array: in each round, `_one`'s step is made in all of them."""
+        """Many short words with every merge made. Each round makes `_one`'s step in all of them."""
         symbols = _array(chr(self._separator).join([*words, ""]))
         which = np.arange(len(words))  # the words that are still being merged
         done: list[list[int]] = [[]] * len(words)
@@ -201,7 +200,7 @@ class Merges(Generic[Piece]):
         return done
 
     def _long(self, word: str) -> list[int]:
-        """A long word, rank by rank: all places of the earliest-learned pair at once, and what that brings."""
+        """A long word with every merge made, rank by rank: all places of the earliest-learned pair at once."""
         symbols = _array(word)
         n = len(symbols)
         after = np.arange(1, n + 1)  # the next symbol that is still there; n past the end
@@ -239,7 +238,7 @@ class Merges(Generic[Piece]):
         return symbols[symbols >= 0].tolist()
 
     def _neighbours(self, alphabet_size: int) -> set[Pair]:
-        """The pairs of single symbols that stand side by side in some piece."""
+        """The pairs of single symbols that are neighbours in a piece."""
         first, last = list(range(alphabet_size)), list(range(alphabet_size))
         neighbours = set()
         for (left, right), joined in zip(self.pairs, self._joined, strict=True):
@@ -262,34 +261,12 @@ class Merges(Generic[Piece]):
         return left * (self._separator + 1) + right
 
 
-class PretokenEncoder:
-    """Encodes pretokens, each different one once: text repeats itself."""
-
-    KEPT = 100  # characters of a pretoken that is worth remembering
-
-    def __init__(self, encode_new: Callable[[list[str]], list[list[int]]]) -> None:
-        """`encode_new`: the ids of each of several pretokens."""
-        self._encode_new = encode_new
-        self._ids_of: dict[str, list[int]] = {}
-
-    def __call__(self, pretokens: list[str]) -> list[int]:
-        """The ids of `pretokens`, one after another."""
-        known = self._ids_of
-        new = list({pretoken: None for pretoken in pretokens if pretoken not in known})
-        known.update(zip(new, self._encode_new(new), strict=True))
-        ids = list(itertools.chain.from_iterable(map(known.__getitem__, pretokens)))
-        for pretoken in new:
-            if len(pretoken) > self.KEPT:
-                del known[pretoken]
-        return ids
-
-
 def _array(word: str) -> np.ndarray:
     return np.frombuffer(word.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
 
 
 def _without_overlaps(at: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Of pairs at places `at`, their second symbols at `second`, those that joining left to right takes.
+    """The pairs that joining left to right takes, of those at `at` with their second symbols at `second`.
 
     Pairs overlap where one's second symbol is the next one's first, as "aa" does in "aaa"; of a row
     of them the first, the third, ... are taken.

@@ -1,11 +1,12 @@
 """Cuts a text before anything is merged: into pretokens, which no token crosses, and a long text into chunks.
 
 The patterns for pretokens are the published ones, each with a quick form for ASCII. Chunks save memory; they
-are cut where a pretoken ends under every pattern, so that a text in chunks has the tokens of the whole.
+are cut where a pretoken ends under every pattern but `none`, so that a text in chunks has the tokens of the whole.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -42,6 +43,28 @@ def splitter(name: str) -> Callable[[str], list[str]]:
     published, ascii_only = PATTERNS[name]
     any_text, quick = regex.compile(published).findall, re.compile(ascii_only, re.ASCII).findall
     return lambda text: quick(text) if text.isascii() else any_text(text)
+
+
+class PretokenEncoder:
+    """Encodes pretokens, each different one once: text repeats itself."""
+
+    KEPT = 100  # characters of a pretoken that is worth remembering
+
+    def __init__(self, encode_new: Callable[[list[str]], list[list[int]]]) -> None:
+        """`encode_new`: the ids of each of several pretokens."""
+        self._encode_new = encode_new
+        self._ids_of: dict[str, list[int]] = {}
+
+    def __call__(self, pretokens: list[str]) -> list[int]:
+        """The ids of `pretokens`, one after another."""
+        known = self._ids_of
+        new = list({pretoken: None for pretoken in pretokens if pretoken not in known})
+        known.update(zip(new, self._encode_new(new), strict=True))
+        ids = list(itertools.chain.from_iterable(map(known.__getitem__, pretokens)))
+        for pretoken in new:
+            if len(pretoken) > self.KEPT:
+                del known[pretoken]
+        return ids
 
 
 # Between a visible character and the space after it a pretoken always ends, whatever comes before and after.

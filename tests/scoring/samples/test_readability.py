@@ -136,9 +136,9 @@ def test_each_sample_is_read_for_itself(text: str) -> None:
     corpus = split(text)
     samples = [corpus.val[:700], "", corpus.train[:900], "z" * 50, corpus.val[200:900], "ANNA:\nYes."]
     reader = Reader(corpus)
-    together = reader.read(samples)
-    np.testing.assert_equal(reader.read(samples[::-1]), together[::-1])
-    np.testing.assert_equal([reader.read([sample])[0] for sample in samples], together)
+    all_rows = reader.read(samples)
+    np.testing.assert_equal(reader.read(samples[::-1]), all_rows[::-1])
+    np.testing.assert_equal([reader.read([sample])[0] for sample in samples], all_rows)
     assert reader.read([]) == []
 
 

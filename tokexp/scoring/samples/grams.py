@@ -99,7 +99,7 @@ class WordGrams:
 def word_grams(train: str, samples: Sequence[Sequence[str]], lengths: Sequence[int]) -> WordGrams:
     """Number the grams of `samples`, each given as its words; one pass over `train` for all of them.
 
-    `lengths`: beside 1, increasing, each with the power of two below it or 1.
+    `lengths`: more than 1, increasing, each with the power of two below it or 1.
     """
     number = {word: i for i, word in enumerate(dict.fromkeys(word for sample in samples for word in sample))}
     ids = [np.array([number[word] for word in sample], dtype=np.int64) for sample in samples]

@@ -156,7 +156,7 @@ def band(rows: Iterable[dict[str, float]], chars: int = CHARS) -> Band:
 
 
 def distance(value: float, human: tuple[float, float]) -> float:
-    """How far `value` lies above the human mean, in human standard deviations, those of single passages.
+    """The distance of `value` from the human mean, in standard deviations of single human passages; above is positive.
 
     Below the band is not always worse, nor above it better: more real words than people use is copying
     or playing safe.

@@ -46,7 +46,7 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class Marks:
-    """What of a sample the training text has, and has not: [start, end] in bytes."""
+    """The parts of a sample that the training text has, and the words that it lacks: [start, end] in bytes."""
 
     copied: list[list[int]]
     new_words: list[list[int]]
@@ -69,7 +69,7 @@ def run_segments(tokenizer: Tokenizer, samples: Sequence[Row], corpus: Corpus) -
 
 
 def piece_rows(row: Row) -> list[Row]:
-    """Of a row that has its `text`, a row a piece: its text, its length in bytes, whether it is unknown."""
+    """The pieces of a row that has its `text`: the text of each, its length in bytes, whether it is unknown."""
     raw, unknown = row["text"].encode(), set(row["unknown"])
     ends = accumulate(row["bytes"])
     return [

@@ -23,8 +23,8 @@ from tokexp.data.text import read_file
 from tokexp.tokenizer.base import Span, Tokenizer, refuse_surrogates, spans_of_ends, spans_of_lengths
 from tokexp.tokenizer.foreign.sp import SPACE
 from tokexp.tokenizer.gpt2 import SHOWN, written
-from tokexp.tokenizer.merges import Merges, PretokenEncoder
-from tokexp.tokenizer.split import splitter
+from tokexp.tokenizer.merges import Merges
+from tokexp.tokenizer.split import PretokenEncoder, splitter
 
 PROBE = "Ab  c\t\r\n\n é e\u0301 ﬁ İ ß ½ 日本 👩\u200d👩 \0 ▁ Ġ <unk> [UNK] </s> <|endoftext|> A"
 

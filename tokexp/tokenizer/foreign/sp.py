@@ -20,7 +20,7 @@ SPACE = "▁"
 
 
 class SentencePieceTokenizer(Tokenizer):
-    """What the two kinds share; they differ in the model that the library learns."""
+    """Both kinds but for the model that the library learns."""
 
     lossless = True
     model_type: ClassVar[str]
