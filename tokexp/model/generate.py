@@ -51,7 +51,8 @@ def generate(
                     logits_BV = model(tokens_BT[:, -T:])[:, -1].float()
                 else:
                     if tokens_BT.shape[1] - start > T:
-                        start, cache.length = tokens_BT.shape[1] - (T + 1) // 2, 0
+                        start = tokens_BT.shape[1] - (T + 1) // 2
+                        cache.clear()
                     logits_BV = model(tokens_BT[:, start + cache.length :], cache)[:, -1].float()
                 if forbidden is not None:
                     logits_BV[:, forbidden] = -torch.inf

@@ -42,6 +42,21 @@ class KVCache:
         self.layers = [(like.new_empty(shape), like.new_empty(shape)) for _ in range(config.n_layer)]
         self.length = 0  # tokens held
 
+    def advance(self, tokens: int) -> None:
+        """Count as held what was written behind the tokens held so far."""
+        self.length += tokens
+
+    def clear(self) -> None:
+        """Hold nothing."""
+        self.length = 0
+
+    def copy(self, source: KVCache, rows: Tensor, tokens: int) -> None:
+        """Hold the first `tokens` of each of the `rows` (batch,) of `source`, which may repeat."""
+        for (keys, values), (source_keys, source_values) in zip(self.layers, source.layers, strict=True):
+            keys[:, :, :tokens] = source_keys[rows, :, :tokens]
+            values[:, :, :tokens] = source_values[rows, :, :tokens]
+        self.length = tokens
+
 
 NORMS = {"layernorm": nn.LayerNorm, "rmsnorm": nn.RMSNorm}
 
@@ -182,5 +197,5 @@ class GPT(nn.Module):
         for i, block in enumerate(self.h):
             x_BTC = block(x_BTC, cache.layers[i] if cache else None, past)
         if cache:
-            cache.length += T
+            cache.advance(T)
         return self.ln_f(x_BTC)

@@ -220,7 +220,7 @@ class Fixed(nn.Module):
 
     def forward(self, idx_BT: Tensor, cache: KVCache | None = None) -> Tensor:
         if cache:
-            cache.length += idx_BT.shape[1]
+            cache.advance(idx_BT.shape[1])
             assert cache.length <= self.config.block_size
         return self.table[idx_BT]
 

@@ -129,11 +129,7 @@ class Proposal:
     def _draw(self, row: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """ln P / q of one segmentation of each excerpt in `row` (R,). All rows advance at once, a token a step."""
         cache = self._new_cache(len(row))
-        of_row = torch.from_numpy(row).to(self._device)
-        for (keys, values), (old_keys, old_values) in zip(cache.layers, self._context.layers, strict=True):
-            keys[:, :, : self._context_length] = old_keys[of_row, :, : self._context_length]
-            values[:, :, : self._context_length] = old_values[of_row, :, : self._context_length]
-        cache.length = self._context_length
+        cache.copy(self._context, torch.from_numpy(row).to(self._device), self._context_length)
 
         at = np.zeros(len(row), dtype=np.int64)  # bytes cut
         canonical = np.ones(len(row), dtype=bool)  # so far

@@ -61,8 +61,8 @@ class FileTokenizer(Tokenizer):
             tokenizer = cls(content, pattern, lossless=False)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        tokenizer.lossless = all(tokenizer._returns(sample) for sample in (PROBE, text))
-        return tokenizer
+        lossless = all(tokenizer._returns(sample) for sample in (PROBE, text))
+        return cls(content, pattern, lossless) if lossless else tokenizer
 
     def _returns(self, text: str) -> bool:
         """Whether `text` comes back, and each token writes its own bytes of it."""
