@@ -6,6 +6,7 @@ python -m tokexp.show char word bpe --text "Hello, world"
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import sys
 from pathlib import Path
@@ -55,7 +56,7 @@ def main() -> int:
         colour = args.color == "always" or (args.color == "auto" and sys.stdout.isatty())
         print(f"{name}\n{paint(tokenizer, text, colour=colour, ids=args.ids)}\n")
         columns[name] = {
-            **intrinsic(tokenizer, corpus.val, prepared.data.val),
+            **dataclasses.asdict(intrinsic(tokenizer, corpus.val, prepared.data.val)),
             "vocab_size": tokenizer.vocab_size,
             "train_seconds": prepared.tokenizer_train_seconds,
             "encode_seconds": prepared.tokenizer_encode_seconds,

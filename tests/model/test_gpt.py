@@ -38,9 +38,9 @@ def model(request: pytest.FixtureRequest) -> GPT:
 def test_parameter_counts_of_the_seed_experiment(vocab_size: int, total: int, embedding_related: int | None) -> None:
     config = GPTConfig(vocab_size=vocab_size, **SEED)
     split = parameter_split(config)
-    assert split["params_total"] == total == sum(p.numel() for p in GPT(config).parameters())
+    assert split.params_total == total == sum(p.numel() for p in GPT(config).parameters())
     if embedding_related:
-        assert total - split["params_body"] == embedding_related
+        assert total - split.params_body == embedding_related
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -49,11 +49,11 @@ def test_parameter_split_is_the_model(tie: bool, variant: dict[str, Any]) -> Non
     config = GPTConfig(vocab_size=50, n_layer=3, n_head=4, n_embd=16, block_size=16, tie_weights=tie, **variant)
     model = GPT(config)
     split = parameter_split(config)
-    assert split["params_token_embedding"] == model.wte.weight.numel()
-    assert split["params_position_embedding"] == sum(p.numel() for p in model.wpe.parameters())
-    assert split["params_lm_head"] == (0 if tie else model.lm_head.weight.numel())
-    assert split["params_body"] == sum(p.numel() for m in (model.h, model.ln_f) for p in m.parameters())
-    assert split["params_total"] == sum(p.numel() for p in model.parameters())
+    assert split.params_token_embedding == model.wte.weight.numel()
+    assert split.params_position_embedding == sum(p.numel() for p in model.wpe.parameters())
+    assert split.params_lm_head == (0 if tie else model.lm_head.weight.numel())
+    assert split.params_body == sum(p.numel() for m in (model.h, model.ln_f) for p in m.parameters())
+    assert split.params_total == sum(p.numel() for p in model.parameters())
 
 
 def test_flops_by_hand() -> None:

@@ -19,8 +19,10 @@ from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.system.device import resolve_device
 from tokexp.tokenizer import Tokenizer, train_tokenizer
 from tokexp.training.budget import TrainPlan, describe_budget, plan_training
-from tokexp.training.loop import DivergedError, Row, TrainState, spike_share, train
+from tokexp.training.loop import DivergedError, spike_share, train
 from tokexp.training.optimizer import make_optimizer
+from tokexp.training.record import StepRow
+from tokexp.training.state import TrainState
 from tokexp.training.stepper import Stepper
 
 FACTS = {"tokens_per_step": 100, "train_tokens": 2_000, "train_bytes": 6_000, "flops_per_token": 7}
@@ -84,7 +86,7 @@ def setup(text: str, kind: str = "bpe") -> tuple[GPT, Any, TrainPlan]:
     return model, encode_stream(tokenizer, text), TrainPlan(12, 1, 1e-2, 1e-3, "cosine")
 
 
-def rows_of(model: GPT, data: Any, plan: TrainPlan, cfg: TrainConfig, **more: Any) -> list[Row]:
+def rows_of(model: GPT, data: Any, plan: TrainPlan, cfg: TrainConfig, **more: Any) -> list[StepRow]:
     """The rows of a whole training."""
     return [row for rows in train(model, data, plan, cfg, 0, "float32", **more) for row in rows]
 
@@ -93,23 +95,23 @@ def test_rows_account_for_what_was_read(text: str) -> None:
     model, data, plan = setup(text)
     state = TrainState(make_optimizer(model, TrainConfig()))
     rows = rows_of(model, data, plan, TrainConfig(batch_size=4), state=state)
-    assert [row["step"] for row in rows] == list(range(1, 13))
+    assert [row.step for row in rows] == list(range(1, 13))
     pieces = train_tokenizer("bpe", text).token_bytes()
     read = 0
     for step in range(1, 13):
         for o in batch_offsets(0, step, len(data), 4, 16):
             read += sum(len(pieces[i]) for i in data.ids[o + 1 : o + 17])
-    assert rows[-1]["bytes_seen"] == state.bytes_seen == read
-    assert rows[-1]["tokens_seen"] == state.tokens_seen == 12 * 4 * 16
+    assert rows[-1].bytes_seen == state.bytes_seen == read
+    assert rows[-1].tokens_seen == state.tokens_seen == 12 * 4 * 16
     assert state.step == 12
     assert state.seconds > 0
-    assert rows[-1]["loss"] < rows[0]["loss"] == pytest.approx(math.log(model.config.vocab_size), rel=0.05)
+    assert rows[-1].loss < rows[0].loss == pytest.approx(math.log(model.config.vocab_size), rel=0.05)
 
 
 def test_a_second_run_is_the_same(text: str) -> None:
     def losses() -> list[float]:
         model, data, plan = setup(text)
-        return [row["loss"] for row in rows_of(model, data, plan, TrainConfig(batch_size=4))]
+        return [row.loss for row in rows_of(model, data, plan, TrainConfig(batch_size=4))]
 
     assert losses() == losses()
 
@@ -133,8 +135,8 @@ def test_parts_of_a_batch_give_the_same_training(text: str, parts: int) -> None:
     other, _, _ = setup(text)
     cut = rows_of(other.double(), data, plan, TrainConfig(batch_size=4, grad_accum=parts))
     for row, same in zip(whole, cut, strict=True):
-        assert row["step"] == same["step"]
-        assert (row["loss"], row["grad_norm"]) == pytest.approx((same["loss"], same["grad_norm"]), rel=1e-9)
+        assert row.step == same.step
+        assert (row.loss, row.grad_norm) == pytest.approx((same.loss, same.grad_norm), rel=1e-9)
     for one, two in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.allclose(one, two, rtol=1e-8, atol=1e-12)
 
@@ -184,7 +186,7 @@ def test_golden_step() -> None:
     plan = TrainPlan(3, 1, 1e-2, 1e-3, "cosine")
     rows = rows_of(model, data, plan, TrainConfig(batch_size=4))
     got = {
-        "losses": [row["loss"] for row in rows],
+        "losses": [row.loss for row in rows],
         "sums": {name: p.detach().abs().sum().item() for name, p in model.named_parameters() if name in GOLDEN["sums"]},
     }
     explained = f"{test_golden_step.__doc__}\n    GOLDEN = {got}"
