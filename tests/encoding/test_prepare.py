@@ -13,7 +13,7 @@ from tokexp.config import InputError
 from tokexp.data.corpus import Corpus
 from tokexp.encoding import prepare as prepare_module
 from tokexp.encoding import stream
-from tokexp.encoding.prepare import prepare
+from tokexp.encoding.prepare import prepare, require_length
 from tokexp.encoding.stream import TokenStream, encode_array, encode_file, encode_stream, file_stretches
 from tokexp.scoring.intrinsic import intrinsic, renyi_entropy, tokens_per_word
 from tokexp.system import cache, places
@@ -139,3 +139,21 @@ def test_unknown_and_fallback_rates(text: str) -> None:
     assert intrinsic(char, "abzz", encode_stream(char, "abzz")).unk_rate == 0.5
     spelled = train_tokenizer("char", "abc", byte_fallback=True)
     assert intrinsic(spelled, "abé", encode_stream(spelled, "abé")).byte_fallback_rate == 0.5
+
+
+def corpus(train: str, val: str) -> Corpus:
+    return Corpus("test", train, val, "0" * 64)
+
+
+def test_text_too_short_says_how_much_is_needed() -> None:
+    short = corpus("abcdefghij", "abc")
+    with pytest.raises(InputError, match=r"training part is 10 tokens, expected at least 65 for block_size=64"):
+        require_length(short, prepare("char", {}, short).data, 64)
+
+
+def test_held_out_text_follows_the_last_training_id(text: str) -> None:
+    prepared = prepare("char", {}, corpus(text[:-100], text[-100:]))
+    data = prepared.data
+    assert prepared.tokenizer.decode([data.context_id]) == text[-101]
+    assert (len(data.val), len(data.train_slice)) == (100, 100)
+    assert data.train.ids.dtype == np.uint8

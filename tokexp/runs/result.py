@@ -19,7 +19,7 @@ import pandas as pd
 from tokexp.config import InputError
 from tokexp.model.sizes import ParameterSplit
 from tokexp.runs.files import RESULT
-from tokexp.scoring.intrinsic import Intrinsic
+from tokexp.scoring.intrinsic import IntrinsicFigures
 from tokexp.system.files import write_json
 from tokexp.system.provenance import Provenance
 from tokexp.training.record import Cost, Scores
@@ -98,7 +98,7 @@ class RunResult:
     scores: Scores
     marginal_gain_bpb: float | None  # what all segmentations would save, see marginal.py; None without a choice
     marginal_gain_error: float | None  # its standard error
-    intrinsic: Intrinsic
+    intrinsic: IntrinsicFigures
     tokenizer_train_seconds: float
     tokenizer_encode_seconds: float
     sample_chars_500: int
