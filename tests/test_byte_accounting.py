@@ -465,14 +465,14 @@ def test_what_is_recorded_is_the_ratio_of_sums_over_the_original_text(plain: Cor
     evaluator = Evaluator(model, prepared.data, restoration)
     row, scores = evaluator(), evaluator.final_scores()
     raw = plain.val.encode()
-    bits = row["val_loss"] * len(prepared.data.val) / math.log(2)
-    assert scores["val_bpb_naive"] == pytest.approx(bits / len(raw))
-    assert scores["val_bpb"] == pytest.approx((bits + restoration.total) / len(raw))
-    assert scores["val_bpb"] == pytest.approx(sum(row["val_block_nats"]) / math.log(2) / len(raw))
-    assert scores["val_bpb_sliding"] == pytest.approx(scores["val_bpb"]), "this model looks at no context"
+    bits = row.val_loss * len(prepared.data.val) / math.log(2)
+    assert scores.val_bpb_naive == pytest.approx(bits / len(raw))
+    assert scores.val_bpb == pytest.approx((bits + restoration.total) / len(raw))
+    assert scores.val_bpb == pytest.approx(sum(row.val_block_nats) / math.log(2) / len(raw))
+    assert scores.val_bpb_sliding == pytest.approx(scores.val_bpb), "this model looks at no context"
     decoded = prepared.tokenizer.decode(prepared.data.val.ids.tolist())
     for wrong in (plain.val, decoded.encode()):
-        assert abs(bits / len(wrong) / scores["val_bpb_naive"] - 1) > 0.05
+        assert abs(bits / len(wrong) / scores.val_bpb_naive - 1) > 0.05
 
 
 def test_wrong_lengths_could_not_move_a_figure_even_unrefused(plain: Corpus) -> None:

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from tokexp.runs.files import load_metrics
+from tokexp.training.record import StepRow
 
 QUICK = [
     "model=nano", "model.dropout=0", "budget.steps=12", "train.eval_every=6", "train.batch_size=4",
@@ -49,11 +50,11 @@ def same_within_rounding(folder: Path, alone: Path) -> None:
     for name in ("val_bpb", "best_val_bpb_crossfit", "train_loss"):
         assert two[name] == pytest.approx(one[name], rel=1e-4)
     assert (two["tokens_seen"], two["bytes_seen"]) == (one["tokens_seen"], one["bytes_seen"])
-    rows = [[row for row in load_metrics(path) if row["event"] == "step"] for path in (alone, folder)]
-    assert [row["step"] for row in rows[1]] == list(range(1, 13)), "written once, by one process"
+    rows = [[row for row in load_metrics(path) if isinstance(row, StepRow)] for path in (alone, folder)]
+    assert [row.step for row in rows[1]] == list(range(1, 13)), "written once, by one process"
     for first, second in zip(*rows, strict=True):
-        assert second["loss"] == pytest.approx(first["loss"], rel=1e-4), "of the whole batch, not of a part"
-        assert second["grad_norm"] == pytest.approx(first["grad_norm"], rel=1e-3)
+        assert second.loss == pytest.approx(first.loss, rel=1e-4), "of the whole batch, not of a part"
+        assert second.grad_norm == pytest.approx(first.grad_norm, rel=1e-3)
     weights, others = (load_file(path / "model.safetensors") for path in (alone, folder))
     assert all(torch.allclose(weights[name], others[name], atol=1e-4) for name in weights)
 
@@ -67,7 +68,7 @@ def test_two_processes_train_as_one(text_file: Path, tmp_path: Path, alone: Path
 
 def test_two_processes_go_on_from_where_one_was_saved(text_file: Path, tmp_path: Path, alone: Path) -> None:
     """Ended by a text that cannot be sampled from, after training: both begin at the last checkpoint."""
-    stop = "import sys, tokexp.experiment as e\ndef fail(*_): sys.exit(9)\ne.Experiment._evaluate = fail\n"
+    stop = "import sys, tokexp.experiment.session as s\ndef fail(*_): sys.exit(9)\ns.Session._evaluate = fail\n"
     code = f"{stop}import tokexp.run; tokexp.run.main()"
     first = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, *QUICK, f"data.path={text_file}", "hydra.run.dir=run"],

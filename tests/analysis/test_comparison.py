@@ -27,7 +27,7 @@ from tokexp.rendering.layout import apart, side_by_side
 from tokexp.rendering.readme import answer, held_equal, printable, question, ranking
 from tokexp.rendering.sections import sections
 from tokexp.rendering.style import arm_colours
-from tokexp.runs.result import RunResult
+from tokexp.runs.result import columns
 from tokexp.runs.study import BLOCK_COLUMNS, Study
 from tokexp.scoring.samples.readability import MEASURES
 
@@ -37,7 +37,7 @@ EVERY = dict.fromkeys(("corpus", "corpus_sha256", "val_sha256"), "text")
 
 def run(arm: str, seed: int = 0, **changes: Any) -> dict[str, Any]:
     """A row of results.csv: any value, of the right type, that a test does not name."""
-    row: dict[str, Any] = {f.name: 1 for f in dataclasses.fields(RunResult)}
+    row: dict[str, Any] = dict.fromkeys(columns(), 1)
     row |= EVERY | {"arm": arm, "seed": seed, "size": "nano", "trained_on": "train", "tuned": "", "val_bytes": 640}
     row |= {"machine": "one", "device": "cpu", "git_commit": "abc", "git_dirty": "False", "versions": "v"}
     row |= {"bytes_per_token": ARMS[arm], "chars_per_token": ARMS[arm], "budget": "steps=100", "precision": "float32"}

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tokexp.config import InputError
 from tokexp.data.corpus import Corpus
 from tokexp.encoding import prepare as prepare_module
-from tokexp.encoding.prepare import prepare
+from tokexp.encoding.prepare import prepare, require_length
 from tokexp.system import places
 
 
@@ -53,3 +54,21 @@ def test_without_a_writable_cache_it_works_all_the_same(
     monkeypatch.setattr(places, "CACHE", tmp_path / "data")
     assert len(prepare("char", {}, small).data.val) == 500
     assert "nothing is kept" in caplog.text
+
+
+def corpus(train: str, val: str) -> Corpus:
+    return Corpus("test", train, val, "0" * 64)
+
+
+def test_text_too_short_says_how_much_is_needed() -> None:
+    short = corpus("abcdefghij", "abc")
+    with pytest.raises(InputError, match=r"training part is 10 tokens, expected at least 65 for block_size=64"):
+        require_length(short, prepare("char", {}, short).data, 64)
+
+
+def test_held_out_text_follows_the_last_training_id(text: str) -> None:
+    prepared = prepare("char", {}, corpus(text[:-100], text[-100:]))
+    data = prepared.data
+    assert prepared.tokenizer.decode([data.context_id]) == text[-101]
+    assert (len(data.val), len(data.train_slice)) == (100, 100)
+    assert data.train.ids.dtype == np.uint8

@@ -28,9 +28,8 @@ from tokexp.rendering.page import inline, kind_of, prose, render, write_html
 from tokexp.rendering.passage import cut_lines
 from tokexp.rendering.sections import make_sections
 from tokexp.rendering.style import LINES, MARKERS, looks, luminance, on_dark, on_white
-from tokexp.runs import gather
 from tokexp.runs.gather import read_segments
-from tokexp.runs.result import RunResult
+from tokexp.runs.result import columns
 from tokexp.runs.study import TABLES, Study, read_study
 from tokexp.scoring.samples.readability import MEASURES
 
@@ -44,7 +43,7 @@ SAMPLE = f"\nKING:\nHow now & é {EVIL}"
 
 
 def run(arm: str, seed: int = 0, **settings: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {f.name: 1 for f in dataclasses.fields(RunResult)}
+    row: dict[str, Any] = dict.fromkeys(columns(), 1)
     row |= dict.fromkeys(TEXT, "text") | {"arm": arm, "seed": seed, "size": "nano", "val_bytes": 640, "tuned": ""}
     row |= {"trained_on": "train", "machine": "one", "device": "cpu", "git_commit": "abc", "git_dirty": "False"}
     row |= {"versions": "v", "budget": "steps=100", "precision": "float32", "marginal_gain_bpb": np.nan}
@@ -374,18 +373,17 @@ def test_data_that_are_not_whole_are_refused(tmp_path: Path) -> None:
             read_study("x", tmp_path)
 
 
-def test_segments_in_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segments_in_the_data(tmp_path: Path) -> None:
     made = study([run("char")])
     write(made, tmp_path)
     assert read_study("x", tmp_path).segments == []
     rows = [{"of": "sample", "sample": i} for i in range(4)] + [{"of": "held out"}]
     (tmp_path / "segments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert read_study("x", tmp_path).segments == rows
-    monkeypatch.setattr(gather, "load_result", lambda folder: RunResult(**made.results.iloc[0]))
-    kept = read_segments(tmp_path)
+    kept = read_segments(tmp_path, made.results.name[0])
     assert [row.get("sample") for row in kept] == [0, 1, None]
     assert {row["name"] for row in kept} == {made.results.name[0]}
-    assert read_segments(tmp_path / "nowhere") == []
+    assert read_segments(tmp_path / "nowhere", "x") == []
 
 
 def test_needs_no_torch() -> None:

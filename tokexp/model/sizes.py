@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tokexp.model.gpt import GPTConfig
+if TYPE_CHECKING:  # a result is read without torch
+    from tokexp.model.gpt import GPTConfig
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ WORD = re.compile(r"\S+")
 class IntrinsicFigures:
     """Figures of a tokenizer over a text, as a run's result has them. A word is what stands between white space."""
 
-    vocab_used: int  # different ids that the text has
     bytes_per_token: float  # compression: length of the text over its tokens
     chars_per_token: float
+    vocab_used: int  # different ids that the text has
     fertility: float  # mean tokens that a word takes part in; 1 is a word a token (Rust et al. 2021, tokens per word)
     words_split: float  # share of words that more than one token takes part in, from 0 to 1
     unk_rate: float  # share of tokens that are UNK

@@ -40,7 +40,7 @@ from tokexp.runs.result import has_result, load_result
 from tokexp.runs.standing import standings, summary
 from tokexp.runs.state import read_state
 from tokexp.runs.tracking import track_report
-from tokexp.sweep.together import run_together
+from tokexp.sweep.seeds_as_one import run_seeds_as_one
 from tokexp.system.command import cannot_write
 from tokexp.system.device import resolve_device, resolve_precision
 from tokexp.system.distributed import launched
@@ -297,7 +297,7 @@ def train_seeds_together(runs: list[tuple[RunConfig, Path]]) -> None:
     for group in groups.values():
         if len(group) > 1:
             log.info("%d seeds as one: %s", len(group), ", ".join(folder.name for _, folder in group))
-            results = reported(lambda group=group: run_together(*zip(*group, strict=True)))  # type: ignore[misc]
+            results = reported(lambda group=group: run_seeds_as_one(*zip(*group, strict=True)))  # type: ignore[misc]
             for result, (cfg, folder) in zip(results or [], group, strict=False):
                 if isinstance(result, DivergedError):
                     log.error("error: %s", result)

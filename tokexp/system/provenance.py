@@ -1,32 +1,38 @@
-"""Tells where a result comes from: the commit of this checkout, and the versions of what computed it."""
+"""Where a result comes from: the commit of this checkout and the versions of what computed it."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from tokexp.system.places import ROOT
 
 PACKAGES = ("tokexp", "torch", "numpy", "regex", "safetensors", "tokenizers", "sentencepiece", "pyppmd", "zstandard")
 
 
-def provenance() -> dict[str, Any]:
-    """The commit and the versions, under the names that a run's result has."""
-    commit, dirty = git_state()
-    return {"git_commit": commit, "git_dirty": dirty, "versions": versions()}
+@dataclass(frozen=True)
+class Provenance:
+    git_commit: str | None
+    git_dirty: bool | None
+    versions: dict[str, str]
+
+
+def provenance() -> Provenance:
+    """The commit as of this process's first question, and the versions of what makes figures."""
+    return Provenance(*git_state(), versions())
 
 
 @lru_cache(maxsize=1)
 def git_state() -> tuple[str | None, bool | None]:
     """The commit of this checkout and whether tracked files differ from it; (None, None) without git.
 
-    The answer is the first one of this process, which it asks before its first run: what is committed while it
-    trains is not what it runs. Reports are left out: a run writes them, they do not change it.
+    As it was when this process first asked, which is before its first run: what is committed while it trains is
+    not what it runs. Reports are left out: a run writes them, they do not change it.
     """
     status = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)reports")
     commit = _git("rev-parse", "HEAD")
@@ -53,16 +59,16 @@ def processor() -> str:
 
 
 def workers() -> int:
-    """How many runs share this machine, as their launcher says; one where none says so."""
+    """How many runs share this machine, as what launched them says; one where nothing does."""
     return int(os.environ.get("TOKEXP_WORKERS", "1"))
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of Python and of those of `packages` that are installed; by default of all that makes figures."""
-    installed = {"python": platform.python_version()}
+    """Those of Python and of `packages`, as far as they are installed; without any named, of all that makes figures."""
+    found = {"python": platform.python_version()}
     for package in packages or PACKAGES:
         try:
-            installed[package] = version(package)
+            found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return installed
+    return found

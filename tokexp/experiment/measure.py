@@ -1,22 +1,59 @@
-"""What of a finished run is written down beside its scores: its samples, how they read, facts of text and tokenizer."""
+"""What of a trained model is written down beside its scores: where its loss lies, its samples and how they read."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from tokexp.config import RunConfig
 from tokexp.data.corpus import Corpus
-from tokexp.encoding.prepare import Prepared
+from tokexp.experiment.prepare import PreparedRun
 from tokexp.model.generate import sample_chars, sample_tokens
 from tokexp.model.gpt import GPT
 from tokexp.scoring.baselines import baselines
-from tokexp.scoring.intrinsic import intrinsic
+from tokexp.scoring.content import content
+from tokexp.scoring.restoration import Restoration
 from tokexp.scoring.samples.readability import Reader
-from tokexp.system.files import sha256
+from tokexp.scoring.samples.segments import SHOWN, run_segments
+from tokexp.scoring.segmentations.marginal import Marginal, marginal
 from tokexp.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rows as the files of a run's folder have them, and what all segmentations would save."""
+
+    content: list[dict[str, Any]]
+    samples: list[dict[str, Any]]
+    segments: list[dict[str, Any]]
+    readability: list[dict[str, Any]]
+    text: dict[str, Any]  # what belongs to the held-out text
+    segmentations: Marginal | None  # None without a choice
+
+
+def measure_run(run: PreparedRun, restoration: Restoration, best_weights: dict[str, torch.Tensor]) -> Measured:
+    """Measure the model as it is at the end of its training; its samples are drawn with its best weights.
+
+    The model has `best_weights` afterwards.
+    """
+    model, tokenizer, corpus = run.model, run.tokenizer, run.corpus
+    of_content = content(model, tokenizer, run.data, corpus, restoration)
+    segmentations = marginal(model, tokenizer, run.data, corpus.val.encode())
+    model.load_state_dict(best_weights)
+    samples = draw_samples(model, tokenizer, run.cfg)
+    reader = Reader(corpus, run.cfg.sample.chars)
+    return Measured(
+        content=of_content,
+        samples=samples,
+        segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SHOWN], corpus),
+        readability=read_samples(reader, samples),
+        text=facts_of_text(corpus, reader),
+        segmentations=segmentations,
+    )
 
 
 def draw_samples(model: GPT, tokenizer: Tokenizer, cfg: RunConfig) -> list[dict[str, Any]]:
@@ -43,9 +80,9 @@ def read_samples(reader: Reader, samples: list[dict[str, Any]]) -> list[dict[str
 
 def facts_of_text(corpus: Corpus, reader: Reader) -> dict[str, Any]:
     """What belongs to the held-out text rather than to a run on it: baselines, and how people's passages read."""
-    found = [dataclasses.asdict(baseline) for baseline in baselines(corpus)]
+    rows = [dataclasses.asdict(baseline) for baseline in baselines(corpus)]
     return {
-        "baselines": [{"baseline": row.pop("name"), **row} for row in found],
+        "baselines": [{"baseline": row.pop("name"), **row} for row in rows],
         "chars": reader.chars,
         "human": [without_nan(row) for row in reader.human()],
     }
@@ -54,27 +91,3 @@ def facts_of_text(corpus: Corpus, reader: Reader) -> dict[str, Any]:
 def without_nan(figures: dict[str, float]) -> dict[str, float | None]:
     """As JSON has them: what could not be measured is null."""
     return {name: None if math.isnan(value) else value for name, value in figures.items()}
-
-
-def corpus_facts(corpus: Corpus) -> dict[str, Any]:
-    return {
-        "corpus": corpus.name,
-        "corpus_sha256": corpus.sha256,
-        "val_sha256": corpus.val_sha256,
-        "val_bytes": corpus.val_bytes,
-    }
-
-
-def tokenizer_facts(prepared: Prepared, folder: Path, corpus: Corpus) -> dict[str, Any]:
-    tokenizer, val = prepared.tokenizer, prepared.data.val
-    return {
-        "tokenizer": tokenizer.kind,
-        "tokenizer_sha256": sha256((folder / "tokenizer.json").read_bytes()),
-        "trained_on": tokenizer.trained_on,
-        "lossless": tokenizer.lossless,
-        "vocab_size": tokenizer.vocab_size,
-        "val_tokens": len(val),
-        "tokenizer_train_seconds": prepared.tokenizer_train_seconds,
-        "tokenizer_encode_seconds": prepared.tokenizer_encode_seconds,
-        **dataclasses.asdict(intrinsic(tokenizer, corpus.val, val)),
-    }

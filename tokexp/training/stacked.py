@@ -1,4 +1,4 @@
-"""Steps of several models at once, which differ in their seed."""
+"""A step of several models at once, which differ in their seed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tokexp.training.batches import Batches
 from tokexp.training.graph import Graph
 from tokexp.training.loss import NextTokenLoss
 from tokexp.training.optimizer import optimizer_of, set_rate
-from tokexp.training.stepper import _require_equal_parts, out_of_memory
+from tokexp.training.stepper import out_of_memory, require_equal_parts
 
 
-class SeveralSteppers:
+class StackedStepper:
     """Steps of several models at once: their parameters stacked, the forward pass mapped over the stack.
 
     The parameters and moments of each model become views of the stack, so that evaluating or saving one
@@ -44,7 +44,7 @@ class SeveralSteppers:
                 f"model.dropout: got {config.dropout}, expected 0 where several seeds are trained as one, "
                 "since their masks would not be those of runs alone; use launcher=local"
             )
-        _require_equal_parts(cfg, 1)
+        require_equal_parts(cfg, 1)
         self._device, self.block_size = next(models[0].parameters()).device, config.block_size
         self._batches = Batches(data, self.block_size, self._device)
         self.runs_ahead = self._batches.run_ahead
@@ -59,21 +59,21 @@ class SeveralSteppers:
         for i, (model, optimizer) in enumerate(zip(models, optimizers, strict=True)):
             for name, stacked in self._stack.items():
                 parameter, moments = model.get_parameter(name), self._optimizer.state[stacked]
-                own = optimizer.state[parameter]
+                of_model = optimizer.state[parameter]
                 for moment in ("exp_avg", "exp_avg_sq"):
-                    moments[moment][i] = own[moment]
-                    own[moment] = moments[moment][i]
-                moments["step"].copy_(own["step"])
+                    moments[moment][i] = of_model[moment]
+                    of_model[moment] = moments[moment][i]
+                moments["step"].copy_(of_model["step"])
                 parameter.data = stacked.data[i]
         # The plain loss, which the map can look into.
         loss = NextTokenLoss(models[0], None)
 
         def losses(stack: dict[str, Tensor], ids: Tensor) -> Tensor:
-            def one(own: dict[str, Tensor], ids: Tensor) -> Tensor:
-                return functional_call(loss, {f"model.{name}": value for name, value in own.items()}, (ids,))
+            def loss_of(parameters: dict[str, Tensor], ids: Tensor) -> Tensor:
+                return functional_call(loss, {f"model.{name}": value for name, value in parameters.items()}, (ids,))
 
             with self._attention():
-                return vmap(one)(stack, ids)
+                return vmap(loss_of)(stack, ids)
 
         self._losses = torch.compile(losses) if chosen(cfg.compile, self._device) else losses
         self._graph: Graph | None = None
@@ -83,11 +83,11 @@ class SeveralSteppers:
         for model in self._models:
             model.train()
         set_rate(self._optimizer, lr)
-        together = np.stack(offsets)
+        stacked = np.stack(offsets)
         try:
             if not self.runs_ahead:
-                return self._take(self._batches.read(together))
-            sent = self._batches.send(together)
+                return self._take(self._batches.read(stacked))
+            sent = self._batches.send(stacked)
             if self._graph is None:
                 self._graph = Graph(
                     lambda offsets: self._take(self._batches.gather(offsets)),
