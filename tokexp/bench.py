@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from tokexp.config import DataConfig, InputError
+from tokexp.config import DataConfig, InputError, ModelConfig
 from tokexp.data.corpus import load_corpus
 from tokexp.data.text import read_bytes
 from tokexp.model.gpt import GPTConfig
@@ -40,9 +40,10 @@ def trainings_of(args: argparse.Namespace) -> list[Training]:
     choices = [(resolve_precision("auto", device), "never")]
     if device.type == "cuda":
         choices = [(precision, compiled) for precision in ("float32", "bf16") for compiled in ("never", "always")]
+    model = ModelConfig(block_size=args.block_size, n_layer=args.n_layer, n_head=args.n_head, n_embd=args.n_embd)
     return [
         Training(
-            GPTConfig(V, args.block_size, args.n_layer, args.n_head, args.n_embd),
+            GPTConfig.of(model, V),
             args.batch_size,
             str(device),
             precision,

@@ -54,7 +54,7 @@ class TokenizerConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """`GPTConfig` without the vocabulary, which the tokenizer decides."""
+    """What is chosen of a model; `GPTConfig` adds the vocabulary, which the tokenizer decides."""
 
     block_size: int = 64  # tokens of context
     n_layer: int = 2
@@ -62,9 +62,9 @@ class ModelConfig:
     n_embd: int = 128
     dropout: float = 0.0
     tie_weights: bool = False  # one matrix for the token embedding and the LM head
-    norm: str = "layernorm"  # layernorm | rmsnorm
-    positions: str = "learned"  # learned | rope
-    n_kv_head: int | None = None  # heads for keys and values, a divisor of n_head; null is n_head
+    norm: str = "layernorm"  # layernorm | rmsnorm (Zhang and Sennrich 2019)
+    positions: str = "learned"  # learned | rope: rotary (Su et al. 2021)
+    n_kv_head: int | None = None  # heads for keys and values (Ainslie et al. 2023), a divisor of n_head; null is n_head
 
     def __post_init__(self) -> None:
         _check_types("model.", self)

@@ -140,7 +140,7 @@ class Experiment:
         prompt_ids(self.tokenizer, cfg.sample.prompt)  # refused now rather than after training
 
         torch.manual_seed(cfg.seed)
-        config = GPTConfig(**dataclasses.asdict(cfg.model), vocab_size=self.tokenizer.vocab_size)
+        config = GPTConfig.of(cfg.model, self.tokenizer.vocab_size)
         try:
             self.model = GPT(config).to(self._device)
         except RuntimeError as error:  # of torch's allocator

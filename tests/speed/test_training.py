@@ -18,7 +18,8 @@ TINY = ["--n-layer", "1", "--n-head", "1", "--n-embd", "8", "--block-size", "8",
 
 @pytest.fixture
 def training() -> Training:
-    return Training(GPTConfig(11, 8, 1, 1, 8), 2, "cpu", "float32", "never", 2)
+    model = GPTConfig(vocab_size=11, block_size=8, n_layer=1, n_head=1, n_embd=8)
+    return Training(model, 2, "cpu", "float32", "never", 2)
 
 
 def test_train_prints_ratios(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
