@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 
 HEAVY = [
-    "tokexp.sweep.callback",
+    "tokexp.sweep.sweeper",
     "tokexp.report",
     "tokexp.sample",
     "tokexp.export",

@@ -199,12 +199,6 @@ def test_the_commit_is_that_of_the_start(
     assert head == ["after"]
 
 
-def test_dry_is_refused_where_it_would_train(text_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="dry=true is for the command line"):
-        run_experiment(settings(text_file, dry=True), tmp_path / "one")
-    assert not (tmp_path / "one").exists()
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -182,7 +182,6 @@ class RunConfig:
     arm: str = ""  # the tokenizer option's name; the kind where empty
     size: str = "custom"  # the model option's name
     rerun: bool = False  # train again where a result is there already
-    dry: bool = False  # say what would be trained, and what it would cost, and train nothing
     keep_weights: str = "all"  # all | best | none: of a finished run; sampling and scoring need them
     threads: int | None = None  # of the CPU; null: all, or with several runs at once a fair share
 
@@ -227,7 +226,7 @@ def from_dict(tree: dict[str, Any]) -> RunConfig:
     """The reverse of `to_dict`. Raises InputError naming a key that no group has."""
     if not isinstance(tree, dict) or not isinstance(tree.get("tokenizer", {}), dict):
         raise InputError(f"settings: got {str(tree)[:80]!r}, expected groups of settings by name")
-    tree = {**tree}
+    tree = {name: value for name, value in tree.items() if name != "dry"}  # which older folders still have
     tokenizer = {**tree.get("tokenizer", {})}
     known = {name: tokenizer.pop(name) for name in ("kind", "vocab_size") if name in tokenizer}
     tree["tokenizer"] = {**known, "settings": tokenizer}

@@ -64,8 +64,6 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
     Raises InputError for what the user can put right, DivergedError where the loss stopped being a
     number, Interrupted (a SystemExit) after a signal, once the step is done and saved.
     """
-    if cfg.dry:
-        raise InputError("dry=true is for the command line, which then trains nothing; leave it out here")
     use_threads(cfg.threads)
     with joined(resolve_device(cfg.device)) as (world, device):
         run = Experiment(cfg, folder, device, world)

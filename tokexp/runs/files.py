@@ -8,6 +8,8 @@ from typing import Any
 
 from tokexp.config import InputError
 
+MANIFEST = "sweep.json"  # in a sweep's folder: the names of the runs of its latest command
+
 
 def load_json(path: Path) -> dict[str, Any]:
     """The content of a .json file. Raises InputError where it is not there or damaged."""

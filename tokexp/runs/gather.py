@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tokexp.config import InputError
-from tokexp.runs.files import load_json, load_lines, load_metrics
+from tokexp.runs.files import MANIFEST, load_json, load_lines, load_metrics
 from tokexp.runs.result import flatten, load_result
 from tokexp.runs.state import read_state
 from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
@@ -152,7 +152,7 @@ def read_segments(folder: Path) -> list[dict[str, Any]]:
 def latest_runs(sweep: Path) -> list[Path]:
     """The run folders of a sweep's folder: those of its latest command where it left their names, else all."""
     try:
-        return [sweep / name for name in json.loads((sweep / "sweep.json").read_bytes())["runs"]]
+        return [sweep / name for name in json.loads((sweep / MANIFEST).read_bytes())["runs"]]
     except (OSError, ValueError, KeyError, TypeError):
         return [path.parent for path in sorted(sweep.glob("*/status.json"))]
 
