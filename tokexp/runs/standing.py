@@ -1,8 +1,4 @@
-"""How a sweep stands, from another terminal, while it runs here or on a cluster. Needs no torch.
-
-python -m tokexp.status NAME
-python -m tokexp.status NAME --watch
-"""
+"""How far each run of a sweep is, as the folders tell: at work here or on a cluster, or ended. Needs no torch."""
 
 from __future__ import annotations
 
@@ -15,6 +11,7 @@ from typing import Any
 from tabulate import tabulate
 
 from tokexp.config import InputError
+from tokexp.runs.files import MANIFEST
 from tokexp.runs.progress import duration
 from tokexp.runs.state import RunState, read_state
 
@@ -42,7 +39,7 @@ class Standing:
 def standings(sweep: Path) -> list[Standing]:
     """Every run of the sweep's latest command, or where it left no list, of the folder."""
     try:
-        names = json.loads((sweep / "sweep.json").read_bytes())["runs"]
+        names = json.loads((sweep / MANIFEST).read_bytes())["runs"]
     except (OSError, ValueError, KeyError, TypeError):
         names = sorted(path.parent.name for path in sweep.glob("*/status.json"))
     if not names:
@@ -79,31 +76,31 @@ def last_rows(path: Path, tail: int = TAIL) -> list[dict[str, Any]]:
             rows.append(json.loads(line))
         except ValueError:
             continue
-    found = [row for row in rows if isinstance(row, dict) and "step" in row]
-    if tail < size and not any(row["event"] == "eval" for row in found):
+    rows = [row for row in rows if isinstance(row, dict) and "step" in row]
+    if tail < size and not any(row["event"] == "eval" for row in rows):
         return last_rows(path, 16 * tail)
-    return found
+    return rows
 
 
-def table(found: list[Standing]) -> str:
+def table(runs: list[Standing]) -> str:
     rows = [
         [
-            one.name,
-            one.state.state,
-            f"{one.step:,} of {one.state.steps:,}" if one.state.steps else "",
-            "" if one.val_bpb is None else f"{one.val_bpb:.3f}",
-            "" if one.left is None else duration(one.left),
-            one.state.reason[:60] if one.state.state != "done" else "",
+            run.name,
+            run.state.state,
+            f"{run.step:,} of {run.state.steps:,}" if run.state.steps else "",
+            "" if run.val_bpb is None else f"{run.val_bpb:.3f}",
+            "" if run.left is None else duration(run.left),
+            run.state.reason[:60] if run.state.state != "done" else "",
         ]
-        for one in found
+        for run in runs
     ]
     text: str = tabulate(rows, headers=["run", "state", "step", "bits/byte", "left", ""], disable_numparse=True)
     return text
 
 
-def summary(found: list[Standing]) -> str:
-    counts = Counter(one.state.state for one in found)
+def summary(runs: list[Standing]) -> str:
+    counts = Counter(run.state.state for run in runs)
     others = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if state != "done")
-    line = f"{counts['done']} of {len(found)} done"
-    share = sum(one.share for one in found) / len(found)
+    line = f"{counts['done']} of {len(runs)} done"
+    share = sum(run.share for run in runs) / len(runs)
     return f"{line}{', ' if others else ''}{others}; {share:.0%} of all steps"
