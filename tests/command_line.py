@@ -56,6 +56,22 @@ def tokexp_afresh(command: str, *arguments: str, cwd: Path, **env: str) -> subpr
     )
 
 
+def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """`python -m tokexp.run` at work, in a new Python; what it says is to be read from its standard error."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tokexp.run", *arguments], cwd=cwd, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(line: str, process: subprocess.Popen[str]) -> None:
+    """Until it has said a line with `line` in it."""
+    assert process.stderr is not None
+    for got in process.stderr:
+        if line in got:
+            return
+    raise AssertionError(f"ended before {line!r}")
+
+
 def _become(command: str, arguments: tuple[str, ...], cwd: Path, env: dict[str, str], out: Path, err: Path) -> None:
     """In the forked process: all that `python -W ignore -m tokexp.COMMAND` in `cwd` would differ by."""
     for path, stream in ((out, sys.stdout), (err, sys.stderr)):

@@ -6,12 +6,10 @@ import dataclasses
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from command_line import tokexp
+from command_line import start, tokexp, wait_for
 from test_run import QUICK
 
 from tokexp.config import BudgetConfig, RunConfig
@@ -94,13 +92,8 @@ def test_an_interrupted_group_goes_on_as_one(text_file: Path, tmp_path: Path) ->
         "-m", "tokenizer=char", "seed=0,1", "launcher=batched", "data=text", f"data.path={text_file}", *QUICK,
         "budget.steps=1000", "train.checkpoint_every=5", "train.eval_every=100",
     ]  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tokexp.run", *sweep], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "of 1000, loss" in line:
-            break
+    process = start(*sweep, cwd=tmp_path)
+    wait_for("of 1000, loss", process)
     process.send_signal(signal.SIGTERM)
     rest = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + signal.SIGTERM, rest
