@@ -15,9 +15,9 @@ from tokexp.sweep.errors import errors_end_the_program
         (InputError("x: got 1, expected 2"), 2, "error: x: got 1, expected 2"),
         (OSError(28, "No space left on device", "runs"), 2, "error: runs: cannot be read or written (No space left"),
         (
-            MissingConfigException("Could not find 'data/x'\nAvailable options in 'data':\n\ta\n\tb\nConfig search path: c"),
+            MissingConfigException("Could not find 'x'\nAvailable options in 'data':\n\ta\n\tb\nConfig search path: c"),
             2,
-            "error: Could not find 'data/x'; Available options in 'data': a, b\n",
+            "error: Could not find 'x'; Available options in 'data': a, b\n",
         ),
         (ConfigCompositionException("no such key\nfull_key: x"), 2, "error: no such key\n"),
     ],

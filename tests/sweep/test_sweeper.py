@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from command_line import start, tokexp, wait_for
+from hydra import initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, RunMode
 from test_run import QUICK
 
 from tokexp.runs.standing import standings
 from tokexp.runs.state import read_state
+from tokexp.sweep.sweeper import ReportingSweeper, register
+from tokexp.system.places import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +69,33 @@ def test_two_sweeps_in_one_folder(data: list[str], tmp_path: Path) -> None:
     again = tokexp("run", "-m", "seed=0,1,2", *more, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "3 of 3 runs done (3 before)" in again.stderr
+
+
+class Unreachable:
+    """A launcher whose queue does not answer."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> NoReturn:
+        raise RuntimeError(f"{len(job_overrides)} jobs, and no queue to put them into")
+
+
+def test_a_launcher_that_gives_up_is_no_reason_to_say_nothing(
+    data: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its jobs may have gone on; what became of each run is told from the folders, and the exit code is 1."""
+    register()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: Unreachable())
+    arguments = ["tokenizer=char", "seed=0,1", "sweep=mine", *data]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"), caplog.at_level("INFO"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        config = hydra.compose_config("config", arguments, RunMode.MULTIRUN)
+        sweeper = ReportingSweeper({"seed": "5,6,7"})
+        context = HydraContext(hydra.config_loader, Callbacks())
+        sweeper.setup(hydra_context=context, task_function=lambda _: None, config=config)
+        with pytest.raises(SystemExit) as end:
+            sweeper.sweep(arguments)
+    assert end.value.code == 1
+    assert "RuntimeError: 2 jobs, and no queue" in caplog.text, "the command line's seeds go before the sweep's"
+    assert "0 of 2 runs done, 2 not started" in caplog.text
+    assert len(standings(tmp_path / "runs/mine")) == 2
