@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 HEAVY = [
-    "tokexp.sweep.callback",
+    "tokexp.sweep.sweeper",
     "tokexp.report",
     "tokexp.sample",
     "tokexp.export",
@@ -64,6 +64,22 @@ def run_here(module: Any, monkeypatch: pytest.MonkeyPatch, *words: object) -> in
     monkeypatch.setattr(sys, "argv", ["tokexp", *map(str, words)])
     code: int = module.main()
     return code
+
+
+def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """`python -m tokexp.run` at work, in a new Python; what it says is to be read from its standard error."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tokexp.run", *arguments], cwd=cwd, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(line: str, process: subprocess.Popen[str]) -> None:
+    """Until it has said a line with `line` in it."""
+    assert process.stderr is not None
+    for got in process.stderr:
+        if line in got:
+            return
+    raise AssertionError(f"ended before {line!r}")
 
 
 def _become(command: str, arguments: tuple[str, ...], cwd: Path, env: dict[str, str], out: Path, err: Path) -> None:

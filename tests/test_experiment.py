@@ -102,7 +102,7 @@ def test_bits_per_byte_recomputed_from_the_files_alone(run: tuple[RunConfig, Pat
     cfg, folder, result = run
     corpus = load_corpus(cfg.data)
     tokenizer = load_tokenizer(folder / "tokenizer.json")
-    model = GPT(GPTConfig(**dataclasses.asdict(cfg.model), vocab_size=tokenizer.vocab_size))
+    model = GPT(GPTConfig.of(cfg.model, tokenizer.vocab_size))
     model.load_state_dict(load_file(folder / "model.safetensors"))
     stream = [tokenizer.encode(corpus.train)[-1], *tokenizer.encode(corpus.val)]
     nats = 0.0

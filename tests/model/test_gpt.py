@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from tokexp.config import InputError, ModelConfig
 from tokexp.model.gpt import GPT, GPTConfig, KVCache
 
 VARIANTS = [
@@ -101,8 +104,28 @@ def test_longer_than_the_context_is_refused(model: GPT) -> None:
         model(torch.zeros(1, 9, dtype=torch.long))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"vocab_size": 0}, "model.vocab_size: got 0, expected at least 1"),
+        ({"vocab_size": 1.5}, "model.vocab_size: got 1.5, expected int"),
+        ({"vocab_size": 9, "n_head": 3}, "model.n_embd: got 128, expected a multiple of model.n_head=3"),
+    ],
+)
+def test_settings_that_no_model_can_have_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as refused:
+        GPTConfig(**changes)
+    assert str(refused.value) == message
+
+
+def test_a_config_is_the_settings_and_the_vocabulary() -> None:
+    model = ModelConfig(n_layer=1, norm="rmsnorm")
+    config = GPTConfig.of(model, 7)
+    assert dataclasses.asdict(config) == {**dataclasses.asdict(model), "vocab_size": 7}
+
+
 def test_init_is_gpt2s() -> None:
-    model = GPT(GPTConfig(vocab_size=1000, n_layer=8, n_head=4, n_embd=256))
+    model = GPT(GPTConfig(vocab_size=1000, block_size=128, n_layer=8, n_head=4, n_embd=256))
     assert model.wte.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert model.h[0].attn.c_proj.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
     assert model.h[0].mlp.c_fc.bias.abs().max() == 0
@@ -110,6 +133,6 @@ def test_init_is_gpt2s() -> None:
 
 
 def test_tied_head_is_the_embedding() -> None:
-    model = GPT(GPTConfig(vocab_size=50, tie_weights=True))
+    model = GPT(GPTConfig(vocab_size=50, n_embd=128, tie_weights=True))
     assert model.lm_head.weight is model.wte.weight
     assert model.wte.weight.std().item() == pytest.approx(0.02, rel=0.1)

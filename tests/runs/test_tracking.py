@@ -35,7 +35,8 @@ from tokexp.config import InputError, RunConfig, TrackingConfig, to_dict
 from tokexp.runs import tracking
 from tokexp.runs.files import load_metrics
 from tokexp.runs.tracking import KILLED, Tracker, track_report
-from tokexp.sweep import callback as sweep
+from tokexp.sweep.schema import to_config
+from tokexp.sweep.sweeper import register
 from tokexp.system.places import ROOT
 from tokexp.training.record import EvalRow, Evaluation, Row, StepRow
 
@@ -464,7 +465,7 @@ def test_wandb_sweeps_ask_for_what_there_is(path: Path, tmp_path: Path, monkeypa
     asked = yaml.safe_load(path.read_text())
     assert asked["metric"] == {"name": tracking.WANDB_NAMES["val_bpb"], "goal": "minimize"}
     assert (ROOT / asked["program"]).is_file()
-    sweep.register()
+    register()
     options = [choices(parameter) for parameter in asked["parameters"].values()]
     for i in range(max(map(len, options))):
         parameters = {name: values[i % len(values)] for name, values in zip(asked["parameters"], options, strict=True)}
@@ -473,7 +474,7 @@ def test_wandb_sweeps_ask_for_what_there_is(path: Path, tmp_path: Path, monkeypa
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             cfg = compose("config", [*command[4:], "hydra.mode=RUN"], return_hydra_config=True)
             HydraConfig.instance().set_config(cfg)
-            tree = to_dict(sweep.to_config(cfg))
+            tree = to_dict(to_config(cfg))
         GlobalHydra.instance().clear()
         assert tree["sweep"] == f"wandb_{path.stem}"
         for name, value in parameters.items():

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from command_line import tokexp
 from safetensors.torch import load_file
 from test_experiment import settings
 from test_resume import TIMES, Killed, kill_at
-from test_run import QUICK
 
 from tokexp.config import InputError, RunConfig, TrainConfig
 from tokexp.experiment import run_experiment
@@ -110,36 +107,6 @@ def test_only_the_seed_may_differ(text_file: Path, tmp_path: Path) -> None:
     cfgs = [short(text_file, 0), dataclasses.replace(short(text_file, 1), arm="other")]
     with pytest.raises(InputError, match="differ in more than their seed"):
         run_seeds_as_one(cfgs, [tmp_path / "a", tmp_path / "b"])
-
-
-def test_a_sweep_groups_its_runs_by_all_but_the_seed(text_file: Path, tmp_path: Path) -> None:
-    arguments = ["tokenizer=char,bpe", "tokenizer.vocab_size=300", "seed=0,1", "launcher=batched"]
-    done = tokexp("run", "-m", *arguments, "data=text", f"data.path={text_file}", *QUICK, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "4 of 4 runs done" in done.stderr
-    assert done.stderr.count("2 seeds as one: ") == 2
-    workers = [json.loads(path.read_bytes())["workers"] for path in tmp_path.glob("runs/demo/*/result.json")]
-    assert workers == [2] * 4
-    again = tokexp("run", "-m", *arguments, "data=text", f"data.path={text_file}", *QUICK, cwd=tmp_path)
-    assert "going on" not in again.stderr
-    assert again.returncode == 0
-    assert again.stderr.count("done before") == 4
-
-
-def test_a_batched_sweep_trains_nothing_twice(text_file: Path, tmp_path: Path) -> None:
-    """Neither with rerun=true, one after another once more, nor what is committed."""
-    arguments = ["tokenizer=char", "seed=0,1", "launcher=batched", "sweep=mine", "data=text", f"data.path={text_file}"]
-    done = tokexp("run", "-m", *arguments, *QUICK, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    again = tokexp("run", "-m", *arguments, *QUICK, "rerun=true", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert again.stderr.count("bits per byte held out") == 2
-    workers = [json.loads(path.read_bytes())["workers"] for path in tmp_path.glob("runs/mine/*/result.json")]
-    assert workers == [2, 2]
-    shutil.rmtree(tmp_path / "runs")
-    committed = tokexp("run", "-m", *arguments, *QUICK, cwd=tmp_path)
-    assert committed.stderr.count("done before, in reports/mine") == 2
-    assert "bits per byte held out" not in committed.stderr
 
 
 def test_parts_that_do_not_divide_the_batch_are_refused(text_file: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +106,7 @@ def prepare_run(spec: RunSpec) -> PreparedRun:
     require_length(corpus, data, cfg.model.block_size)
     prompt_ids(tokenizer, cfg.sample.prompt)  # refused now rather than after training
 
-    config = GPTConfig(**dataclasses.asdict(cfg.model), vocab_size=tokenizer.vocab_size)
+    config = GPTConfig.of(cfg.model, tokenizer.vocab_size)
     model = _initial_model(config, cfg.seed, spec.device)
     plan = plan_training(
         cfg.budget,

@@ -8,26 +8,32 @@ values, D C // H, V vocabulary.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tokexp.config import InputError, ModelConfig
+
 
 @dataclass(frozen=True)
-class GPTConfig:
-    vocab_size: int
-    block_size: int = 128  # longest context, in tokens
-    n_layer: int = 4
-    n_head: int = 4
-    n_embd: int = 128
-    dropout: float = 0.0
-    tie_weights: bool = False  # the LM head is the token embedding
-    norm: str = "layernorm"  # or rmsnorm (Zhang and Sennrich 2019)
-    positions: str = "learned"  # or rope: rotary (Su et al. 2021)
-    n_kv_head: int | None = None  # of keys and values (Ainslie et al. 2023); None is n_head
+class GPTConfig(ModelConfig):
+    """A model's settings with the vocabulary, which the tokenizer decides."""
+
+    vocab_size: int = dataclasses.field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.vocab_size < 1:
+            raise InputError(f"model.vocab_size: got {self.vocab_size}, expected at least 1")
+
+    @classmethod
+    def of(cls, model: ModelConfig, vocab_size: int) -> Self:
+        return cls(**dataclasses.asdict(model), vocab_size=vocab_size)
 
     @property
     def kv_heads(self) -> int:

@@ -6,7 +6,6 @@ written by hand, so `transformers` is not needed. Weights are safetensors only: 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -227,7 +226,7 @@ def _model_config(folder: Path) -> GPTConfig:
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    return GPTConfig(**dataclasses.asdict(sizes), vocab_size=config["vocab_size"])
+    return GPTConfig.of(sizes, config["vocab_size"])
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

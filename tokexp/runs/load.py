@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +61,7 @@ def load_run(folder: Path | str, weights: str = "end") -> Run:
     path = folder / files[weights]
     if not path.exists() and config.keep_weights != "all":
         raise InputError(f"{path}: not kept, since keep_weights={config.keep_weights}; run again with rerun=true")
-    model = GPT(GPTConfig(**dataclasses.asdict(config.model), vocab_size=tokenizer.vocab_size))
+    model = GPT(GPTConfig.of(config.model, tokenizer.vocab_size))
     try:
         model.load_state_dict(load_file(path))
     except (OSError, RuntimeError, SafetensorError) as error:

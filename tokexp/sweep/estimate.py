@@ -14,6 +14,7 @@ from tokexp.model.sizes import parameter_split, training_flops_per_token
 from tokexp.runs.progress import duration
 from tokexp.scoring.bits_per_byte import score
 from tokexp.system.device import resolve_device, use_threads
+from tokexp.system.provenance import workers
 from tokexp.training.loop import train
 from tokexp.training.optimizer import make_optimizer
 from tokexp.training.state import TrainState
@@ -33,6 +34,12 @@ class Estimate:
     flops: float
     seconds: float
     done: bool  # there already, so that it would cost nothing
+
+
+def print_estimates(cfgs: list[RunConfig]) -> None:
+    """What `dry=true` asks for."""
+    measured: dict[str, float] = {}
+    print(table([estimate(cfg, measured) for cfg in cfgs], workers()))
 
 
 def estimate(cfg: RunConfig, measured: dict[str, float]) -> Estimate:
