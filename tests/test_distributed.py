@@ -68,7 +68,7 @@ def test_two_processes_train_as_one(text_file: Path, tmp_path: Path, alone: Path
 
 def test_two_processes_go_on_from_where_one_was_saved(text_file: Path, tmp_path: Path, alone: Path) -> None:
     """Ended by a text that cannot be sampled from, after training: both begin at the last checkpoint."""
-    stop = "import sys, tokexp.experiment.session as s\ndef fail(*_): sys.exit(9)\ns.Session._evaluate = fail\n"
+    stop = "import sys, tokexp.stages.session as s\ndef fail(*_): sys.exit(9)\ns.Session._evaluate = fail\n"
     code = f"{stop}import tokexp.run; tokexp.run.main()"
     first = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, *QUICK, f"data.path={text_file}", "hydra.run.dir=run"],

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-import tokexp.experiment.session
+import tokexp.stages.session
 from tokexp.config import (
     BudgetConfig,
     DataConfig,
@@ -187,13 +187,13 @@ def test_the_commit_is_that_of_the_start(
 ) -> None:
     """What is committed while it trains is not what it runs."""
     head = ["before"]
-    train = tokexp.experiment.session.train
+    train = tokexp.stages.session.train
 
     def committing(*arguments: Any, **named: Any) -> Any:
         head[0] = "after"
         return train(*arguments, **named)
 
-    monkeypatch.setattr(tokexp.experiment.session, "train", committing)
+    monkeypatch.setattr(tokexp.stages.session, "train", committing)
     monkeypatch.setattr(provenance, "_git", lambda *asked: head[0] if asked[0] == "rev-parse" else "")
     provenance.git_state.cache_clear()
     request.addfinalizer(provenance.git_state.cache_clear)
@@ -265,7 +265,7 @@ def test_second_time_returns_the_first_result(
     run: tuple[RunConfig, Path, RunResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg, folder, result = run
-    monkeypatch.setattr(tokexp.experiment.session, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(tokexp.stages.session, "train", lambda *_: pytest.fail("trained again"))
     assert run_experiment(cfg, folder) == result
 
 

@@ -15,9 +15,9 @@ from test_resume import TIMES, Killed, kill_at
 
 from tokexp.config import InputError, RunConfig, TrainConfig
 from tokexp.experiment import run_experiment
-from tokexp.experiment.session import Session
 from tokexp.runs.files import load_metrics
 from tokexp.runs.result import RunResult
+from tokexp.stages.session import Session
 from tokexp.sweep.seeds_as_one import run_seeds_as_one
 from tokexp.training.checkpoint import checkpoints
 from tokexp.training.loop import DivergedError

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tokexp.config import InputError, RunConfig
 from tokexp.experiment import finish
-from tokexp.experiment.prepare import RunSpec, identify
-from tokexp.experiment.session import Session, opened, resumable_steps
 from tokexp.runs.result import RunResult, load_result
+from tokexp.stages.prepare import RunSpec, identify
+from tokexp.stages.session import Session, opened, resumable_steps
 from tokexp.system.device import resolve_device, use_threads
 from tokexp.system.signals import deferred
 from tokexp.training.loop import DivergedError, train_as_one

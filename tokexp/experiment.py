@@ -1,6 +1,6 @@
 """One run from end to end: a corpus, a tokenizer, a model trained on it, and what came of it.
 
-The file to read first: `prepare`, `session`, `measure` and `assemble`, the steps below, are a file each.
+The file to read first: `stages/` has each step below, prepare, session, measure and assemble, in a file.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import logging
 from pathlib import Path
 
 from tokexp.config import RunConfig
-from tokexp.experiment.assemble import assemble_result
-from tokexp.experiment.measure import measure_run
-from tokexp.experiment.prepare import RunSpec, identify, prepare_run
-from tokexp.experiment.session import Session, opened
 from tokexp.runs.files import load_metrics
 from tokexp.runs.result import RunResult, flat, load_result, save_result
 from tokexp.scoring.samples.segments import piece_rows
+from tokexp.stages.assemble import assemble_result
+from tokexp.stages.measure import measure_run
+from tokexp.stages.prepare import RunSpec, identify, prepare_run
+from tokexp.stages.session import Session, opened
 from tokexp.system.device import resolve_device, use_threads
 from tokexp.system.distributed import World, joined
 from tokexp.system.signals import deferred

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from tokexp.experiment.measure import Measured
-from tokexp.experiment.prepare import PreparedRun
 from tokexp.model.sizes import parameter_split
 from tokexp.runs.files import TOKENIZER
 from tokexp.runs.identity import settings_of
@@ -19,6 +17,8 @@ from tokexp.runs.result import (
     TokenizerFacts,
 )
 from tokexp.scoring.intrinsic import intrinsic
+from tokexp.stages.measure import Measured
+from tokexp.stages.prepare import PreparedRun
 from tokexp.system.device import describe_device
 from tokexp.system.files import sha256
 from tokexp.system.provenance import provenance, workers

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tokexp.experiment.prepare import PreparedRun, RunSpec, prepare_run
 from tokexp.model.sizes import training_flops_per_token
 from tokexp.runs.files import CHECKPOINTS, TOKENIZER, whole_rows, whole_steps
 from tokexp.runs.folder import RunFolder, locked_folder
@@ -14,6 +13,7 @@ from tokexp.runs.progress import Progress
 from tokexp.runs.tracking import Tracker
 from tokexp.scoring.evaluator import Evaluator
 from tokexp.scoring.restoration import Restoration, restoration_of
+from tokexp.stages.prepare import PreparedRun, RunSpec, prepare_run
 from tokexp.system.device import peak_memory, reset_peak_memory
 from tokexp.system.distributed import ALONE, World
 from tokexp.training.checkpoint import load_checkpoint, save_checkpoint, saved_steps

@@ -11,7 +11,6 @@ import torch
 
 from tokexp.config import RunConfig
 from tokexp.data.corpus import Corpus
-from tokexp.experiment.prepare import PreparedRun
 from tokexp.model.generate import sample_chars, sample_tokens
 from tokexp.model.gpt import GPT
 from tokexp.scoring.baselines import baselines
@@ -20,6 +19,7 @@ from tokexp.scoring.restoration import Restoration
 from tokexp.scoring.samples.readability import Reader
 from tokexp.scoring.samples.segments import SHOWN, run_segments
 from tokexp.scoring.segmentations.marginal import Marginal, marginal
+from tokexp.stages.prepare import PreparedRun
 from tokexp.tokenizer import Tokenizer
 
 
