@@ -14,9 +14,12 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 HEAVY = [
-    "tokexp.sweep.callback",
+    "tokexp.sweep.sweeper",
     "tokexp.report",
     "tokexp.sample",
     "tokexp.export",
@@ -45,7 +48,7 @@ def tokexp(command: str, *arguments: str, cwd: Path, **env: str) -> subprocess.C
 
 
 def tokexp_afresh(command: str, *arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """The same in a new Python."""
+    """Run it to its end in a new Python."""
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-m", f"tokexp.{command}", *arguments],
         cwd=cwd,
@@ -54,6 +57,29 @@ def tokexp_afresh(command: str, *arguments: str, cwd: Path, **env: str) -> subpr
         timeout=300,
         env={**os.environ, "TOKEXP_DATA": str(cwd / "nothing"), **env},
     )
+
+
+def run_here(module: Any, monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    """The exit code of a command's `main`, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["tokexp", *map(str, words)])
+    code: int = module.main()
+    return code
+
+
+def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """`python -m tokexp.run` at work, in a new Python; what it says is to be read from its standard error."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tokexp.run", *arguments], cwd=cwd, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(line: str, process: subprocess.Popen[str]) -> None:
+    """Until it has said a line with `line` in it."""
+    assert process.stderr is not None
+    for got in process.stderr:
+        if line in got:
+            return
+    raise AssertionError(f"ended before {line!r}")
 
 
 def _become(command: str, arguments: tuple[str, ...], cwd: Path, env: dict[str, str], out: Path, err: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 os.environ["WANDB_MODE"] = "disabled"  # a test that wants W&B says so itself
+os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported; no test has a name on the hub
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes that share the cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -85,3 +87,14 @@ def settings_of(kind: str, folder: Path, text: str) -> dict[str, Any]:
         return {"path": str(folder / "mine.json")}
     sized = kind not in ("byte", "char", "word", "word_cased", "gpt2")
     return {"vocab_size": 330} if sized else {}
+
+
+@pytest.fixture(scope="session")
+def transformers() -> Any:
+    """Hugging Face's library, where it is installed; its import may warn of its own affairs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        library = pytest.importorskip("transformers")
+        library.logging.set_verbosity_error()
+        assert library.GPT2LMHeadModel  # imported when it is asked for
+    return library

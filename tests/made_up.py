@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.comparison import Comparison, comparisons
-from tokexp.runs.result import RunResult
+from tokexp.runs.result import columns
 from tokexp.runs.study import BLOCK_COLUMNS, TABLES, Study
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 
-COLUMNS = [field.name for field in dataclasses.fields(RunResult)]  # of results.csv
+COLUMNS = list(columns())  # of results.csv
 ARMS = {"char": 1.0, "bpe": 2.0, "word": 4.0}  # bytes per token
 TEXT = dict.fromkeys(("corpus", "corpus_sha256", "val_sha256"), "text")
 EVIL = "</script></textarea><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"

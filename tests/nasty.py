@@ -17,3 +17,5 @@ NASTY = {
     "private": "\ue000\U0010ffff\ufffd",
     "long": "a" * 300,
 }
+
+TRICKY = " ".join(NASTY.values()) + "aaaa aaa bababab abab " * 9

@@ -12,8 +12,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from tokexp.config import GROUP_TYPES, RunConfig
-from tokexp.sweep import callback as sweep
+from tokexp.config import GROUP_TYPES, RunConfig, from_dict, to_dict
+from tokexp.sweep import schema
+from tokexp.sweep.sweeper import register
 from tokexp.system.places import ROOT
 from tokexp.tokenizer import KINDS, check_settings
 from tokexp.tokenizer.bpe import BPETokenizer
@@ -24,7 +25,7 @@ OPTIONS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.gl
 
 @pytest.fixture(autouse=True)
 def hydra_started() -> Iterator[None]:
-    sweep.register()
+    register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         yield
     GlobalHydra.instance().clear()
@@ -33,7 +34,7 @@ def hydra_started() -> Iterator[None]:
 def composed(*overrides: str) -> RunConfig:
     cfg = compose("config", [*overrides, "hydra.mode=RUN"], return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
-    return sweep.to_config(cfg)
+    return schema.to_config(cfg)
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -58,6 +59,12 @@ def test_defaults_are_those_of_the_dataclasses() -> None:
     learned = inspect.signature(BPETokenizer.train).parameters
     assert cfg.tokenizer.train_settings() == {"vocab_size": learned["vocab_size"].default, "pattern": "gpt2"}
     assert cfg.size == "micro"
+
+
+def test_dry_is_a_matter_of_the_command_and_of_no_run() -> None:
+    assert composed("dry=true") == composed()
+    older = {**to_dict(RunConfig()), "dry": False}
+    assert from_dict(older) == RunConfig(), "a folder from before can be read"
 
 
 def test_every_kind_has_an_option() -> None:
@@ -86,7 +93,7 @@ def test_the_environment_goes_before_a_yaml_and_the_command_line_before_both(mon
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert composed("tracking.mode=disabled").tracking.mode == "disabled"
     assert composed().tracking.mode == "auto", "which leaves it to the environment"
-    monkeypatch.setattr(sweep, "_plain", lambda value, plain=sweep._plain: {**plain(value), "mode": "online"}
+    monkeypatch.setattr(schema, "_plain", lambda value, plain=schema._plain: {**plain(value), "mode": "online"}
                         if "project" in (value if hasattr(value, "keys") else {}) else plain(value))  # fmt: skip
     assert composed().tracking.mode == "auto", "though the yaml says online"
     monkeypatch.delenv("WANDB_MODE")

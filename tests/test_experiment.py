@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-import tokexp.experiment
+import tokexp.stages.session
 from tokexp.config import (
     BudgetConfig,
     DataConfig,
@@ -38,12 +38,13 @@ from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.runs.files import load_metrics
 from tokexp.runs.identity import config_hash
 from tokexp.runs.load import load_run
-from tokexp.runs.result import RunResult, load_results
-from tokexp.scoring.readability import MEASURES
+from tokexp.runs.result import RunResult, flat, load_result, load_results
+from tokexp.scoring.samples.readability import MEASURES
 from tokexp.system import provenance
 from tokexp.system.device import peak_memory
 from tokexp.tokenizer import load_tokenizer, train_tokenizer
 from tokexp.training.loop import DivergedError
+from tokexp.training.record import EvalRow, StepRow
 
 
 def settings(text_file: Path, kind: str = "bpe", **changes: object) -> RunConfig:
@@ -84,13 +85,14 @@ def test_result_is_flat_and_as_returned(run: tuple[RunConfig, Path, RunResult]) 
     _, folder, result = run
     data = json.loads((folder / "result.json").read_text())
     assert next(iter(data)) == "schema_version"
-    assert data == dataclasses.asdict(result)
-    assert result.val_bpb == pytest.approx(result.val_bpb_naive + result.val_bpb_restoration)
+    assert data == flat(result)
+    assert load_result(folder) == result
+    assert result.val_bpb == pytest.approx(result.scores.val_bpb_naive + result.scores.val_bpb_restoration)
     parts = [data[f"val_bpb_restoration_{part}"] for part in ("spacing", "case", "spelling")]
-    assert sum(parts) == pytest.approx(result.val_bpb_restoration)
-    assert (result.val_bpb_restoration > 0) == (result.tokenizer in ("word", "hf_wordpiece"))
-    assert result.best_val_bpb <= result.val_bpb
-    assert result.params_total == sum(
+    assert sum(parts) == pytest.approx(result.scores.val_bpb_restoration)
+    assert (result.scores.val_bpb_restoration > 0) == (result.tokenizer.kind in ("word", "hf_wordpiece"))
+    assert result.scores.best_val_bpb <= result.val_bpb
+    assert result.parameters.params_total == sum(
         data[f"params_{p}"] for p in ("token_embedding", "position_embedding", "lm_head", "body")
     )
 
@@ -100,33 +102,33 @@ def test_bits_per_byte_recomputed_from_the_files_alone(run: tuple[RunConfig, Pat
     cfg, folder, result = run
     corpus = load_corpus(cfg.data)
     tokenizer = load_tokenizer(folder / "tokenizer.json")
-    model = GPT(GPTConfig(**dataclasses.asdict(cfg.model), vocab_size=tokenizer.vocab_size))
+    model = GPT(GPTConfig.of(cfg.model, tokenizer.vocab_size))
     model.load_state_dict(load_file(folder / "model.safetensors"))
     stream = [tokenizer.encode(corpus.train)[-1], *tokenizer.encode(corpus.val)]
     nats = 0.0
     for i in range(0, len(stream) - 1, 16):
         window = torch.tensor(stream[i : i + 17])
         nats += F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="sum").item()
-    assert nats / math.log(2) / len(corpus.val.encode()) == pytest.approx(result.val_bpb_naive, rel=1e-5)
-    assert nats / (len(stream) - 1) == pytest.approx(result.val_loss, rel=1e-5)
+    assert nats / math.log(2) / len(corpus.val.encode()) == pytest.approx(result.scores.val_bpb_naive, rel=1e-5)
+    assert nats / (len(stream) - 1) == pytest.approx(result.scores.val_loss, rel=1e-5)
 
 
 def test_blocks_and_rows_add_up(run: tuple[RunConfig, Path, RunResult]) -> None:
     _, folder, result = run
     rows = load_metrics(folder)
-    evals = [row for row in rows if row["event"] == "eval"]
-    assert [row["step"] for row in evals] == [10, 20, 25]
-    assert sum(evals[-1]["val_block_nats"]) / math.log(2) / result.val_bytes == pytest.approx(result.val_bpb)
-    assert (evals[-1]["bytes_seen"], evals[-1]["tokens_seen"]) == (result.bytes_seen, result.tokens_seen)
-    assert min(row["val_loss"] for row in evals) == result.best_val_loss
-    assert all({"loss", "grad_norm", "lr"} <= row.keys() for row in rows if row["event"] == "step")
+    evals = [row for row in rows if isinstance(row, EvalRow)]
+    assert [row.step for row in evals] == [10, 20, 25]
+    assert sum(evals[-1].scores.val_block_nats) / math.log(2) / result.scores.val_bytes == pytest.approx(result.val_bpb)
+    assert (evals[-1].bytes_seen, evals[-1].tokens_seen) == (result.cost.bytes_seen, result.cost.tokens_seen)
+    assert min(row.scores.val_loss for row in evals) == result.scores.best_val_loss
+    assert [row.step for row in rows if isinstance(row, StepRow)] == list(range(1, 26))
 
 
 def test_best_weights_are_those_of_the_best_evaluation(run: tuple[RunConfig, Path, RunResult]) -> None:
     _, folder, result = run
     assert load_run(folder, weights="best").model.training is False
     same = (folder / "best.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
-    assert same == (result.best_val_loss == result.val_loss)
+    assert same == (result.scores.best_val_loss == result.scores.val_loss)
 
 
 def test_samples_are_as_asked(run: tuple[RunConfig, Path, RunResult]) -> None:
@@ -140,7 +142,7 @@ def test_samples_are_as_asked(run: tuple[RunConfig, Path, RunResult]) -> None:
     assert [(row["temperature"], row["sample"]) for row in read] == [(0.8, 0), (0.8, 1), (1.0, 0), (1.0, 1)]
     assert read[0].keys() == {"temperature", "sample", *MEASURES}
     assert len(rows[0]["text"]) == result.sample_chars_500
-    assert result.tokenizer != "char" or result.sample_chars_500 == 20
+    assert result.tokenizer.kind != "char" or result.sample_chars_500 == 20
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +158,7 @@ def overfitted(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 def test_samples_are_by_the_best_weights(overfitted: tuple[RunConfig, Path, RunResult]) -> None:
     cfg, folder, result = overfitted
-    assert result.best_val_loss < result.val_loss
+    assert result.scores.best_val_loss < result.scores.val_loss
     first = json.loads((folder / "samples.jsonl").read_text().splitlines()[0])["text"]
     drawn = {}
     for which in ("best", "end"):
@@ -168,16 +170,16 @@ def test_samples_are_by_the_best_weights(overfitted: tuple[RunConfig, Path, RunR
 def test_figures_of_training_recomputed_from_its_rows(overfitted: tuple[RunConfig, Path, RunResult]) -> None:
     cfg, folder, result = overfitted
     rows = load_metrics(folder)
-    blocks = np.array([row["val_block_nats"] for row in rows if row["event"] == "eval"])
+    blocks = np.array([row.scores.val_block_nats for row in rows if isinstance(row, EvalRow)])
     even, odd = blocks[:, 0::2].sum(axis=1), blocks[:, 1::2].sum(axis=1)
-    paid = (odd[even.argmin()] + even[odd.argmin()]) / math.log(2) / result.val_bytes
-    assert result.best_val_bpb_crossfit == pytest.approx(paid)
-    assert result.best_val_bpb < paid, "the choice is paid for"
+    paid = (odd[even.argmin()] + even[odd.argmin()]) / math.log(2) / result.scores.val_bytes
+    assert result.scores.best_val_bpb_crossfit == pytest.approx(paid)
+    assert result.scores.best_val_bpb < paid, "the choice is paid for"
     tokens = len(load_tokenizer(folder / "tokenizer.json").encode(load_corpus(cfg.data).train))
-    assert result.epochs == pytest.approx(150 * 8 * 16 / tokens)
-    norms = [row["grad_norm"] for row in rows if row["event"] == "step"]
+    assert result.cost.epochs == pytest.approx(150 * 8 * 16 / tokens)
+    norms = [row.grad_norm for row in rows if isinstance(row, StepRow)]
     spikes = [norm > 3 * np.median(norms[i - 50 : i]) for i, norm in enumerate(norms) if i >= 50]
-    assert result.grad_norm_spikes == pytest.approx(np.mean(spikes))
+    assert result.cost.grad_norm_spikes == pytest.approx(np.mean(spikes))
 
 
 def test_the_commit_is_that_of_the_start(
@@ -185,24 +187,18 @@ def test_the_commit_is_that_of_the_start(
 ) -> None:
     """What is committed while it trains is not what it runs."""
     head = ["before"]
-    train = tokexp.experiment.train
+    train = tokexp.stages.session.train
 
     def committing(*arguments: Any, **named: Any) -> Any:
         head[0] = "after"
         return train(*arguments, **named)
 
-    monkeypatch.setattr(tokexp.experiment, "train", committing)
+    monkeypatch.setattr(tokexp.stages.session, "train", committing)
     monkeypatch.setattr(provenance, "_git", lambda *asked: head[0] if asked[0] == "rev-parse" else "")
     provenance.git_state.cache_clear()
     request.addfinalizer(provenance.git_state.cache_clear)
-    assert run_experiment(settings(text_file), tmp_path / "one").git_commit == "before"
+    assert run_experiment(settings(text_file), tmp_path / "one").provenance.git_commit == "before"
     assert head == ["after"]
-
-
-def test_dry_is_refused_where_it_would_train(text_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="dry=true is for the command line"):
-        run_experiment(settings(text_file, dry=True), tmp_path / "one")
-    assert not (tmp_path / "one").exists()
 
 
 @pytest.mark.parametrize(
@@ -224,7 +220,7 @@ def test_memory_is_that_of_the_run(text_file: Path, tmp_path: Path) -> None:
     high = peak_memory(torch.device("cpu"))
     del ballast
     run_experiment(settings(text_file), tmp_path / "one")
-    assert [row["peak_memory"] for row in load_metrics(tmp_path / "one") if "peak_memory" in row][-1] < high - 100e6
+    assert [row.peak_memory for row in load_metrics(tmp_path / "one") if isinstance(row, EvalRow)][-1] < high - 100e6
 
 
 def test_content_adds_up_to_the_total(run: tuple[RunConfig, Path, RunResult]) -> None:
@@ -233,13 +229,13 @@ def test_content_adds_up_to_the_total(run: tuple[RunConfig, Path, RunResult]) ->
     rows = [json.loads(line) for line in (folder / "content.jsonl").read_text().splitlines()]
     for partition in ("place", "context"):
         own = [row for row in rows if row["partition"] == partition]
-        assert sum(row["bytes"] for row in own) == result.val_bytes
-        assert sum(row["bits"] for row in own) / result.val_bytes == pytest.approx(result.val_bpb, rel=1e-6)
+        assert sum(row["bytes"] for row in own) == result.scores.val_bytes
+        assert sum(row["bits"] for row in own) / result.scores.val_bytes == pytest.approx(result.val_bpb, rel=1e-6)
 
 
 def test_all_segmentations_where_there_is_a_choice(run: tuple[RunConfig, Path, RunResult]) -> None:
     result = run[2]
-    if result.tokenizer in ("bpe", "bpe_fallback", "sp_unigram"):
+    if result.tokenizer.kind in ("bpe", "bpe_fallback", "sp_unigram"):
         assert result.marginal_gain_bpb is not None
         assert 0 <= result.marginal_gain_bpb < result.val_bpb
     else:
@@ -251,13 +247,13 @@ def test_sizes_that_follow_are_written_down(text_file: Path, tmp_path: Path) -> 
     cfg = dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, block_bytes=80))
     result = run_experiment(cfg, tmp_path)
     saved = load_run(tmp_path).config
-    assert abs(result.params_total / 30_000 - 1) < 0.02
-    assert saved.model.n_embd == result.n_embd != cfg.model.n_embd
-    assert saved.model.block_size == result.block_size == round(80 / result_bytes_per_token(cfg))
-    assert {"model.n_embd", "model.block_size"}.isdisjoint(result.settings)
-    assert (result.settings["params_total"], result.settings["data.block_bytes"]) == (30_000, 80)
+    assert abs(result.parameters.params_total / 30_000 - 1) < 0.02
+    assert saved.model.n_embd == result.model.n_embd != cfg.model.n_embd
+    assert saved.model.block_size == result.model.block_size == round(80 / result_bytes_per_token(cfg))
+    assert {"model.n_embd", "model.block_size"}.isdisjoint(result.identity.settings)
+    assert (result.identity.settings["params_total"], result.identity.settings["data.block_bytes"]) == (30_000, 80)
     corpus = load_corpus(cfg.data)
-    assert config_hash(saved, corpus, "float32") == config_hash(cfg, corpus, "float32") == result.config_hash
+    assert config_hash(saved, corpus, "float32") == config_hash(cfg, corpus, "float32") == result.identity.config_hash
 
 
 def result_bytes_per_token(cfg: RunConfig) -> float:
@@ -269,13 +265,13 @@ def test_second_time_returns_the_first_result(
     run: tuple[RunConfig, Path, RunResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg, folder, result = run
-    monkeypatch.setattr(tokexp.experiment, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(tokexp.stages.session, "train", lambda *_: pytest.fail("trained again"))
     assert run_experiment(cfg, folder) == result
 
 
 def test_rerun_trains_again_to_the_same_figures(text_file: Path, tmp_path: Path) -> None:
     cfg = settings(text_file, rerun=True)
-    results = [dataclasses.asdict(run_experiment(cfg, tmp_path)) for _ in range(2)]
+    results = [flat(run_experiment(cfg, tmp_path)) for _ in range(2)]
     different = {key for key in results[0] if results[0][key] != results[1][key]}
     assert different <= {"train_seconds", "tokens_per_second"}
 

@@ -17,11 +17,13 @@ from tokexp.experiment import run_experiment
 from tokexp.model.generate import generate
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.runs.result import RunResult
-from tokexp.sweep.together import run_together
+from tokexp.sweep.seeds_as_one import run_seeds_as_one
 from tokexp.tokenizer import train_tokenizer
 from tokexp.training.budget import TrainPlan
-from tokexp.training.loop import DivergedError, Row, TrainState, train, train_together
+from tokexp.training.loop import DivergedError, train, train_as_one
 from tokexp.training.optimizer import make_optimizer
+from tokexp.training.record import StepRow
+from tokexp.training.state import TrainState
 from tokexp.training.stepper import Stepper
 
 pytestmark = [
@@ -38,7 +40,7 @@ def data(text: str) -> TokenStream:
     return encode_stream(train_tokenizer("bpe", text, vocab_size=300), text)
 
 
-def trained(data: TokenStream, device: str, precision: str = "float32", **changes: Any) -> tuple[GPT, list[Row]]:
+def trained(data: TokenStream, device: str, precision: str = "float32", **changes: Any) -> tuple[GPT, list[StepRow]]:
     torch.manual_seed(0)
     model = GPT(GPTConfig(vocab_size=300, block_size=16, n_layer=2, n_head=2, n_embd=32)).to(device)
     cfg = dataclasses.replace(TrainConfig(batch_size=4, compile="never", cuda_graph="never"), **changes)
@@ -47,19 +49,19 @@ def trained(data: TokenStream, device: str, precision: str = "float32", **change
 
 
 @pytest.fixture(scope="module")
-def on_cpu(data: TokenStream) -> list[Row]:
+def on_cpu(data: TokenStream) -> list[StepRow]:
     return trained(data, "cpu")[1]
 
 
 @pytest.mark.parametrize("graph", ["never", "always"])
 @pytest.mark.parametrize("compiled", ["never", "always"])
 @pytest.mark.parametrize("parts", [1, 2])
-def test_as_on_the_cpu(data: TokenStream, on_cpu: list[Row], graph: str, compiled: str, parts: int) -> None:
+def test_as_on_the_cpu(data: TokenStream, on_cpu: list[StepRow], graph: str, compiled: str, parts: int) -> None:
     _, rows = trained(data, "cuda", cuda_graph=graph, compile=compiled, grad_accum=parts)
-    assert [row["step"] for row in rows] == list(range(1, 21))
+    assert [row.step for row in rows] == list(range(1, 21))
     for row, other in zip(rows, on_cpu, strict=True):
-        assert (row["loss"], row["grad_norm"]) == pytest.approx((other["loss"], other["grad_norm"]), rel=1e-3)
-        assert (row["bytes_seen"], row["lr"]) == (other["bytes_seen"], other["lr"])
+        assert (row.loss, row.grad_norm) == pytest.approx((other.loss, other.grad_norm), rel=1e-3)
+        assert (row.bytes_seen, row.lr) == (other.bytes_seen, other.lr)
 
 
 def test_a_graph_is_captured_and_changes_nothing(data: TokenStream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,13 +72,13 @@ def test_a_graph_is_captured_and_changes_nothing(data: TokenStream, monkeypatch:
     graphed, same = trained(data, "cuda", cuda_graph="always")
     assert len(replays) == 20
     for row, other in zip(rows, same, strict=True):
-        assert row["loss"] == pytest.approx(other["loss"], rel=1e-5)
+        assert row.loss == pytest.approx(other.loss, rel=1e-5)
     assert all(torch.allclose(p, q, atol=1e-5) for p, q in zip(eager.parameters(), graphed.parameters(), strict=True))
 
 
-def test_bf16_learns(data: TokenStream, on_cpu: list[Row]) -> None:
+def test_bf16_learns(data: TokenStream, on_cpu: list[StepRow]) -> None:
     _, rows = trained(data, "cuda", precision="bf16", cuda_graph="always", compile="always")
-    assert rows[-1]["loss"] == pytest.approx(on_cpu[-1]["loss"], rel=0.03)
+    assert rows[-1].loss == pytest.approx(on_cpu[-1].loss, rel=0.03)
 
 
 @pytest.mark.parametrize("graph", ["never", "always"])
@@ -101,12 +103,12 @@ def test_several_seeds_are_those_of_runs_alone(data: TokenStream, graph: str) ->
 
     models = [model_of(seed) for seed in seeds]
     states = [TrainState(make_optimizer(model, cfg)) for model in models]
-    several = list(train_together(models, data, PLAN, cfg, seeds, "float32", states))
+    several = list(train_as_one(models, data, PLAN, cfg, seeds, "float32", states))
     for i, seed in enumerate(seeds):
         alone = [row for some in train(model_of(seed), data, PLAN, cfg, seed, "float32") for row in some]
-        together = [row for step in several for row in step[i]]
-        for row, other in zip(together, alone, strict=True):
-            assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
+        as_one = [row for step in several for row in step[i]]
+        for row, other in zip(as_one, alone, strict=True):
+            assert row.loss == pytest.approx(other.loss, rel=1e-3)
 
 
 def test_a_whole_run(text_file: Path, tmp_path: Path) -> None:
@@ -126,9 +128,9 @@ def test_a_killed_run_goes_on_bit_for_bit(text_file: Path, tmp_path: Path, monke
     same(tmp_path / "run", tmp_path / "whole")
 
 
-def test_seeds_together(text_file: Path, tmp_path: Path) -> None:
+def test_seeds_as_one(text_file: Path, tmp_path: Path) -> None:
     cfgs = [settings(text_file, seed=seed, device="cuda") for seed in (0, 1)]
-    results = run_together(cfgs, [tmp_path / str(cfg.seed) for cfg in cfgs])
+    results = run_seeds_as_one(cfgs, [tmp_path / str(cfg.seed) for cfg in cfgs])
     assert all(isinstance(result, RunResult) for result in results)
 
 

@@ -22,6 +22,7 @@ ROOMS = [
     "runs",
     "analysis",
     "rendering",
+    "stages",
     "experiment",
     "sweep",
     "speed",

@@ -58,7 +58,7 @@ def test_adding_a_tokenizer_is_one_file_one_line_one_yaml(checkout: Path) -> Non
     kinds.write_text(text.replace('    "byte": ByteTokenizer,\n', f'    "byte": ByteTokenizer,\n{entry}\n', 1))
     (checkout / "conf/tokenizer/vowel.yaml").write_text(yaml + "\n")
     (checkout / "text.txt").write_text("To be, or not to be: that is the question.\n" * 60)
-    tests = python("-m", "pytest", "-q", "tests/tokenizer/test_tokenizers.py", "-k", "vowel", cwd=checkout)
+    tests = python("-m", "pytest", "-q", "tests/tokenizer/test_contract.py", "-k", "vowel", cwd=checkout)
     assert re.search(r"[4-9]\d passed", tests), tests
     tiny = ["model=nano", "budget.steps=3", "sample.tokens=3", "sample.count=0"]
     ran = python("-m", "tokexp.run", "tokenizer=vowel", "data=text", "data.path=text.txt", *tiny, cwd=checkout)

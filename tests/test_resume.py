@@ -19,16 +19,18 @@ import torch
 from safetensors.torch import load_file
 from test_experiment import settings
 
-import tokexp.experiment
+import tokexp.stages.measure
+import tokexp.stages.session
 import tokexp.training.checkpoint
 from tokexp.config import BudgetConfig, InputError, RunConfig, SampleConfig, from_dict, to_dict
 from tokexp.experiment import run_experiment
 from tokexp.model.gpt import GPT, GPTConfig
-from tokexp.runs.files import load_metrics
+from tokexp.runs.files import load_metrics, metrics_row
 from tokexp.runs.tracking import Tracker
 from tokexp.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from tokexp.training.loop import TrainState
 from tokexp.training.optimizer import make_optimizer
+from tokexp.training.record import Row
+from tokexp.training.state import TrainState
 
 TIMES = {
     "git_dirty",  # somebody may edit while a test of minutes runs
@@ -61,7 +63,7 @@ def same(folder: Path, whole: Path) -> None:
         got, wanted = load_file(folder / name), load_file(whole / name)
         assert got.keys() == wanted.keys()
         assert all(torch.equal(got[key], wanted[key]) for key in wanted), name
-    rows = [[without_times(row) for row in load_metrics(path)] for path in (folder, whole)]
+    rows = [[without_times(metrics_row(row)) for row in load_metrics(path)] for path in (folder, whole)]
     assert rows[0] == rows[1]
     results = [without_times(json.loads((path / "result.json").read_bytes())) for path in (folder, whole)]
     assert results[0] == results[1]
@@ -78,8 +80,8 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, event: str, step: int) -> None:
     """End the run before it writes its row for `event` at `step`."""
     log = Tracker.log
 
-    def killed(self: Tracker, row: dict[str, Any]) -> None:
-        if (row["event"], row["step"]) == (event, step):
+    def killed(self: Tracker, row: Row) -> None:
+        if (metrics_row(row)["event"], row.step) == (event, step):
             raise Killed
         log(self, row)
 
@@ -103,7 +105,7 @@ def test_killed_while_training(
     saved = [int(path.stem) for path in checkpoints(tmp_path / "checkpoints")]
     assert saved == [s for s in (6, 12, 18, 24) if s < step][-2:]
     started = []
-    monkeypatch.setattr(tokexp.experiment, "train", watched(started))
+    monkeypatch.setattr(tokexp.stages.session, "train", watched(started))
     run_experiment(short(text_file), tmp_path)
     assert started == saved[-1:] or started == [0] == [len(saved)]
     same(tmp_path, whole)
@@ -111,7 +113,7 @@ def test_killed_while_training(
 
 def watched(started: list[int]) -> Callable[..., Any]:
     """`train`, which notes the step that it is started at."""
-    train = tokexp.experiment.train
+    train = tokexp.stages.session.train
 
     def watching(*arguments: Any, **named: Any) -> Any:
         started.append(arguments[6].step)
@@ -132,11 +134,11 @@ def test_killed_while_it_is_measured(
 ) -> None:
     """Training is not done again: only what comes after it."""
     with monkeypatch.context() as patch:
-        patch.setattr(tokexp.experiment, "draw_samples", raising(Killed()))
+        patch.setattr(tokexp.stages.measure, "draw_samples", raising(Killed()))
         with pytest.raises(Killed):
             run_experiment(short(text_file), tmp_path)
     started: list[int] = []
-    monkeypatch.setattr(tokexp.experiment, "train", watched(started))
+    monkeypatch.setattr(tokexp.stages.session, "train", watched(started))
     run_experiment(short(text_file), tmp_path)
     assert started == [25]
     same(tmp_path, whole)
@@ -171,7 +173,7 @@ def test_a_damaged_checkpoint_is_passed_over(
         content = last.read_bytes()
         last.write_bytes({"cut short": content[: len(content) // 2], "rubbish": b"x" * 99, "empty": b""}[damage])
     started: list[int] = []
-    monkeypatch.setattr(tokexp.experiment, "train", watched(started))
+    monkeypatch.setattr(tokexp.stages.session, "train", watched(started))
     run_experiment(short(text_file), tmp_path / "run")
     assert started == [int(first.stem)]
     assert f"{last}: passed over" in caplog.text
@@ -211,14 +213,14 @@ def test_metrics_that_were_cut_short_take_the_run_back(
 def test_other_settings_start_anew(text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted_at(text_file, tmp_path, monkeypatch, 14)
     result = run_experiment(short(text_file, budget=BudgetConfig(steps=5)), tmp_path)
-    assert result.steps == 5
-    assert [row["step"] for row in load_metrics(tmp_path)] == [1, 2, 3, 4, 5, 5]
+    assert result.cost.steps == 5
+    assert [row.step for row in load_metrics(tmp_path)] == [1, 2, 3, 4, 5, 5]
 
 
 def test_rerun_starts_anew(text_file: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted_at(text_file, tmp_path, monkeypatch, 14)
     started: list[int] = []
-    monkeypatch.setattr(tokexp.experiment, "train", watched(started))
+    monkeypatch.setattr(tokexp.stages.session, "train", watched(started))
     run_experiment(short(text_file, rerun=True), tmp_path)
     assert started == [0]
     same(tmp_path, whole)
@@ -299,7 +301,7 @@ def test_a_real_signal(text_file: Path, tmp_path: Path, number: int) -> None:
         assert saved[-1] % 20 == 0
     else:
         assert (process.returncode, status) == (128 + number, "interrupted")
-        assert saved[-1] == load_metrics(tmp_path / "run")[-1]["step"], "the step was finished, and saved"
+        assert saved[-1] == load_metrics(tmp_path / "run")[-1].step, "the step was finished, and saved"
     assert not (tmp_path / "run/result.json").exists()
     run_experiment(cfg, tmp_path / "run")
     run_experiment(cfg, tmp_path / "whole")

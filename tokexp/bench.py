@@ -11,47 +11,15 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
 
-import torch
-
-from tokexp.config import DataConfig, InputError
+from tokexp.config import DataConfig, InputError, ModelConfig
 from tokexp.data.corpus import load_corpus
 from tokexp.data.text import read_bytes
-from tokexp.model.gpt import GPTConfig
 from tokexp.speed.tokenizers import bench_tokenizers
-from tokexp.speed.training import Training, bench_train
+from tokexp.speed.training import bench_train, describe_machine, trainings_of
 from tokexp.system.command import command
-from tokexp.system.device import describe_device, resolve_device, resolve_precision
-from tokexp.system.provenance import processor
-
-
-def describe_machine(device: str) -> str:
-    gpu = "" if device == "cpu" else f"{describe_device(torch.device(device))}; "
-    threads = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    return f"{gpu}{processor()}, {threads}"
-
-
-def trainings_of(args: argparse.Namespace) -> list[Training]:
-    """One a vocabulary; on CUDA each with bf16 and compilation off and on."""
-    device = resolve_device(args.device)
-    choices = [(resolve_precision("auto", device), "never")]
-    if device.type == "cuda":
-        choices = [(precision, compiled) for precision in ("float32", "bf16") for compiled in ("never", "always")]
-    return [
-        Training(
-            GPTConfig(V, args.block_size, args.n_layer, args.n_head, args.n_embd),
-            args.batch_size,
-            str(device),
-            precision,
-            compiled,
-            args.steps,
-        )
-        for V in args.vocab
-        for precision, compiled in choices
-    ]
 
 
 @command
@@ -74,7 +42,8 @@ def main() -> int:
     if args.rounds < 1:
         raise InputError(f"--rounds: got {args.rounds}, expected at least 1")
     if args.what == "train":
-        trainings = trainings_of(args)
+        sizes = {name: getattr(args, name) for name in ("block_size", "n_layer", "n_head", "n_embd")}
+        trainings = trainings_of(ModelConfig(**sizes), args.vocab, args.batch_size, args.device, args.steps)
         print(describe_machine(trainings[0].device))
         bench_train(trainings, args.steps, args.rounds)
     else:

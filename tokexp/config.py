@@ -54,7 +54,7 @@ class TokenizerConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """`GPTConfig` without the vocabulary, which the tokenizer decides."""
+    """What is chosen of a model; `GPTConfig` adds the vocabulary, which the tokenizer decides."""
 
     block_size: int = 64  # tokens of context
     n_layer: int = 2
@@ -62,9 +62,9 @@ class ModelConfig:
     n_embd: int = 128
     dropout: float = 0.0
     tie_weights: bool = False  # one matrix for the token embedding and the LM head
-    norm: str = "layernorm"  # layernorm | rmsnorm
-    positions: str = "learned"  # learned | rope
-    n_kv_head: int | None = None  # heads for keys and values, a divisor of n_head; null is n_head
+    norm: str = "layernorm"  # layernorm | rmsnorm (Zhang and Sennrich 2019)
+    positions: str = "learned"  # learned | rope: rotary (Su et al. 2021)
+    n_kv_head: int | None = None  # heads for keys and values (Ainslie et al. 2023), a divisor of n_head; null is n_head
 
     def __post_init__(self) -> None:
         _check_types("model.", self)
@@ -182,7 +182,6 @@ class RunConfig:
     arm: str = ""  # the tokenizer option's name; the kind where empty
     size: str = "custom"  # the model option's name
     rerun: bool = False  # train again where a result is there already
-    dry: bool = False  # say what would be trained, and what it would cost, and train nothing
     keep_weights: str = "all"  # all | best | none: of a finished run; sampling and scoring need them
     threads: int | None = None  # of the CPU; null: all, or with several runs at once a fair share
 
@@ -227,7 +226,7 @@ def from_dict(tree: dict[str, Any]) -> RunConfig:
     """The reverse of `to_dict`. Raises InputError naming a key that no group has."""
     if not isinstance(tree, dict) or not isinstance(tree.get("tokenizer", {}), dict):
         raise InputError(f"settings: got {str(tree)[:80]!r}, expected groups of settings by name")
-    tree = {**tree}
+    tree = {name: value for name, value in tree.items() if name != "dry"}  # which older folders still have
     tokenizer = {**tree.get("tokenizer", {})}
     known = {name: tokenizer.pop(name) for name in ("kind", "vocab_size") if name in tokenizer}
     tree["tokenizer"] = {**known, "settings": tokenizer}

@@ -39,10 +39,10 @@ def main() -> int:
                 "which that folder has not; give the run's folder"
             )
         corpus = load_corpus(run.config.data)
-        if corpus.sha256 != run.result.corpus_sha256:
+        if corpus.sha256 != run.result.corpus.corpus_sha256:
             raise InputError(
-                f"a lossy tokenizer's restoration needs the corpus of the run, {run.result.corpus} with SHA-256 "
-                f"{run.result.corpus_sha256}, but got {corpus.name} with {corpus.sha256}; bring it back"
+                f"a lossy tokenizer's restoration needs the corpus of the run, {run.result.corpus.name} with SHA-256 "
+                f"{run.result.corpus.corpus_sha256}, but got {corpus.name} with {corpus.sha256}; bring it back"
             )
         restoration = restoration_cost(run.tokenizer, corpus.train, text).total / stream.n_bytes
     print(f"{args.text}: {stream.n_bytes:,} bytes, {len(stream):,} tokens")

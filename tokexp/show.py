@@ -6,6 +6,7 @@ python -m tokexp.show char word bpe --text "Hello, world"
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from tokexp.data.text import read_bytes
 from tokexp.encoding.prepare import prepare
 from tokexp.rendering.terminal import paint, table
 from tokexp.scoring.intrinsic import intrinsic
-from tokexp.sweep.options import data_config, load_option
+from tokexp.sweep.options import data_option, tokenizer_option
 from tokexp.system.command import command
 
 
@@ -35,34 +36,23 @@ def main() -> int:
     parser.add_argument("--data-path", help="its data.path")
     parser.add_argument("--color", choices=["auto", "always", "never"], default="auto")
     args = parser.parse_args()
-    corpus = load_corpus(data_config(args.data, args.data_path))
-    text = args.text if args.text is not None else corpus.val[:300]
+    corpus = load_corpus(data_option(args.data, args.data_path))
+    text = read_bytes(args.file).decode() if args.file else corpus.val[:300] if args.text is None else args.text
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise InputError("--text: got bytes that are not UTF-8; give text, or a file by --file")
-    if args.file is not None:
-        text = read_bytes(args.file).decode()
+    colour = args.color == "always" or (args.color == "auto" and sys.stdout.isatty())
     columns = {}
     for name in args.tokenizers:
-        kind, settings = load_option(name)
-        if args.vocab_size is not None:
-            if kind not in ("char", "word", "word_cased") and "vocab_size" not in settings:
-                raise InputError(f"--vocab-size: got {args.vocab_size}, but {name} leaves no choice; leave it out")
-            settings["vocab_size"] = args.vocab_size
-        if args.path is not None and kind == "file":
-            settings["path"] = args.path
-        prepared = prepare(kind, settings, corpus)
-        tokenizer = prepared.tokenizer
-        colour = args.color == "always" or (args.color == "auto" and sys.stdout.isatty())
-        print(f"{name}\n{paint(tokenizer, text, colour=colour, ids=args.ids)}\n")
+        prepared = prepare(*tokenizer_option(name, args.vocab_size, args.path), corpus)
+        print(f"{name}\n{paint(prepared.tokenizer, text, colour=colour, ids=args.ids)}\n")
         columns[name] = {
-            **intrinsic(tokenizer, corpus.val, prepared.data.val),
-            "vocab_size": tokenizer.vocab_size,
+            **dataclasses.asdict(intrinsic(prepared.tokenizer, corpus.val, prepared.data.val)),
+            "vocab_size": prepared.tokenizer.vocab_size,
             "train_seconds": prepared.tokenizer_train_seconds,
             "encode_seconds": prepared.tokenizer_encode_seconds,
-            "lossy": "no" if tokenizer.lossless else "may",
+            "lossy": "no" if prepared.tokenizer.lossless else "may",
         }
-    print(f"on the held-out part of {corpus.name}, {corpus.val_bytes:,} bytes:\n")
-    print(table(columns))
+    print(f"on the held-out part of {corpus.name}, {corpus.val_bytes:,} bytes:\n\n{table(columns)}")
     return 0
 
 

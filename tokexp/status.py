@@ -23,10 +23,10 @@ def main() -> int:
     args = parser.parse_args()
     folder = Path(args.name) if Path(args.name).is_dir() else Path("runs", args.name)
     while True:
-        found = standings(folder)
+        runs = standings(folder)
         clear = "\x1b[2J\x1b[H" if args.watch and sys.stdout.isatty() else ""
-        print(f"{clear}{table(found)}\n\n{summary(found)}", flush=True)
-        if not args.watch or all(one.state.state in ENDED for one in found):
+        print(f"{clear}{table(runs)}\n\n{summary(runs)}", flush=True)
+        if not args.watch or all(run.state.state in ENDED for run in runs):
             return 0
         time.sleep(2)
 

@@ -17,7 +17,7 @@ from tokexp.analysis.readability import (
     temperatures,
     typical_distances,
 )
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 
 
 def test_distance_is_from_the_human_band() -> None:

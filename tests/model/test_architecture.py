@@ -14,7 +14,7 @@ SEED = ModelConfig(n_layer=4, n_head=4, n_embd=256, block_size=128)
 
 
 def parameters(model: ModelConfig, vocab_size: int) -> int:
-    return sum(p.numel() for p in GPT(GPTConfig(**dataclasses.asdict(model), vocab_size=vocab_size)).parameters())
+    return sum(p.numel() for p in GPT(GPTConfig.of(model, vocab_size)).parameters())
 
 
 def test_nothing_is_changed_where_nothing_is_asked() -> None:

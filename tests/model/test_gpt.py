@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -9,11 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from tokexp.config import InputError, ModelConfig
 from tokexp.model.gpt import GPT, GPTConfig, KVCache
-from tokexp.model.sizes import parameter_split, training_flops_per_token
-
-SEED = {"n_layer": 4, "n_head": 4, "n_embd": 256, "block_size": 128}
-
 
 VARIANTS = [
     {}, {"norm": "rmsnorm"}, {"positions": "rope"}, {"n_kv_head": 2}, {"n_kv_head": 1},
@@ -29,37 +27,6 @@ def model(request: pytest.FixtureRequest) -> GPT:
     for parameter in model.parameters():  # away from the zeros and ones of a fresh model
         torch.nn.init.normal_(parameter, std=0.3)
     return model
-
-
-@pytest.mark.parametrize(
-    ("vocab_size", "total", "embedding_related"),
-    [(69, 3_227_648, 68_096), (6551, 6_546_432, 3_386_880), (6116, 6_323_712, None)],
-)
-def test_parameter_counts_of_the_seed_experiment(vocab_size: int, total: int, embedding_related: int | None) -> None:
-    config = GPTConfig(vocab_size=vocab_size, **SEED)
-    split = parameter_split(config)
-    assert split["params_total"] == total == sum(p.numel() for p in GPT(config).parameters())
-    if embedding_related:
-        assert total - split["params_body"] == embedding_related
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("tie", [False, True])
-def test_parameter_split_is_the_model(tie: bool, variant: dict[str, Any]) -> None:
-    config = GPTConfig(vocab_size=50, n_layer=3, n_head=4, n_embd=16, block_size=16, tie_weights=tie, **variant)
-    model = GPT(config)
-    split = parameter_split(config)
-    assert split["params_token_embedding"] == model.wte.weight.numel()
-    assert split["params_position_embedding"] == sum(p.numel() for p in model.wpe.parameters())
-    assert split["params_lm_head"] == (0 if tie else model.lm_head.weight.numel())
-    assert split["params_body"] == sum(p.numel() for m in (model.h, model.ln_f) for p in m.parameters())
-    assert split["params_total"] == sum(p.numel() for p in model.parameters())
-
-
-def test_flops_by_hand() -> None:
-    config = GPTConfig(vocab_size=10, block_size=4, n_layer=1, n_head=1, n_embd=2)
-    body = 12 * 4 + 13 * 2 + 4  # matrices, biases and LayerNorms, the last LayerNorm
-    assert training_flops_per_token(config) == 6 * (body + 10 * 2) + 12 * 1 * 2 * 4
 
 
 def numpy_gpt(w: dict[str, np.ndarray], idx: np.ndarray, config: GPTConfig) -> np.ndarray:
@@ -137,8 +104,28 @@ def test_longer_than_the_context_is_refused(model: GPT) -> None:
         model(torch.zeros(1, 9, dtype=torch.long))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"vocab_size": 0}, "model.vocab_size: got 0, expected at least 1"),
+        ({"vocab_size": 1.5}, "model.vocab_size: got 1.5, expected int"),
+        ({"vocab_size": 9, "n_head": 3}, "model.n_embd: got 128, expected a multiple of model.n_head=3"),
+    ],
+)
+def test_settings_that_no_model_can_have_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as refused:
+        GPTConfig(**changes)
+    assert str(refused.value) == message
+
+
+def test_a_config_is_the_settings_and_the_vocabulary() -> None:
+    model = ModelConfig(n_layer=1, norm="rmsnorm")
+    config = GPTConfig.of(model, 7)
+    assert dataclasses.asdict(config) == {**dataclasses.asdict(model), "vocab_size": 7}
+
+
 def test_init_is_gpt2s() -> None:
-    model = GPT(GPTConfig(vocab_size=1000, n_layer=8, n_head=4, n_embd=256))
+    model = GPT(GPTConfig(vocab_size=1000, block_size=128, n_layer=8, n_head=4, n_embd=256))
     assert model.wte.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert model.h[0].attn.c_proj.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
     assert model.h[0].mlp.c_fc.bias.abs().max() == 0
@@ -146,6 +133,6 @@ def test_init_is_gpt2s() -> None:
 
 
 def test_tied_head_is_the_embedding() -> None:
-    model = GPT(GPTConfig(vocab_size=50, tie_weights=True))
+    model = GPT(GPTConfig(vocab_size=50, n_embd=128, tie_weights=True))
     assert model.lm_head.weight is model.wte.weight
     assert model.wte.weight.std().item() == pytest.approx(0.02, rel=0.1)

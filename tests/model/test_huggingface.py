@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
-import base64
-import dataclasses
 import json
-import os
 import random
 import shutil
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from command_line import run_here
 from conftest import needs_data, settings_of
+from hf_models import CONTEXT, assert_same_logits, random_model
 from nasty import NASTY
 from safetensors.torch import load_file, save_file
-from test_experiment import settings
-
-os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported; nothing here has a name on the hub
 
 import tokexp.evaluate
-import tokexp.export
 import tokexp.sample
-from tokexp.config import BudgetConfig, InputError
-from tokexp.experiment import run_experiment
+from tokexp.config import InputError
 from tokexp.model.generate import generate
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.model.huggingface import OUR_TOKENIZER, Pretrained, load_hf, save_hf, to_tensors
-from tokexp.runs.load import load_any, load_run
+from tokexp.runs.load import load_any
 from tokexp.tokenizer import Tokenizer, train_tokenizer
 from tokexp.tokenizer.base import BOS, EOS, PAD
-from tokexp.tokenizer.foreign.export import to_hf
 
-CONTEXT = 7  # an id to stand before a text
 KINDS: list[tuple[str, dict[str, Any]]] = [
     ("byte", {}), ("char", {}), ("char", {"byte_fallback": True}), ("word", {}), ("bpe", {}),
     ("bpe", {"pattern": "none"}), ("bpe_fallback", {}), ("bpe_classic", {}), ("hf_bpe", {}), ("hf_wordpiece", {}),
     ("gpt2", {}), ("file", {}),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def transformers() -> Any:
-    """The library, whose import may warn of its own affairs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        library = pytest.importorskip("transformers")
-        library.logging.set_verbosity_error()
-        assert library.GPT2LMHeadModel  # imported when it is asked for
-    return library
 
 
 @pytest.fixture(autouse=True)
@@ -62,38 +41,9 @@ def _their_warnings() -> Any:
         yield
 
 
-def random_model(vocab_size: int, tie_weights: bool = False, **sizes: int) -> GPT:
-    """A GPT in which every parameter tells, biases and norms too, and logits are some units apart."""
-    torch.manual_seed(0)
-    shape = {"block_size": 16, "n_layer": 2, "n_head": 2, "n_embd": 12, **sizes}
-    model = GPT(GPTConfig(vocab_size=vocab_size, tie_weights=tie_weights, **shape)).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.4)
-    return model
-
-
-def random_ids(model: GPT, length: int) -> torch.Tensor:
-    return torch.randint(model.config.vocab_size, (3, length), generator=torch.Generator().manual_seed(length))
-
-
-def assert_same_logits(ours: GPT, theirs: Any) -> None:
-    for length in (1, 2, 7, 16):
-        ids = random_ids(ours, length)
-        with torch.no_grad():
-            torch.testing.assert_close(ours(ids), theirs(ids).logits, atol=1e-5, rtol=1e-5)
-
-
 @pytest.fixture(scope="module")
 def bpe(text: str) -> Tokenizer:
     return train_tokenizer("bpe", text, vocab_size=300)
-
-
-@pytest.fixture(scope="module")
-def run_folder(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run") / "one"
-    run_experiment(settings(text_file, "bpe", budget=BudgetConfig(steps=12)), folder)
-    return folder
 
 
 @pytest.fixture(params=[False, True], ids=["untied", "tied"])
@@ -101,12 +51,6 @@ def saved(request: pytest.FixtureRequest, bpe: Tokenizer, tmp_path: Path) -> tup
     model = random_model(bpe.vocab_size, tie_weights=request.param)
     assert save_hf(model, bpe, tmp_path / "hf", CONTEXT) is None
     return model, tmp_path / "hf"
-
-
-def command(module: Any, monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["tokexp", *map(str, words)])
-    code: int = module.main()
-    return code
 
 
 # Out.
@@ -201,31 +145,9 @@ def test_kinds_without_a_form_there_leave_the_weights(text: str, tmp_path: Path,
     assert note is not None
     assert "has no form in tokenizer.json" in note
     assert not (tmp_path / "hf" / "tokenizer.json").exists()
-    found = load_any(tmp_path / "hf")
-    assert isinstance(found, Pretrained)
-    assert found.tokenizer.encode(text) == ours.encode(text)
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "chosen"),
-    [
-        ("bpe", "<pad>", {"vocab_size": 330, "pattern": "none"}),
-        ("bpe_classic", "</w>", {"vocab_size": 80}),
-        ("bpe_classic", "<unk>", {"vocab_size": 80}),
-    ],
-)
-def test_a_text_that_spells_the_names_of_the_format(kind: str, name: str, chosen: dict[str, Any]) -> None:
-    """Where two tokens would have one name, ids would move in silence."""
-    tokenizer = train_tokenizer(kind, " ".join(f"{name}{letter}" for letter in "abcdefgh" * 9), **chosen)
-    assert name.encode() in tokenizer.token_bytes()
-    with pytest.raises(InputError, match=r"spells|as characters"):
-        to_hf(tokenizer)
-
-
-def test_needs_no_transformers(run_folder: Path, tmp_path: Path) -> None:
-    code = "import sys; sys.modules['transformers'] = None; import tokexp.export as e; sys.exit(e.main())"
-    words = [str(run_folder), "--to", "hf", "--out", str(tmp_path / "hf")]
-    subprocess.run([sys.executable, "-c", code, *words], check=True, timeout=120)
+    loaded = load_any(tmp_path / "hf")
+    assert isinstance(loaded, Pretrained)
+    assert loaded.tokenizer.encode(text) == ours.encode(text)
 
 
 def test_others_may_read_what_was_written(saved: tuple[GPT, Path]) -> None:
@@ -241,59 +163,6 @@ def test_nothing_there_is_a_pickle(saved: tuple[GPT, Path]) -> None:
         "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
         OUR_TOKENIZER,
     }  # fmt: skip
-
-
-# The command.
-
-
-def test_command_exports_a_run(
-    transformers: Any, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(run_folder, folder)
-    sizes = load_run(folder).model.config
-    save_file(random_model(**dataclasses.asdict(sizes)).state_dict(), folder / "best.safetensors")
-    for weights, words in (("best", []), ("end", ["--weights", "end", "--out", tmp_path / "end"])):
-        out = tmp_path / "end" if words else folder / "hf"
-        assert command(tokexp.export, monkeypatch, folder, "--to", "hf", *words) == 0
-        assert capsys.readouterr().out == f"{out}\n"
-        theirs = transformers.GPT2LMHeadModel.from_pretrained(out)
-        assert_same_logits(load_run(folder, weights).model, theirs.eval())
-
-
-def test_an_exported_run_samples_and_scores_as_the_run(
-    run_folder: Path, text_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    command(tokexp.export, monkeypatch, run_folder, "--to", "hf")
-    capsys.readouterr()
-    found = {}
-    for folder in (run_folder, run_folder / "hf"):
-        asked = ["--weights", "best", "--text", text_file]
-        assert command(tokexp.evaluate, monkeypatch, folder, *asked) == 0
-        assert command(tokexp.sample, monkeypatch, folder, "--prompt", "the", "--tokens", 20) == 0
-        found[folder] = capsys.readouterr().out
-    assert found[run_folder] == found[run_folder / "hf"]
-    assert "bits per byte" in found[run_folder]
-
-
-def test_command_refuses_in_one_line_and_leaves_all_as_it_was(
-    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    full, file = tmp_path / "full", tmp_path / "file"
-    full.mkdir()
-    (full / "mine.txt").write_text("mine")
-    file.write_text("mine")
-    for words, reason in (
-        ((run_folder, "--out", full), "is there already"),
-        ((run_folder, "--out", file), "is there already"),
-        ((run_folder, "--out", file / "below"), "cannot be written"),
-        ((tmp_path / "nowhere",), "no finished run there"),
-    ):
-        assert command(tokexp.export, monkeypatch, *words, "--to", "hf") == 2
-        error = capsys.readouterr().err
-        assert error.count("\n") == 1
-        assert reason in error
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "full", "mine.txt"]
 
 
 def test_an_empty_folder_is_filled(bpe: Tokenizer, tmp_path: Path) -> None:
@@ -389,34 +258,27 @@ def test_theirs_samples_and_scores_here(
     foreign: tuple[Any, Path], text_file: Path, bpe: Tokenizer, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     folder = foreign[1]
-    found = load_any(folder)
-    assert isinstance(found, Pretrained)
-    assert (found.tokenizer.kind, found.context_id) == ("file", BOS)
-    assert found.tokenizer.encode("the king") == bpe.encode("the king")
-    assert command(tokexp.sample, monkeypatch, folder, "--prompt", "the", "--tokens", 20) == 0
+    loaded = load_any(folder)
+    assert isinstance(loaded, Pretrained)
+    assert (loaded.tokenizer.kind, loaded.context_id) == ("file", BOS)
+    assert loaded.tokenizer.encode("the king") == bpe.encode("the king")
+    assert run_here(tokexp.sample, monkeypatch, folder, "--prompt", "the", "--tokens", 20) == 0
     assert capsys.readouterr().out.startswith("the")
-    assert command(tokexp.evaluate, monkeypatch, folder, "--text", text_file) == 0
+    assert run_here(tokexp.evaluate, monkeypatch, folder, "--text", text_file) == 0
     assert "bits per byte" in capsys.readouterr().out
 
 
 def test_a_file_of_theirs_goes_out_again(foreign: tuple[Any, Path], transformers: Any, tmp_path: Path) -> None:
     """Its registered specials are ordinary text here, and so in what is written."""
-    found = load_any(foreign[1])
-    assert "<eos>" in {token["content"] for token in json.loads(found.tokenizer.content)["added_tokens"]}
-    save_hf(found.model, found.tokenizer, tmp_path / "again", CONTEXT)
+    loaded = load_any(foreign[1])
+    assert "<eos>" in {token["content"] for token in json.loads(loaded.tokenizer.content)["added_tokens"]}
+    save_hf(loaded.model, loaded.tokenizer, tmp_path / "again", CONTEXT)
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "again")
     bare = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "again" / "tokenizer.json"))
     for name, sample in {**NASTY, "names": "<bos>a <eos>"}.items():
-        ids = found.tokenizer.encode(sample)
+        ids = loaded.tokenizer.encode(sample)
         assert theirs(sample)["input_ids"] == bare(sample)["input_ids"] == ids, name
-        assert theirs.decode(ids) == sample == found.tokenizer.decode(ids)
-
-
-def test_a_file_of_tiktoken_ranks_stays_what_it_is(tmp_path: Path) -> None:
-    lines = [f"{base64.b64encode(bytes([byte])).decode()} {byte}" for byte in range(256)]
-    (tmp_path / "mine.tiktoken").write_text("\n".join(lines))
-    with pytest.raises(InputError, match="tiktoken ranks, which other tools read"):
-        to_hf(train_tokenizer("file", "", path=str(tmp_path / "mine.tiktoken")))
+        assert theirs.decode(ids) == sample == loaded.tokenizer.decode(ids)
 
 
 def test_without_a_file_gpt2s_size_means_its_tokenizer(tmp_path: Path) -> None:
@@ -434,7 +296,7 @@ def test_a_lossy_tokenizer_needs_the_run(
 ) -> None:
     word = train_tokenizer("word", text)
     save_hf(random_model(word.vocab_size), word, tmp_path, CONTEXT)
-    assert command(tokexp.evaluate, monkeypatch, tmp_path, "--text", text_file) == 2
+    assert run_here(tokexp.evaluate, monkeypatch, tmp_path, "--text", text_file) == 2
     assert "give the run's folder" in capsys.readouterr().err
 
 
@@ -521,9 +383,9 @@ def test_what_stands_before_a_text_must_be_known(bpe: Tokenizer, tmp_path: Path)
     path = tmp_path / "config.json"
     for given, expected in (("tokexp_context_id", BOS), ("bos_token_id", EOS)):
         path.write_text(json.dumps({**json.loads(path.read_text()), given: 300}))
-        found = load_any(tmp_path)
-        assert isinstance(found, Pretrained)
-        assert found.context_id == expected
+        loaded = load_any(tmp_path)
+        assert isinstance(loaded, Pretrained)
+        assert loaded.context_id == expected
     path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": None}))
     with pytest.raises(InputError, match="has no bos_token_id"):
         load_any(tmp_path)

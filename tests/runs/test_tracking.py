@@ -5,6 +5,7 @@ The server is a stand-in on loopback (wandb_server.py); nothing here can reach t
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -32,16 +33,18 @@ from wandb_server import ReceivedRun, WandbServer
 
 from tokexp.config import InputError, RunConfig, TrackingConfig, to_dict
 from tokexp.runs import tracking
+from tokexp.runs.files import load_metrics
 from tokexp.runs.tracking import KILLED, Tracker, track_report
-from tokexp.sweep import callback as sweep
+from tokexp.sweep.schema import to_config
+from tokexp.sweep.sweeper import register
 from tokexp.system.places import ROOT
+from tokexp.training.record import EvalRow, Evaluation, Row, StepRow
 
-STEP = {"event": "step", "step": 1, "loss": 4.0, "grad_norm": 1.5, "lr": 1e-3, "tokens_seen": 64, "bytes_seen": 128}
-EVAL = {
-    "event": "eval", "step": 1, "tokens_seen": 64, "bytes_seen": 128, "flops": 1e6, "seconds": 0.5,
-    "tokens_per_second": 128.0, "train_loss": 4.1, "val_loss": 4.2, "val_bpb": 3.0, "val_bpb_naive": 2.9,
-    "val_block_nats": [1.0] * 64,
-}  # fmt: skip
+STEP = StepRow(step=1, lr=1e-3, tokens_seen=64, bytes_seen=128, loss=4.0, grad_norm=1.5)
+EVAL = EvalRow(
+    step=1, tokens_seen=64, bytes_seen=128, flops=1e6, seconds=0.5, tokens_per_second=128.0, peak_memory=10**9,
+    scores=Evaluation(train_loss=4.1, val_loss=4.2, val_bpb_naive=2.9, val_bpb=3.0, val_block_nats=[1.0] * 64),
+)  # fmt: skip
 NOBODY = "http://127.0.0.1:9"  # where nothing listens
 NAME = "bpe-micro-s0-0123abcd"
 
@@ -131,14 +134,15 @@ def use(folder: Path, mode: str, name: str = NAME) -> None:
         )
 
 
-def steps(start: int, stop: int) -> list[dict[str, Any]]:
+def steps(start: int, stop: int) -> list[Row]:
     """A row for each step, and one more for every evaluation; bits per byte fall until step 5, then rise."""
-    rows = []
+    rows: list[Row] = []
     for step in range(start, stop):
         counts = {"step": step, "tokens_seen": 50 * step, "bytes_seen": 100 * step}
-        rows.append({"event": "step", **counts, "loss": 4 / step, "grad_norm": 1.0, "lr": 0.1})
+        rows.append(StepRow(**counts, loss=4 / step, grad_norm=1.0, lr=0.1))
         if step % 2 == 1:
-            rows.append({"event": "eval", **counts, "val_bpb": 2.0 + abs(step - 5) / 10})
+            scores = dataclasses.replace(EVAL.scores, val_bpb=2.0 + abs(step - 5) / 10)
+            rows.append(dataclasses.replace(EVAL, **counts, scores=scores))
     return rows
 
 
@@ -173,8 +177,8 @@ def test_offline_run_records_what_a_person_looks_for(tmp_path: Path) -> None:
 
 
 def test_a_failed_run_is_ended_as_failed(tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match="step"), Tracker(tmp_path, NAME, settings("offline")) as tracker:
-        tracker.log({})
+    with pytest.raises(KeyError, match="step"), Tracker(tmp_path, NAME, settings("offline")):
+        raise KeyError("step")
     assert recorded(tmp_path)["exit"][0].exit_code == 1
 
 
@@ -194,14 +198,14 @@ def test_runs_at_the_same_time_are_kept_apart(tmp_path: Path) -> None:
     with Tracker(folders[0], NAME, settings("offline")) as one, Tracker(folders[1], NAME, settings("offline")) as two:
         for row in steps(1, 4):
             one.log(row)
-            two.log({**row, "bytes_seen": 7})
+            two.log(dataclasses.replace(row, bytes_seen=7))
     bytes_seen = [{items(row)["bytes_seen"] for row in recorded(folder)["history"]} for folder in folders]
     assert bytes_seen == [{100, 200, 300}, {7}]
 
 
 def test_metrics_have_every_row_whatever_the_mode(tmp_path: Path) -> None:
     use(tmp_path, "disabled")
-    assert [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [STEP, EVAL]
+    assert load_metrics(tmp_path) == [STEP, EVAL]
     assert not (tmp_path / "wandb").exists()
 
 
@@ -331,7 +335,7 @@ def sync(caplog: pytest.LogCaptureFixture, cwd: Path) -> None:
 
 
 class Stop(SystemExit):
-    """As tokexp.interrupt raises it."""
+    """As a signal ends a run."""
 
 
 @pytest.mark.usefixtures("key")
@@ -344,7 +348,7 @@ def test_a_run_gone_on_with_is_one_run_online(
             tracker.log(row)
         raise Stop
     assert the_run(server).exit_code == KILLED
-    checkpoint = [row for row in before if row["step"] < 5]  # behind what W&B has seen
+    checkpoint = [row for row in before if row.step < 5]  # behind what W&B has seen
     with Tracker(tmp_path, NAME, settings("online"), checkpoint) as tracker:
         for row in after:
             tracker.log(row)
@@ -355,8 +359,7 @@ def test_a_run_gone_on_with_is_one_run_online(
     assert [row["val/bpb"] for row in run.history if "val/bpb" in row] == [2.4, 2.2, 2.0, 2.2, 2.4]
     assert run.summary["val/bpb"] == {"min": 2.0}
     assert run.exit_code == 0
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert rows == [*checkpoint, *after]
+    assert load_metrics(tmp_path) == [*checkpoint, *after]
 
     with Tracker(tmp_path, NAME, settings("online", rerun=True)) as tracker:
         tracker.log(STEP)
@@ -462,7 +465,7 @@ def test_wandb_sweeps_ask_for_what_there_is(path: Path, tmp_path: Path, monkeypa
     asked = yaml.safe_load(path.read_text())
     assert asked["metric"] == {"name": tracking.WANDB_NAMES["val_bpb"], "goal": "minimize"}
     assert (ROOT / asked["program"]).is_file()
-    sweep.register()
+    register()
     options = [choices(parameter) for parameter in asked["parameters"].values()]
     for i in range(max(map(len, options))):
         parameters = {name: values[i % len(values)] for name, values in zip(asked["parameters"], options, strict=True)}
@@ -471,7 +474,7 @@ def test_wandb_sweeps_ask_for_what_there_is(path: Path, tmp_path: Path, monkeypa
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             cfg = compose("config", [*command[4:], "hydra.mode=RUN"], return_hydra_config=True)
             HydraConfig.instance().set_config(cfg)
-            tree = to_dict(sweep.to_config(cfg))
+            tree = to_dict(to_config(cfg))
         GlobalHydra.instance().clear()
         assert tree["sweep"] == f"wandb_{path.stem}"
         for name, value in parameters.items():

@@ -99,7 +99,7 @@ def ppmd(raw: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("val", [100, 1000, 7, 1])
-def test_what_ppmd_writes_in_stretches_is_what_the_whole_adds(text: str, val: int) -> None:
+def test_what_ppmd_writes_in_blocks_is_what_the_whole_adds(text: str, val: int) -> None:
     """And a length counts only where the text comes back from it."""
     corpus = corpus_of(text[:5000] + "é", "é" + text[5000 : 5000 + val])
     bits, starts = ppmd_bits(corpus)

@@ -221,9 +221,9 @@ def labels(val: str, train: str = "") -> tuple[list[tuple[str, str]], list[tuple
     for partition in byte_classes(val, train):
         of_char, at = [], 0
         for char in val:
-            own = set(partition.of_byte[at : at + len(char.encode())].tolist())
-            assert len(own) == 1, "a character's bytes belong together"
-            i = own.pop()
+            classes = set(partition.of_byte[at : at + len(char.encode())].tolist())
+            assert len(classes) == 1, "a character's bytes are of one class"
+            i = classes.pop()
             of_char.append((char, "" if i < 0 else partition.classes[i]))
             at += len(char.encode())
         assert at == len(partition.of_byte)

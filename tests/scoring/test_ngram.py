@@ -1,4 +1,4 @@
-"""Kneser-Ney against the published formula in plain dicts, and the character model over it."""
+"""Smoothed counts: by hand, sums to one, and Kneser-Ney against the published formula in plain dicts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import log2
 import numpy as np
 import pytest
 
-from tokexp.scoring.ngram import CODE_POINTS, CharModel, KneserNey
+from tokexp.scoring.ngram import CODE_POINTS, CharModel, KneserNey, Speller, WittenBell
 
 V = 5  # the last id is never in the fitted texts
 NOTHING = np.array([], dtype=np.int64)
@@ -49,7 +49,7 @@ class PlainKneserNey:
 
 def probabilities(model: KneserNey, context: tuple[int, ...], order: int | None = None) -> np.ndarray:
     """P of every id after `context`, by `bits`."""
-    rows = [model.bits(np.array([w]), np.array(context, dtype=np.int64), order) for w in range(V)]
+    rows = [model.bits(np.array([w]), np.array(context, dtype=np.int64), order) for w in range(model.vocab_size)]
     return 2.0 ** -np.concatenate(rows)
 
 
@@ -66,8 +66,8 @@ def test_a_bigram_by_hand() -> None:
     model = KneserNey(np.array([0, 1, 0, 1, 0, 2]), 2, 3)
     p1 = [0.5 / 3 + 0.5 * 3 / 3 / 3] * 3
     after_0 = [0.2 * 2 / 3 * p1[0], (2 - 0.2) / 3 + 0.2 * 2 / 3 * p1[1], (1 - 0.2) / 3 + 0.2 * 2 / 3 * p1[2]]
-    assert model.distribution(np.array([0])) == pytest.approx(after_0)
-    assert model.distribution(np.array([2])) == pytest.approx(p1)  # nothing was seen after 2
+    assert probabilities(model, (0,)) == pytest.approx(after_0)
+    assert probabilities(model, (2,)) == pytest.approx(p1)  # nothing was seen after 2
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
@@ -95,16 +95,10 @@ def test_sums_to_one_after_any_context_at_every_order(order: int) -> None:
         assert probabilities(model, context, order).sum() == pytest.approx(1), context
 
 
-def test_distribution_agrees_with_bits() -> None:
-    model = KneserNey(np.array(random_ids(0)), 4, V)
-    for context in [*contexts(3), (0, 1, 0, 0, 1, 2)]:
-        assert model.distribution(np.array(context, dtype=np.int64)) == pytest.approx(probabilities(model, context))
-
-
 def test_a_text_in_one_call_costs_its_ids_one_by_one() -> None:
     ids, text = random_ids(0), [*random_ids(1, 40), V - 1, *random_ids(2, 40)]
     model = KneserNey(np.array(ids), 4, V)
-    one_by_one = [-np.log2(model.distribution(np.array(ids + text[:i]))[w]) for i, w in enumerate(text)]
+    one_by_one = [-np.log2(probabilities(model, (*ids, *text[:i]))[w]) for i, w in enumerate(text)]
     assert model.bits(np.array(text), np.array(ids)) == pytest.approx(one_by_one)
 
 
@@ -119,7 +113,7 @@ def test_a_context_longer_than_the_order_counts_by_its_end() -> None:
 def test_without_grams_seen_once_or_twice_it_still_sums_to_one(ids: list[int]) -> None:
     model = KneserNey(np.array(ids), 3, V)
     for context in contexts(2):
-        p = model.distribution(np.array(context, dtype=np.int64))
+        p = probabilities(model, context)
         assert (p > 0).all()
         assert p.sum() == pytest.approx(1)
 
@@ -127,8 +121,7 @@ def test_without_grams_seen_once_or_twice_it_still_sums_to_one(ids: list[int]) -
 def test_a_gram_that_nothing_precedes() -> None:
     """Id 0 stands only at the beginning: below the highest order 0 1 has no count, and nor has any gram after 0."""
     model = KneserNey(np.array([0, 1, 2, 1, 2, 2, 1]), 3, V)
-    p = model.distribution(np.array([2, 0]))
-    assert p == pytest.approx(model.distribution(NOTHING))
+    assert probabilities(model, (2, 0)) == pytest.approx(probabilities(model, ()))
 
 
 def test_a_text_shorter_than_the_order() -> None:
@@ -149,9 +142,10 @@ def test_characters_cost_what_their_ids_do() -> None:
 @pytest.mark.parametrize("order", [1, 2, 4])
 @pytest.mark.parametrize("context", ["", "a", "abra", "é", "zé", "never seen"])
 def test_characters_and_the_escaped_ones_sum_to_one(order: int, context: str) -> None:
-    model = CharModel("abracadabra, cadabra", order=4)
-    escaped = CODE_POINTS - len(model.alphabet)
-    total = sum(2 ** -model.bits(char, context, order)[0] for char in model.alphabet)
+    text = "abracadabra, cadabra"
+    model = CharModel(text, order=4)
+    escaped = CODE_POINTS - len(set(text))
+    total = sum(2 ** -model.bits(char, context, order)[0] for char in set(text))
     total += escaped * 2 ** -model.bits("é", context, order)[0]
     assert total == pytest.approx(1)
 
@@ -188,40 +182,11 @@ def test_tiny_texts_have_finite_costs(text: str) -> None:
     model = CharModel(text)
     for order in (None, 1, 2, 6):
         assert np.isfinite(model.bits(f"z{text}é{text}", order=order)).all()
-    assert set(model.sample(f"z{text[:1]}", 20, np.random.default_rng(0))) <= set(text)
 
 
 def test_an_empty_text_is_refused() -> None:
     with pytest.raises(ValueError, match="empty text"):
         CharModel("")
-
-
-def test_sampling_is_decided_by_the_seed(text: str) -> None:
-    model = CharModel(text)
-    first, again, other = (model.sample("KING", 200, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert first == again != other
-    assert len(first) == 200
-
-
-def test_the_escape_is_never_drawn() -> None:
-    """Even where it is most of what could come: after an unseen prompt, under a text of two characters."""
-    model = CharModel("ab" * 3, order=2)
-    drawn = model.sample("é", 2000, np.random.default_rng(0))
-    assert set(drawn) == {"a", "b"}
-
-
-def test_samples_follow_the_probabilities() -> None:
-    model = CharModel("aab" * 20 + "ba", order=1)
-    drawn = model.sample("", 4000, np.random.default_rng(0))
-    p = 2.0 ** -model.bits("ab", order=1)
-    assert drawn.count("a") / 4000 == pytest.approx(p[0] / p.sum(), abs=0.03)
-
-
-def test_a_sample_is_cheap_under_its_own_model(text: str) -> None:
-    model = CharModel(text)
-    drawn = model.sample("KING", 400, np.random.default_rng(0))
-    shuffled = "".join(np.random.default_rng(0).permutation(list(drawn)))
-    assert model.bits(drawn, "KING").mean() < 1.5 < 3 < model.bits(shuffled, "KING").mean()
 
 
 def test_shakespeare_costs_what_was_measured(shakespeare: str) -> None:
@@ -231,3 +196,37 @@ def test_shakespeare_costs_what_was_measured(shakespeare: str) -> None:
     got = [model.bits(val, train, order).mean() for order in range(1, 7)]
     assert got == pytest.approx([4.83, 3.58, 2.95, 2.49, 2.28, 2.248], abs=0.006)
     assert got[-1] == pytest.approx(2.248, abs=0.001)
+
+
+def test_witten_bell_by_hand() -> None:
+    model = WittenBell(lambda _: 0.5)
+    for symbol in "aab":
+        model.add(["all"], symbol)
+    assert model.probability(["all"], "a") == pytest.approx((2 + 2 * 0.5) / (3 + 2))
+    assert model.probability(["all", "unseen context"], "b") == pytest.approx((1 + 2 * 0.5) / (3 + 2))
+
+
+def test_witten_bell_sums_to_one_through_every_context() -> None:
+    model = WittenBell(lambda _: 1 / 4)
+    for i, symbol in enumerate("abcabdaab"):
+        model.add([(), (i % 2,), (i % 2, i % 3)], symbol)
+    for contexts in ([()], [(), (1,)], [(), (0,), (0, 2)], [(), (9,), (9, 9)]):
+        assert sum(model.probability(contexts, s) for s in "abcd") == pytest.approx(1)
+
+
+def test_speller_sums_to_one_over_all_strings() -> None:
+    """Over every string of at most n letters, plus what is left for longer ones, which shrinks."""
+    speller = Speller(["a", "ab", "b", ""], order=3)
+    total = 0.0
+    for n in range(10):
+        total += sum(2 ** -speller.bits("".join(s)) for s in itertools.product("ab", repeat=n))
+    escaped = 2 ** -speller.bits("é") * (CODE_POINTS - 2)
+    assert 0.9 < total + escaped <= 1
+
+
+def test_unseen_character_costs_the_rest_of_unicode() -> None:
+    speller = Speller(["abc", "abd"], order=1)
+    outcomes, n, d = 4 + 2, 8, 5  # letters, end and escape; symbols seen; different ones
+    assert speller.bits("é") == pytest.approx(
+        -log2(d / outcomes / (n + d)) + log2(CODE_POINTS - 4) - log2((2 + d / outcomes) / (n + d))
+    )

@@ -1,24 +1,17 @@
-"""The benchmarks run end to end and print ratios. No time is asserted."""
+"""The benchmark of training runs end to end and prints ratios. No time is asserted."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 import torch
 
 from tokexp.bench import main
-from tokexp.model.gpt import GPTConfig
-from tokexp.speed import training as speed
-from tokexp.speed.training import LOOPS, Training, take
+from tokexp.config import ModelConfig
+from tokexp.speed.training import trainings_of
 
 TINY = ["--n-layer", "1", "--n-head", "1", "--n-embd", "8", "--block-size", "8", "--batch-size", "2"]
-
-
-@pytest.fixture
-def training() -> Training:
-    return Training(GPTConfig(11, 8, 1, 1, 8), 2, "cpu", "float32", "never", 2)
 
 
 def test_train_prints_ratios(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,28 +33,10 @@ def test_an_unknown_device_is_refused(capsys: pytest.CaptureFixture[str], monkey
     assert "error: device: got 'abacus'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", LOOPS)
-def test_a_loop_really_trains(training: Training, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each next() is the steps it says, and they change the weights as AdamW at 3e-4 would."""
-    models = []
-    make = speed._model_and_ids
-    monkeypatch.setattr(speed, "_model_and_ids", lambda training: models.append(make(training)) or models[0])
-    loop = LOOPS[name](training)
-    take(loop, 1)
-    model = models[0][0]
-    before = [p.detach().clone() for p in model.parameters()]
-    take(loop, 3)
-    moved = max(float((p.detach() - q).abs().max()) for p, q in zip(model.parameters(), before, strict=True))
-    assert 2e-4 < moved < 4 * 3e-4
-
-
-def test_take_counts_steps() -> None:
-    taken = []
-
-    def loop() -> Iterator[int]:
-        while True:
-            taken.append(2)
-            yield 2
-
-    take(loop(), 5)
-    assert taken == [2, 2, 2]
+def test_a_training_a_vocabulary() -> None:
+    trainings = trainings_of(ModelConfig(n_embd=8), [11, 300], 2, "cpu", 5)
+    assert [training.model.vocab_size for training in trainings] == [11, 300]
+    assert [training.title for training in trainings] == ["vocabulary 11", "vocabulary 300"]
+    assert {(t.model.n_embd, t.batch_size, t.precision, t.compile, t.pause_every) for t in trainings} == {
+        (8, 2, "float32", "never", 5)
+    }

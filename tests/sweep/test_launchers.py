@@ -16,7 +16,7 @@ from command_line import tokexp_afresh as tokexp
 from test_resume import same
 from test_run import QUICK
 
-from tokexp.runs.folder import whole_rows
+from tokexp.runs.files import whole_rows
 
 THREE = ["tokenizer=char", "train.lr=1e30,1e-3,2e-3", "train.min_lr=0", "sweep=mine"]  # the first one diverges
 PLUGINS = {"joblib": "hydra_plugins.hydra_joblib_launcher", "submitit_local": "hydra_plugins.hydra_submitit_launcher"}

@@ -17,7 +17,7 @@ from command_line import tokexp_afresh as tokexp
 from test_resume import same
 from test_run import QUICK
 
-from tokexp.runs.folder import whole_rows
+from tokexp.runs.files import whole_rows
 
 pytestmark = pytest.mark.slurm
 STEPS = 3000  # some 10 seconds
@@ -77,7 +77,7 @@ class Submitted:
 
     def steps(self) -> list[int]:
         """How far each run is, where it has begun."""
-        return [rows[-1]["step"] for path in sorted(self.runs.glob("*-s*")) if (rows := whole_rows(path))]
+        return [rows[-1].step for path in sorted(self.runs.glob("*-s*")) if (rows := whole_rows(path))]
 
     def wait(self) -> str:
         """Until no job is left and the parent has ended; what it said."""

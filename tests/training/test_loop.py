@@ -9,72 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from tokexp.config import BudgetConfig, InputError, TrainConfig
-from tokexp.data.corpus import Corpus
+from tokexp.config import InputError, TrainConfig
 from tokexp.encoding.batches import batch_offsets
-from tokexp.encoding.checks import check_claim
-from tokexp.encoding.prepare import prepare, require_length
 from tokexp.encoding.stream import TokenStream, encode_stream
 from tokexp.model.gpt import GPT, GPTConfig
-from tokexp.system.device import resolve_device
-from tokexp.tokenizer import Tokenizer, train_tokenizer
-from tokexp.training.budget import TrainPlan, describe_budget, plan_training
-from tokexp.training.loop import DivergedError, Row, TrainState, spike_share, train
+from tokexp.tokenizer import train_tokenizer
+from tokexp.training.budget import TrainPlan
+from tokexp.training.loop import DivergedError, spike_share, train
 from tokexp.training.optimizer import make_optimizer
+from tokexp.training.record import StepRow
+from tokexp.training.state import TrainState
 from tokexp.training.stepper import Stepper
-
-FACTS = {"tokens_per_step": 100, "train_tokens": 2_000, "train_bytes": 6_000, "flops_per_token": 7}
-
-
-@pytest.mark.parametrize(
-    ("budget", "steps"),
-    [
-        (BudgetConfig(steps=17), 17),
-        (BudgetConfig(epochs=1.5), 30),
-        (BudgetConfig(bytes=9_000), 30),
-        (BudgetConfig(flops=21_000), 30),
-        (BudgetConfig(bytes=1), 1),
-    ],
-)
-def test_every_budget_becomes_steps(budget: BudgetConfig, steps: int) -> None:
-    assert plan_training(budget, TrainConfig(), **FACTS).steps == steps
-
-
-def test_warm_up_is_at_most_a_tenth() -> None:
-    cfg = TrainConfig(warmup_steps=100)
-    assert plan_training(BudgetConfig(steps=500), cfg, **FACTS).warmup_steps == 50
-    assert plan_training(BudgetConfig(steps=5), cfg, **FACTS).warmup_steps == 0
-    assert plan_training(BudgetConfig(steps=8000), cfg, **FACTS).warmup_steps == 100
-
-
-def test_schedule_of_the_seed_experiment() -> None:
-    plan = TrainPlan(steps=8000, warmup_steps=800, lr=3e-4, min_lr=3e-5, schedule="cosine")
-    assert plan.lr_at(1) == pytest.approx(3e-4 / 800)
-    assert plan.lr_at(800) == pytest.approx(3e-4)
-    assert plan.lr_at(4400) == pytest.approx((3e-4 + 3e-5) / 2)
-    assert plan.lr_at(8000) == pytest.approx(3e-5)
-    constant = TrainPlan(steps=10, warmup_steps=1, lr=1.0, min_lr=0.1, schedule="constant")
-    assert {constant.lr_at(s) for s in range(1, 11)} == {1.0}
-
-
-def test_budget_says_what_is_held_equal() -> None:
-    assert describe_budget(BudgetConfig(steps=600)) == "steps=600"
-    assert describe_budget(BudgetConfig(flops=5e12)) == "flops=5e+12"
-    with pytest.raises(InputError, match="exactly one of steps, bytes, flops, epochs"):
-        BudgetConfig(steps=1, bytes=1)
-
-
-def test_batches_are_a_pure_function_of_seed_and_step() -> None:
-    first = batch_offsets(3, 7, 1000, 16, 64)
-    batch_offsets(3, 8, 1000, 16, 64)
-    assert np.array_equal(first, batch_offsets(3, 7, 1000, 16, 64))
-    assert not np.array_equal(first, batch_offsets(4, 7, 1000, 16, 64))
-    assert not np.array_equal(first, batch_offsets(3, 8, 1000, 16, 64))
-
-
-def test_every_offset_fits_and_both_ends_are_reached() -> None:
-    offsets = np.concatenate([batch_offsets(0, step, 20, 50, 16) for step in range(20)])
-    assert (offsets.min(), offsets.max()) == (0, 3), "the last sequence predicts the last id"
 
 
 def setup(text: str, kind: str = "bpe") -> tuple[GPT, Any, TrainPlan]:
@@ -84,7 +29,7 @@ def setup(text: str, kind: str = "bpe") -> tuple[GPT, Any, TrainPlan]:
     return model, encode_stream(tokenizer, text), TrainPlan(12, 1, 1e-2, 1e-3, "cosine")
 
 
-def rows_of(model: GPT, data: Any, plan: TrainPlan, cfg: TrainConfig, **more: Any) -> list[Row]:
+def rows_of(model: GPT, data: Any, plan: TrainPlan, cfg: TrainConfig, **more: Any) -> list[StepRow]:
     """The rows of a whole training."""
     return [row for rows in train(model, data, plan, cfg, 0, "float32", **more) for row in rows]
 
@@ -93,23 +38,23 @@ def test_rows_account_for_what_was_read(text: str) -> None:
     model, data, plan = setup(text)
     state = TrainState(make_optimizer(model, TrainConfig()))
     rows = rows_of(model, data, plan, TrainConfig(batch_size=4), state=state)
-    assert [row["step"] for row in rows] == list(range(1, 13))
+    assert [row.step for row in rows] == list(range(1, 13))
     pieces = train_tokenizer("bpe", text).token_bytes()
     read = 0
     for step in range(1, 13):
         for o in batch_offsets(0, step, len(data), 4, 16):
             read += sum(len(pieces[i]) for i in data.ids[o + 1 : o + 17])
-    assert rows[-1]["bytes_seen"] == state.bytes_seen == read
-    assert rows[-1]["tokens_seen"] == state.tokens_seen == 12 * 4 * 16
+    assert rows[-1].bytes_seen == state.bytes_seen == read
+    assert rows[-1].tokens_seen == state.tokens_seen == 12 * 4 * 16
     assert state.step == 12
     assert state.seconds > 0
-    assert rows[-1]["loss"] < rows[0]["loss"] == pytest.approx(math.log(model.config.vocab_size), rel=0.05)
+    assert rows[-1].loss < rows[0].loss == pytest.approx(math.log(model.config.vocab_size), rel=0.05)
 
 
 def test_a_second_run_is_the_same(text: str) -> None:
     def losses() -> list[float]:
         model, data, plan = setup(text)
-        return [row["loss"] for row in rows_of(model, data, plan, TrainConfig(batch_size=4))]
+        return [row.loss for row in rows_of(model, data, plan, TrainConfig(batch_size=4))]
 
     assert losses() == losses()
 
@@ -133,8 +78,8 @@ def test_parts_of_a_batch_give_the_same_training(text: str, parts: int) -> None:
     other, _, _ = setup(text)
     cut = rows_of(other.double(), data, plan, TrainConfig(batch_size=4, grad_accum=parts))
     for row, same in zip(whole, cut, strict=True):
-        assert row["step"] == same["step"]
-        assert (row["loss"], row["grad_norm"]) == pytest.approx((same["loss"], same["grad_norm"]), rel=1e-9)
+        assert row.step == same.step
+        assert (row.loss, row.grad_norm) == pytest.approx((same.loss, same.grad_norm), rel=1e-9)
     for one, two in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.allclose(one, two, rtol=1e-8, atol=1e-12)
 
@@ -184,7 +129,7 @@ def test_golden_step() -> None:
     plan = TrainPlan(3, 1, 1e-2, 1e-3, "cosine")
     rows = rows_of(model, data, plan, TrainConfig(batch_size=4))
     got = {
-        "losses": [row["loss"] for row in rows],
+        "losses": [row.loss for row in rows],
         "sums": {name: p.detach().abs().sum().item() for name, p in model.named_parameters() if name in GOLDEN["sums"]},
     }
     explained = f"{test_golden_step.__doc__}\n    GOLDEN = {got}"
@@ -239,38 +184,3 @@ def test_dropout_is_for_training_only(text: str) -> None:
     idx = torch.arange(8)[None]
     assert not torch.equal(model.train()(idx), model(idx))
     assert torch.equal(model.eval()(idx), model(idx))
-
-
-@pytest.mark.parametrize(("name", "message"), [("quantum", "expected auto, cpu"), ("cuda:99", "torch finds no CUDA")])
-def test_device_that_is_not_there(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match=message):
-        resolve_device(name)
-
-
-def corpus(train: str, val: str) -> Corpus:
-    return Corpus("test", train, val, "0" * 64)
-
-
-def test_text_too_short_says_how_much_is_needed() -> None:
-    short = corpus("abcdefghij", "abc")
-    with pytest.raises(InputError, match=r"training part is 10 tokens, expected at least 65 for block_size=64"):
-        require_length(short, prepare("char", {}, short).data, 64)
-
-
-def test_held_out_text_follows_the_last_training_id(text: str) -> None:
-    prepared = prepare("char", {}, corpus(text[:-100], text[-100:]))
-    data = prepared.data
-    assert prepared.tokenizer.decode([data.context_id]) == text[-101]
-    assert (len(data.val), len(data.train_slice)) == (100, 100)
-    assert data.train.ids.dtype == np.uint8
-
-
-def test_a_tokenizer_that_claims_to_be_lossless_and_is_not_fails_loudly(text: str) -> None:
-    class Liar(type(train_tokenizer("bpe", text))):  # type: ignore[misc]
-        def encode(self, text: str) -> list[int]:
-            return super().encode(text.lower())
-
-    liar: Tokenizer = Liar([])
-    with pytest.raises(ValueError, match=r"declares itself lossless.*at character 0: got 'the'.*expected 'The'"):
-        check_claim(liar, "The")

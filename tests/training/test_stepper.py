@@ -15,8 +15,10 @@ from tokexp.encoding.stream import TokenStream, encode_stream
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.tokenizer import train_tokenizer
 from tokexp.training.budget import TrainPlan
-from tokexp.training.loop import DivergedError, Row, TrainState, train, train_together
+from tokexp.training.loop import DivergedError, train, train_as_one
 from tokexp.training.optimizer import make_optimizer
+from tokexp.training.record import StepRow
+from tokexp.training.state import TrainState
 
 PLAN = TrainPlan(13, 2, 1e-2, 1e-3, "cosine")
 
@@ -36,7 +38,7 @@ def model_of(seed: int) -> GPT:
     return GPT(GPTConfig(vocab_size=300, block_size=16, n_layer=1, n_head=2, n_embd=16))
 
 
-def trained(data: TokenStream, **settings: Any) -> tuple[GPT, list[list[Row]]]:
+def trained(data: TokenStream, **settings: Any) -> tuple[GPT, list[list[StepRow]]]:
     model = model_of(0)
     cfg = TrainConfig(batch_size=4, **settings)
     return model, list(train(model, data, PLAN, cfg, 0, "float32", pause=lambda step: step % 5 == 0))
@@ -48,7 +50,7 @@ def test_blind_steps_train_the_same(data: TokenStream, monkeypatch: pytest.Monke
     monkeypatch.setattr(tokexp.training.batches, "runs_ahead", lambda device: True)
     blind, several = trained(data, grad_accum=parts)
     assert [len(some) for some in rows] == [1] * 13
-    assert [[row["step"] for row in some] for some in several] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12, 13]]
+    assert [[row.step for row in some] for some in several] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12, 13]]
     assert [row for some in several for row in some] == [row for some in rows for row in some]
     assert all(torch.equal(p, q) for p, q in zip(seeing.parameters(), blind.parameters(), strict=True))
 
@@ -70,15 +72,15 @@ def test_what_is_not_finite_is_not_applied_and_found_later(data: TokenStream, bl
 
 
 def test_several_train_blindly_too(data: TokenStream, monkeypatch: pytest.MonkeyPatch) -> None:
-    def together() -> tuple[list[GPT], list[Any]]:
+    def as_one() -> tuple[list[GPT], list[Any]]:
         models, cfg = [model_of(seed) for seed in (0, 1)], TrainConfig(batch_size=4)
         states = [TrainState(make_optimizer(model, cfg)) for model in models]
-        several = list(train_together(models, data, PLAN, cfg, [0, 1], "float32", states))
+        several = list(train_as_one(models, data, PLAN, cfg, [0, 1], "float32", states))
         return models, [[row for step in several for row in step[i]] for i in (0, 1)]
 
-    seeing, rows = together()
+    seeing, rows = as_one()
     monkeypatch.setattr(tokexp.training.batches, "runs_ahead", lambda device: True)
-    blind, same = together()
+    blind, same = as_one()
     assert rows == same
     for one, two in zip(seeing, blind, strict=True):
         assert all(torch.equal(p, q) for p, q in zip(one.parameters(), two.parameters(), strict=True))

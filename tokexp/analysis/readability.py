@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, computed_once
 from tokexp.analysis.statistics import Estimate, Interval
-from tokexp.scoring.readability import MEASURES, Band, band, distance
+from tokexp.scoring.samples.readability import MEASURES, Band, band, distance
 
 FEWEST = 5  # passages that people wrote, to hold samples against
 DRAWS = 2000

@@ -1,4 +1,4 @@
-"""Get a text, make sure that it is the right one, and split it *as text*, before any tokenizer sees it."""
+"""Gets a text, makes sure that it is the right one, and splits it *as text*, before any tokenizer sees it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from tokexp.config import DataConfig, InputError
 from tokexp.data.pinned import UnreachableError, find
-from tokexp.data.text import _text_name, decode, pydoc_text, read_bytes, text_files
+from tokexp.data.text import decode, pydoc_text, read_bytes, text_files, text_name
 from tokexp.system.files import sha256
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def _read(name: str, path: Any) -> tuple[str, bytes]:
     if name == "text":
         if path is None:
             raise InputError("data=text needs data.path: a UTF-8 text file, a folder or a list of them")
-        return _text_name(path), b"\n".join(read_bytes(file) for file in text_files(path))
+        return text_name(path), b"\n".join(read_bytes(file) for file in text_files(path))
     if name == "pydoc":
         return "pydoc", pydoc_text().encode()
     try:

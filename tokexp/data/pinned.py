@@ -1,4 +1,4 @@
-"""Files that are pinned by their SHA-256: found on this machine, else downloaded."""
+"""Finds files that are pinned by their SHA-256 on this machine, or else downloads them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 
 def find(relative: Path, digest: str, url: str, path: str | None = None) -> Path:
-    """A pinned file: in `path`, in the folder TOKEXP_DATA, in `data/`, else downloaded into `data/`.
+    """A pinned file: in the folder `path`, in the folder TOKEXP_DATA, in `data/`, else downloaded into `data/`.
 
-    What is found elsewhere is copied into `data/`. Raises InputError where a file has another
+    A file from elsewhere is copied into `data/`. Raises InputError where a file has another
     SHA-256 than `digest`, UnreachableError where there is none and no network either.
     """
     cached = places.CACHE / relative
@@ -54,7 +54,10 @@ class UnreachableError(Exception):
 
 
 def download(url: str, target: Path, digest: str, tries: int = 3, timeout: float = 15) -> None:
-    """Fetch `url` to a temporary name beside `target`; move it there once its SHA-256 is `digest`."""
+    """Fetch `url` to a temporary file, which becomes `target` once its SHA-256 is `digest`.
+
+    Raises InputError for another SHA-256, UnreachableError after `tries` attempts.
+    """
     log.info("downloading %s", url)
     for attempt in range(1, tries + 1):
         try:

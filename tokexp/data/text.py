@@ -1,4 +1,4 @@
-"""UTF-8 texts from files and folders, and the text that every Python brings."""
+"""Reads UTF-8 texts from files and folders, and the text that every Python brings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def pydoc_text() -> str:
 
 
 def text_files(path: Any) -> list[Path]:
-    """Every file that `path` (a file, a folder, or a list of them) names, sorted; hidden ones left out."""
+    """Every file that `path` (a file, a folder, or a list of them) names, sorted, without those that are hidden.
+
+    Raises InputError for an empty folder, and for a file that is named twice.
+    """
     files: list[Path] = []
     for item in [path] if isinstance(path, str | Path) else list(path):
         item = Path(item)
@@ -33,19 +36,21 @@ def text_files(path: Any) -> list[Path]:
     return sorted(files)
 
 
-def _text_name(path: Any) -> str:
+def text_name(path: Any) -> str:
+    """A name for the corpus of `path`: that of its first file, and how many more there are."""
     items = [path] if isinstance(path, str | Path) else list(path)
     return Path(items[0]).stem + (f"+{len(items) - 1}" if len(items) > 1 else "")
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a UTF-8 text file."""
+    """The bytes of a UTF-8 text file. Raises InputError for a file that is not UTF-8, with the position in it."""
     raw = read_file(path)
-    decode(raw, str(path))  # so that the position in an error is that in this file
+    decode(raw, str(path))
     return raw
 
 
 def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises InputError where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -53,7 +58,7 @@ def read_file(path: Path) -> bytes:
 
 
 def decode(raw: bytes, name: str) -> str:
-    """UTF-8, strictly, with no newline translation."""
+    """The text of UTF-8 bytes, without newline translation. Raises InputError, which calls them `name`."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

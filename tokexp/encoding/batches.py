@@ -1,4 +1,4 @@
-"""Which sequences a step reads."""
+"""Chooses the sequences that a step reads, from the seed and the step alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tokenizer is not taken at its word: its spans tile the text, and what it calls lossless is."""
+"""Refuses a tokenizer whose spans do not tile the text, and one that is lossy and declares itself lossless."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from tokexp.tokenizer import Tokenizer
 def check_spans(tokenizer: Tokenizer, ids: list[int], spans: np.ndarray, raw: bytes) -> None:
     """Raise ValueError where spans (tokens, 2) do not tile `raw`, or a lossless kind's ids do not write it.
 
-    Quick enough for every text that is encoded, the training part included. That the tokens' bytes, end
-    to end, are the text is what lossless means: nothing that was folded, collapsed or normalised passes.
+    It is quick enough for every text that is encoded, the training part included. Lossless means that the
+    tokens' bytes, end to end, are the text: a text that was folded, collapsed or normalised does not pass.
     """
-    liar = f"tokenizer kind {tokenizer.kind!r}"
+    subject = f"tokenizer kind {tokenizer.kind!r}"
     if len(ids) != len(spans):
-        raise ValueError(f"{liar}: got {len(spans)} spans, expected {len(ids)}, one a token; correct its spans")
+        raise ValueError(f"{subject}: got {len(spans)} spans, expected {len(ids)}, one a token; correct its spans")
     starts, ends = spans[:, 0], spans[:, 1]
     due = np.concatenate([[0], ends[:-1]])
     if len(wrong := np.flatnonzero((starts != due) | (ends < starts))):
         at = wrong[0]
         raise ValueError(
-            f"{liar}: got bytes {starts[at]} to {ends[at]} as the span of token {at}, expected it to begin at "
+            f"{subject}: got bytes {starts[at]} to {ends[at]} as the span of token {at}, expected it to begin at "
             f"{due[at]} and not to end before; make its spans tile the text"
         )
     if len(spans) and ends[-1] != len(raw):
         raise ValueError(
-            f"{liar}: got spans that end at byte {ends[-1]}, expected the text's end at {len(raw)}; "
+            f"{subject}: got spans that end at byte {ends[-1]}, expected the text's end at {len(raw)}; "
             "count UTF-8 bytes of the text that was given, not characters nor what decoding gives back"
         )
     if not tokenizer.lossless:
         return
     written = tokenizer.token_bytes()
-    lengths = np.array([len(piece) for piece in written])[np.array(ids, dtype=np.int64)]
+    lengths = np.array([len(token) for token in written])[np.array(ids, dtype=np.int64)]
     if b"".join([written[i] for i in ids]) != raw or not np.array_equal(lengths, ends - starts):
         pairs = ((written[i], raw[start:end]) for i, (start, end) in zip(ids, spans.tolist(), strict=True))
         at, got, expected = next(((n, *pair) for n, pair in enumerate(pairs) if pair[0] != pair[1]), (0, b"", raw))
         raise ValueError(
-            f"{liar} declares itself lossless, but the bytes of token {at} are not those of its span: "
+            f"{subject} declares itself lossless, but the bytes of token {at} are not those of its span: "
             f"got {got[:40]!r}, expected {expected[:40]!r}; correct token_bytes() or the spans, or declare it lossy"
         )
 

@@ -1,4 +1,4 @@
-"""A corpus under a tokenizer: ids, the bytes that each stands for, and the batches of every step."""
+"""Trains a tokenizer on a corpus and encodes both parts, once for all runs that ask for the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from tokexp.config import InputError
 from tokexp.data.corpus import Corpus
 from tokexp.encoding.checks import check_claim
-from tokexp.encoding.stream import TokenStream, read_stream, stretches, write_stream
+from tokexp.encoding.stream import TokenStream, chunks_for, read_stream, write_stream
 from tokexp.system.cache import cached, source_hash
 from tokexp.system.files import write_json
 from tokexp.system.provenance import versions
@@ -20,13 +20,15 @@ from tokexp.tokenizer import Tokenizer, identity, load_tokenizer, train_tokenize
 
 @dataclass(frozen=True)
 class TokenizedCorpus:
+    """A corpus in the ids of one tokenizer."""
+
     train: TokenStream
     train_slice: TokenStream  # the beginning of train, as long as val: what a training loss is measured on
     val: TokenStream
 
     @property
     def context_id(self) -> int:
-        """What stands before the held-out text: the last id of the training part."""
+        """The id before the held-out text: the last one of the training part."""
         return int(self.train.ids[-1])
 
 
@@ -41,10 +43,10 @@ class Prepared:
 
 
 def prepare(kind: str, settings: dict[str, Any], corpus: Corpus) -> Prepared:
-    """Train the tokenizer and encode both parts, or take what an earlier run has made of the same.
+    """Train a tokenizer and encode both parts, or take what an earlier run has kept.
 
-    The arrays are mapped from files, not read into memory.
-    Raises InputError for what the user can put right, ValueError for a tokenizer that lies.
+    The arrays are mapped from files, not read into memory. Raises InputError for what the user can put right,
+    ValueError for a tokenizer whose spans do not tile the text or whose claim to be lossless is false.
     """
     what = {
         "kind": kind,
@@ -62,10 +64,10 @@ def prepare(kind: str, settings: dict[str, Any], corpus: Corpus) -> Prepared:
         tokenizer.save(folder / "tokenizer.json")
         check_claim(tokenizer, corpus.val)
         encoding = time.perf_counter()
-        write_stream(tokenizer, stretches(tokenizer, corpus.train), folder, "train")
+        write_stream(tokenizer, chunks_for(tokenizer, corpus.train), folder, "train")
         seconds = {"train": trained - began, "encode": time.perf_counter() - encoding}
-        write_stream(tokenizer, stretches(tokenizer, corpus.train[: len(corpus.val)]), folder, "train_slice")
-        write_stream(tokenizer, stretches(tokenizer, corpus.val), folder, "val")
+        write_stream(tokenizer, chunks_for(tokenizer, corpus.train[: len(corpus.val)]), folder, "train_slice")
+        write_stream(tokenizer, chunks_for(tokenizer, corpus.val), folder, "val")
         write_json(folder / "seconds.json", seconds)
 
     folder = cached(what, build)

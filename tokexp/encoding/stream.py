@@ -1,9 +1,9 @@
-"""A text as ids, and the bytes that each stands for: in memory, or in files that are mapped."""
+"""A text under a tokenizer: ids, and the byte at which each begins; in memory, or in files that are mapped."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tokexp.config import InputError
 from tokexp.encoding.checks import check_spans
 from tokexp.system.files import write_json
 from tokexp.tokenizer import Tokenizer
-from tokexp.tokenizer.split import SAFE_CUT, pieces
+from tokexp.tokenizer.split import chunks
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,8 @@ class TokenStream:
         return int(self.starts[-1])
 
 
-def encode_array(tokenizer: Tokenizer, text: str) -> np.ndarray:
-    """The ids of `text`, (tokens,) in the smallest unsigned type that holds the vocabulary."""
-    return np.array(tokenizer.encode(text), dtype=id_type(tokenizer))
-
-
 def id_type(tokenizer: Tokenizer) -> np.dtype:
+    """The smallest unsigned type that holds the vocabulary."""
     return np.dtype(np.min_scalar_type(tokenizer.vocab_size - 1))
 
 
@@ -51,49 +47,32 @@ def encode_stream(tokenizer: Tokenizer, text: str) -> TokenStream:
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> tuple[np.ndarray, np.ndarray]:
-    """Ids, and where in the text each begins, in bytes."""
+    """Ids (tokens,), and the byte of the text at which each begins (tokens,), checked."""
     ids, spans = tokenizer.encode_with_spans(text)
     edges = np.array(spans, dtype=np.int64).reshape(-1, 2)
     check_spans(tokenizer, ids, edges, text.encode())
     return np.array(ids, dtype=id_type(tokenizer)), edges[:, 0]
 
 
-def stretches(tokenizer: Tokenizer, text: str) -> Iterable[str]:
-    """`text` in parts that can be encoded one by one."""
-    return pieces(text) if tokenizer.cuts_at_spaces else [text]
+def chunks_for(tokenizer: Tokenizer, text: str) -> Iterable[str]:
+    """`text` in chunks that `tokenizer` can encode one by one: the whole, for a kind that must see all of it."""
+    return chunks(text) if tokenizer.cuts_at_spaces else [text]
 
 
-def file_stretches(path: Path, characters: int = 1 << 20) -> Iterator[str]:
-    """A UTF-8 file in parts that can be encoded one by one, never more than a few of them in memory."""
-    rest = ""
-    with path.open(encoding="utf-8", newline="") as file:
-        while block := file.read(characters):
-            rest += block
-            cuts = list(SAFE_CUT.finditer(rest, max(0, len(rest) - characters // 2)))
-            if cuts:
-                yield rest[: cuts[-1].start()]
-                rest = rest[cuts[-1].start() :]
-    yield rest
+def write_stream(tokenizer: Tokenizer, text_chunks: Iterable[str], folder: Path, name: str) -> None:
+    """Encode a text chunk by chunk into NAME.ids and NAME.starts, arrays without a header, and NAME.json.
 
-
-def encode_file(tokenizer: Tokenizer, path: Path, folder: Path, name: str = "text") -> TokenStream:
-    """A file too large for memory under `tokenizer`: written to `folder` part by part, and mapped from there."""
-    parts = file_stretches(path) if tokenizer.cuts_at_spaces else [path.read_bytes().decode("utf-8")]
-    write_stream(tokenizer, parts, folder, name)
-    return read_stream(folder, name)
-
-
-def write_stream(tokenizer: Tokenizer, parts: Iterable[str], folder: Path, name: str) -> None:
-    """Encode `parts` one by one into NAME.ids and NAME.starts, arrays without a header, and NAME.json."""
+    Raises InputError where the text has no tokens.
+    """
     position = tokens = 0
     with (folder / f"{name}.ids").open("wb") as ids_file, (folder / f"{name}.starts").open("wb") as starts_file:
-        for part in parts:
-            ids, starts = _encode(tokenizer, part)
+        for chunk in text_chunks:
+            ids, starts = _encode(tokenizer, chunk)
             if tokens == 0:
-                starts[:1] = -position  # what came before the first token belongs to it
+                starts[:1] = -position  # text before the first token belongs to it
             ids.tofile(ids_file)
             (starts + position).tofile(starts_file)
-            position, tokens = position + len(part.encode()), tokens + len(ids)
+            position, tokens = position + len(chunk.encode()), tokens + len(ids)
         np.array([position], dtype=np.int64).tofile(starts_file)
     if tokens == 0:
         raise InputError(
@@ -103,7 +82,7 @@ def write_stream(tokenizer: Tokenizer, parts: Iterable[str], folder: Path, name:
 
 
 def read_stream(folder: Path, name: str) -> TokenStream:
-    """What `write_stream` wrote, mapped read-only."""
+    """The stream NAME that `write_stream` left in `folder`, mapped read-only."""
     shape = json.loads((folder / f"{name}.json").read_bytes())
     ids = np.memmap(folder / f"{name}.ids", dtype=shape["dtype"], mode="r", shape=(shape["tokens"],))
     starts = np.memmap(folder / f"{name}.starts", dtype=np.int64, mode="r", shape=(shape["tokens"] + 1,))

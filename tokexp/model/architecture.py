@@ -57,4 +57,4 @@ def nearest_width(model: ModelConfig, vocab_size: int, params_total: int) -> int
 
 
 def _total(model: ModelConfig, vocab_size: int) -> int:
-    return int(parameter_split(GPTConfig(**dataclasses.asdict(model), vocab_size=vocab_size))["params_total"])
+    return parameter_split(GPTConfig.of(model, vocab_size)).params_total

@@ -1,4 +1,4 @@
-"""Sampling from a model, with a cache of keys and values as long as the context fits.
+"""Samples from a model, with a cache of keys and values as long as the context fits.
 
 Past `block_size` tokens every position moves, and with it every key: the window is then read anew
 for each token, which is slow and exact. Where that is too slow there is an approximation: the older
@@ -30,7 +30,7 @@ def generate(
     seed: int = 0,
     exact: bool = True,
 ) -> Iterator[Tensor]:
-    """Draw `tokens` tokens (null: for as long as asked) after each row of `prompt_BT`.
+    """Draw `tokens` tokens (None: for as long as the caller asks) after each row of `prompt_BT`.
 
     Yields all tokens so far, prompt included, after each one: (B, T). temperature 0 is greedy.
     `forbidden`: ids that are never drawn, (N,). The same seed on the same device draws the same tokens.
@@ -51,7 +51,8 @@ def generate(
                     logits_BV = model(tokens_BT[:, -T:])[:, -1].float()
                 else:
                     if tokens_BT.shape[1] - start > T:
-                        start, cache.length = tokens_BT.shape[1] - (T + 1) // 2, 0
+                        start = tokens_BT.shape[1] - (T + 1) // 2
+                        cache.clear()
                     logits_BV = model(tokens_BT[:, start + cache.length :], cache)[:, -1].float()
                 if forbidden is not None:
                     logits_BV[:, forbidden] = -torch.inf
@@ -84,7 +85,7 @@ def sample_tokens(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: 
 
 
 def stream_tokens(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: int) -> Iterator[str]:
-    """The same, as it is drawn."""
+    """The text of `cfg.tokens` new tokens after the prompt, bit by bit as it is drawn."""
     prompt = prompt_ids(tokenizer, cfg.prompt)
     decoder = StreamingDecoder(tokenizer)
     for i in prompt:
@@ -97,24 +98,25 @@ def stream_tokens(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: 
 def sample_chars(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: int) -> list[str]:
     """`cfg.count` texts of `cfg.chars` characters each after the prompt: equal text, not equal tokens.
 
-    Drawn many at once, with the approximation for what does not fit into the context.
+    They are drawn at once, with the approximation for what does not fit into the context.
     """
     if cfg.count == 0:
         return []
     prompt = prompt_ids(tokenizer, cfg.prompt)
 
     texts: list[str] = []
-    drawn = _generate(model, tokenizer, cfg, prompt, cfg.count, seed, None, exact=False)
-    for n, tokens_BT in enumerate(drawn, start=1):
+    steps = _generate(model, tokenizer, cfg, prompt, cfg.count, seed, None, exact=False)
+    for n, tokens_BT in enumerate(steps, start=1):
         if n % 16 == 0:  # decoding is not free
             texts = [continuation(tokenizer, prompt, row) for row in tokens_BT.tolist()]
-            # One more than asked for, since a character at the very end may still be half written.
+            # More than `chars`, since a character at the very end may still be half written.
             if all(len(text) > cfg.chars for text in texts):
                 break
     return [text[: cfg.chars] for text in texts]
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    """The ids of `prompt`. Raises InputError where it has none."""
     ids = tokenizer.encode(prompt)
     if not ids:
         raise InputError(f"prompt: got {prompt!r}, which has no tokens of kind {tokenizer.kind!r}; give a word")
@@ -122,7 +124,7 @@ def prompt_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
 
 
 def continuation(tokenizer: Tokenizer, prompt: list[int], ids: list[int]) -> str:
-    """What `ids` add to the text of `prompt`, with which they begin."""
+    """The text that `ids` add to that of `prompt`, with which they begin."""
     return tokenizer.decode(ids)[len(tokenizer.decode(prompt)) :]
 
 

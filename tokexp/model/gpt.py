@@ -8,26 +8,32 @@ values, D C // H, V vocabulary.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tokexp.config import InputError, ModelConfig
+
 
 @dataclass(frozen=True)
-class GPTConfig:
-    vocab_size: int
-    block_size: int = 128  # longest context, in tokens
-    n_layer: int = 4
-    n_head: int = 4
-    n_embd: int = 128
-    dropout: float = 0.0
-    tie_weights: bool = False  # the LM head is the token embedding
-    norm: str = "layernorm"  # or rmsnorm (Zhang and Sennrich 2019)
-    positions: str = "learned"  # or rope: rotary (Su et al. 2021)
-    n_kv_head: int | None = None  # of keys and values (Ainslie et al. 2023); None is n_head
+class GPTConfig(ModelConfig):
+    """A model's settings with the vocabulary, which the tokenizer decides."""
+
+    vocab_size: int = dataclasses.field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.vocab_size < 1:
+            raise InputError(f"model.vocab_size: got {self.vocab_size}, expected at least 1")
+
+    @classmethod
+    def of(cls, model: ModelConfig, vocab_size: int) -> Self:
+        return cls(**dataclasses.asdict(model), vocab_size=vocab_size)
 
     @property
     def kv_heads(self) -> int:
@@ -41,6 +47,21 @@ class KVCache:
         shape = (batch, config.kv_heads, config.block_size, config.n_embd // config.n_head)
         self.layers = [(like.new_empty(shape), like.new_empty(shape)) for _ in range(config.n_layer)]
         self.length = 0  # tokens held
+
+    def advance(self, tokens: int) -> None:
+        """Count as held what was written behind the tokens held so far."""
+        self.length += tokens
+
+    def clear(self) -> None:
+        """Hold nothing."""
+        self.length = 0
+
+    def copy(self, source: KVCache, rows: Tensor, tokens: int) -> None:
+        """Hold the first `tokens` of each of the `rows` (batch,) of `source`, which may repeat."""
+        for (keys, values), (source_keys, source_values) in zip(self.layers, source.layers, strict=True):
+            keys[:, :, :tokens] = source_keys[rows, :, :tokens]
+            values[:, :, :tokens] = source_values[rows, :, :tokens]
+        self.length = tokens
 
 
 NORMS = {"layernorm": nn.LayerNorm, "rmsnorm": nn.RMSNorm}
@@ -182,5 +203,5 @@ class GPT(nn.Module):
         for i, block in enumerate(self.h):
             x_BTC = block(x_BTC, cache.layers[i] if cache else None, past)
         if cache:
-            cache.length += T
+            cache.advance(T)
         return self.ln_f(x_BTC)

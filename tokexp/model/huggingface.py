@@ -1,4 +1,4 @@
-"""A GPT and its tokenizer as a folder that Hugging Face's `transformers` reads as GPT-2, and back.
+"""Writes a GPT and its tokenizer as a folder that `transformers` reads as a GPT-2, and reads such a folder.
 
 Ours is GPT-2 under nanoGPT's names; there the matrices of a block lie transposed (Conv1D). Both ways are
 written by hand, so `transformers` is not needed. Weights are safetensors only: reading a pickle may run code.
@@ -6,7 +6,6 @@ written by hand, so `transformers` is not needed. Weights are safetensors only: 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -32,7 +31,7 @@ from tokexp.tokenizer.foreign.file import FileTokenizer
 from tokexp.tokenizer.gpt2 import END_OF_TEXT, GPT2Tokenizer
 
 WEIGHTS = "model.safetensors"
-OUR_TOKENIZER = "tokexp_tokenizer.json"  # beside theirs: it has every kind, and knows which ids no text has
+OUR_TOKENIZER = "tokexp_tokenizer.json"  # it has every kind, and knows which ids no text has
 TRANSPOSED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 MASK = re.compile(r"h\.\d+\.attn\.(masked_)?bias")  # constants that older files hold
 
@@ -50,7 +49,7 @@ DROPOUT = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A model from elsewhere, on the CPU in eval mode, and its tokenizer: no run, so no settings and no figures."""
+    """A model from elsewhere, on the CPU in eval mode, and its tokenizer. It has no settings and no figures."""
 
     model: GPT
     tokenizer: Tokenizer
@@ -172,11 +171,11 @@ def load_hf(folder: Path | str) -> GPT:
     if not path.is_file():
         raise InputError(_no_weights(folder))
     try:
-        found = load_file(path)
+        tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]}); fetch it again") from error
     state = {}
-    for name, value in found.items():
+    for name, value in tensors.items():
         name = name.removeprefix("transformer.")
         if not MASK.fullmatch(name):
             state[name] = value.T if name.endswith(TRANSPOSED) and value.dim() == 2 else value
@@ -227,7 +226,7 @@ def _model_config(folder: Path) -> GPTConfig:
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    return GPTConfig(**dataclasses.asdict(sizes), vocab_size=config["vocab_size"])
+    return GPTConfig.of(sizes, config["vocab_size"])
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -273,7 +272,7 @@ def _check_tensors(path: Path, got: dict[str, Tensor], expected: dict[str, Tenso
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder beside `target`, which becomes `target` on success and is removed on failure."""
+    """A temporary folder, which becomes `target` on success and is removed on failure."""
     temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}"
     try:
         if target.exists() and (not target.is_dir() or any(target.iterdir())):

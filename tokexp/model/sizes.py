@@ -1,25 +1,35 @@
-"""What a model's settings come to: its parameters by part, and the FLOPs of training it."""
+"""Counts a model's parameters by part, and the FLOPs of training it, from its settings alone."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tokexp.model.gpt import GPTConfig
+if TYPE_CHECKING:  # a result is read without torch
+    from tokexp.model.gpt import GPTConfig
 
 
-def parameter_split(config: GPTConfig) -> dict[str, Any]:
-    """Parameters by part, as result columns. A tied head has none of its own."""
+@dataclass(frozen=True)
+class ParameterSplit:
+    """Parameters by part, as a run's result has them."""
+
+    params_token_embedding: int
+    params_position_embedding: int
+    params_lm_head: int  # 0 where it is tied to the token embedding
+    params_body: int
+    params_total: int
+
+
+def parameter_split(config: GPTConfig) -> ParameterSplit:
+    """The parameters of a model of these settings."""
     C, V, L = config.n_embd, config.vocab_size, config.n_layer
     read = C + 2 * config.kv_heads * (C // config.n_head)  # what attention reads of each token: query, key and value
     norm = C if config.norm == "rmsnorm" else 2 * C
     block = (C + 1) * read + (C + 1) * C + (C + 1) * 4 * C + (4 * C + 1) * C + 2 * norm
-    split = {
-        "params_token_embedding": V * C,
-        "params_position_embedding": 0 if config.positions == "rope" else config.block_size * C,
-        "params_lm_head": 0 if config.tie_weights else V * C,
-        "params_body": L * block + norm,
-    }
-    return {**split, "params_total": sum(split.values())}
+    tokens, body = V * C, L * block + norm
+    positions = 0 if config.positions == "rope" else config.block_size * C
+    head = 0 if config.tie_weights else V * C
+    return ParameterSplit(tokens, positions, head, body, params_total=tokens + positions + head + body)
 
 
 def training_flops_per_token(config: GPTConfig) -> int:
@@ -30,5 +40,5 @@ def training_flops_per_token(config: GPTConfig) -> int:
     Source: Kaplan et al. (2020), appendix; Chowdhery et al. (2022), appendix B.
     """
     C, T = config.n_embd, config.block_size
-    weights = parameter_split(config)["params_body"] + config.vocab_size * C
+    weights = parameter_split(config).params_body + config.vocab_size * C
     return 6 * weights + 12 * config.n_layer * C * T

@@ -1,7 +1,4 @@
-"""See what tokenizers do, without training a model: their pieces in colour, and figures over held-out text.
-
-python -m tokexp.show char word bpe --text "Hello, world"
-"""
+"""Tokenizers in a terminal: the pieces of a text in colour, and a table of figures."""
 
 from __future__ import annotations
 
@@ -33,8 +30,8 @@ ROWS = {
 }
 
 
-def segments(tokenizer: Tokenizer, text: str) -> list[tuple[int, str]]:
-    """Each id beside what it stands for, spacing made visible; a part of a character as its bytes."""
+def pieces(tokenizer: Tokenizer, text: str) -> list[tuple[int, str]]:
+    """Each id with what it stands for, spacing made visible; a part of a character as its bytes."""
     raw = text.encode()
     ids, spans = tokenizer.encode_with_spans(text)
     return [(i, visible(raw[start:end])) for i, (start, end) in zip(ids, spans, strict=True)]
@@ -52,7 +49,7 @@ def visible(piece: bytes) -> str:
 def paint(tokenizer: Tokenizer, text: str, *, colour: bool, ids: bool) -> str:
     """The pieces of `text` in a row: in alternating colours, or between bars; a new line after a newline."""
     parts = []
-    for n, (i, piece) in enumerate(segments(tokenizer, text)):
+    for n, (i, piece) in enumerate(pieces(tokenizer, text)):
         label = f"{piece}({i})" if ids else piece
         unknown = i == tokenizer.unk_id and not tokenizer.lossless
         if colour:

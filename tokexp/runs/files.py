@@ -1,12 +1,52 @@
-"""What is in a run's folder and in a study's, by name, and how it is read."""
+"""Every file of a run's folder, of a sweep's and of a study's, by name; and how their JSON is read and written."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from tokexp.config import InputError
+from tokexp.system.files import write_json, write_text
+from tokexp.training.record import EvalRow, Evaluation, Row, StepRow
+
+# In a run's folder.
+CONFIG = "config.yaml"
+STATUS = "status.json"
+LOCK = ".lock"
+LOG = "run.log"
+TOKENIZER = "tokenizer.json"
+METRICS = "metrics.jsonl"
+CHECKPOINTS = "checkpoints"  # a folder
+END_WEIGHTS = "model.safetensors"
+BEST_WEIGHTS = "best.safetensors"
+CONTENT = "content.jsonl"
+SAMPLES = "samples.jsonl"  # of a study too
+SEGMENTS = "segments.jsonl"  # of a study too
+READABILITY = "readability.jsonl"
+TEXT = "corpus.json"  # what belongs to the held-out text
+RESULT = "result.json"  # its presence alone says that the run is done
+
+# What a run leaves once it has begun to train, beside its tokenizer.
+LEFT = (
+    RESULT, METRICS, CONTENT, SAMPLES, READABILITY, TEXT, SEGMENTS, END_WEIGHTS, BEST_WEIGHTS,
+)  # fmt: skip
+
+# In a sweep's folder, which has the folders of its runs.
+MANIFEST = "sweep.json"  # the names of the runs of its latest command
+
+# In a study's `data/`, which has besides a file for each of its tables.
+RESULTS = "results.csv"
+MISSING = "missing.json"
+
+log = logging.getLogger(__name__)
+
+
+def table_file(table: str) -> str:
+    """The file of one of a study's tables."""
+    return f"{table}.csv"
 
 
 def load_json(path: Path) -> dict[str, Any]:
@@ -22,12 +62,89 @@ def load_lines(path: Path) -> list[dict[str, Any]]:
     """The rows of a .jsonl file. Raises InputError where it is not there or damaged."""
     try:
         rows = path.read_bytes().rstrip(b"\n").replace(b"\n", b",")  # as one list: half the time of a row by a row
-        found: list[dict[str, Any]] = json.loads(b"[" + rows + b"]")
-        return found
+        content: list[dict[str, Any]] = json.loads(b"[" + rows + b"]")
+        return content
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: missing or damaged ({error}); run again with rerun=true") from error
 
 
-def load_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The rows of `metrics.jsonl`: one for every step, one for every evaluation."""
-    return load_lines(folder / "metrics.jsonl")
+def write_lines(path: Path, rows: list[dict[str, Any]], *, allow_nan: bool = False) -> None:
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=allow_nan) + "\n" for row in rows))
+
+
+def write_manifest(sweep: Path, name: str, runs: list[str]) -> None:
+    """Write down which runs a sweep's latest command is of."""
+    write_json(sweep / MANIFEST, {"sweep": name, "runs": runs})
+
+
+def planned_runs(sweep: Path) -> list[str]:
+    """The names of the runs of a sweep's latest command, or where it left no list, of those that have begun."""
+    try:
+        return list(json.loads((sweep / MANIFEST).read_bytes())["runs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return sorted(path.parent.name for path in sweep.glob(f"*/{STATUS}"))
+
+
+def metrics_row(row: Row) -> dict[str, Any]:
+    """A row as `metrics.jsonl` has it: flat, `event` first."""
+    if isinstance(row, StepRow):
+        return {"event": "step", **vars(row)}
+    return {"event": "eval", **{key: value for key, value in vars(row).items() if key != "scores"}, **vars(row.scores)}
+
+
+def read_metrics_row(values: dict[str, Any]) -> Row:
+    """The reverse of `metrics_row`. Raises ValueError for what is no whole row."""
+    try:
+        if values["event"] == "step":
+            return StepRow(**{name: values[name] for name in _STEP})
+        scores = Evaluation(**{name: values[name] for name in _EVALUATION})
+        cost = {name: values[name] for name in _COST}
+        return EvalRow(**cost, peak_memory=values.get("peak_memory"), scores=scores)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no row of {METRICS}: {error!r}") from error
+
+
+_STEP = [field.name for field in dataclasses.fields(StepRow)]
+_EVALUATION = [field.name for field in dataclasses.fields(Evaluation)]
+_COST = [field.name for field in dataclasses.fields(EvalRow) if field.name not in ("peak_memory", "scores")]
+
+
+def metrics_lines(rows: list[Row]) -> str:
+    """Rows as the lines of `metrics.jsonl`."""
+    return "".join(json.dumps(metrics_row(row)) + "\n" for row in rows)
+
+
+def load_metrics(folder: Path) -> list[Row]:
+    """The rows of `metrics.jsonl`: one for every step, one for every evaluation. Raises InputError where damaged."""
+    path = folder / METRICS
+    try:
+        return [read_metrics_row(values) for values in load_lines(path)]
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: damaged ({error}); run again with rerun=true") from error
+
+
+def whole_rows(folder: Path) -> list[Row]:
+    """The rows of a run's `metrics.jsonl`, up to one that a sudden end has cut short; none where there is no file.
+
+    Raises InputError where it is there and cannot be read: a run that took it for empty would begin anew.
+    """
+    path, rows = folder / METRICS, []
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                rows.append(read_metrics_row(json.loads(line)))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); make it readable, and start again") from error
+    except ValueError:
+        log.warning("%s: read up to line %d, which is damaged", path, len(rows) + 1)
+    return rows
+
+
+def whole_steps(rows: list[Row]) -> int:
+    """How many steps `rows` have, from the first one on, without a gap."""
+    steps = [row.step for row in rows if isinstance(row, StepRow)]
+    return next((i for i, step in enumerate(steps) if step != i + 1), len(steps))

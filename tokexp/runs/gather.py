@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tokexp.config import InputError
-from tokexp.runs.files import load_json, load_lines, load_metrics
+from tokexp.runs.files import (
+    CONTENT,
+    METRICS,
+    MISSING,
+    READABILITY,
+    RESULT,
+    RESULTS,
+    SAMPLES,
+    SEGMENTS,
+    TEXT,
+    load_json,
+    load_lines,
+    load_metrics,
+    metrics_row,
+    planned_runs,
+    table_file,
+    write_lines,
+)
 from tokexp.runs.result import flatten, load_result
 from tokexp.runs.state import read_state
 from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
 from tokexp.scoring.blocks import BLOCKS
-from tokexp.scoring.segments import SHOWN
+from tokexp.scoring.samples.segments import SHOWN
 from tokexp.system.files import write_text
-
-STEP_FIGURES = ("loss", "grad_norm")
+from tokexp.training.record import EvalRow, Row, StepRow
 
 
 def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
@@ -33,8 +50,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
     seen: set[tuple[Any, ...]] = set()
     for folder in sorted(runs):
         try:
-            found, drawn = read_run(folder)
-            cut = read_segments(folder)
+            run = read_run(folder)
         except InputError as error:
             missing.append(folder)
             problems.append(str(error) if str(folder) in str(error) else f"{folder}: {error}")
@@ -43,15 +59,15 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
             missing.append(folder)
             problems.append(f"{folder}: its files are damaged ({error!r}); run again with rerun=true")
             continue
-        for name, rows in found.items():
+        for name, rows in run.tables.items():
             tables[name] += rows if name not in KEYS else [row for row in rows if _is_new(row, KEYS[name], seen)]
-        samples += drawn
-        segments += cut
+        samples += run.samples
+        segments += run.segments
     if not tables["results"]:
-        known = set(read_study("", data).results.name) if (data / "results.csv").exists() else set()
+        known = set(read_study("", data).results.name) if (data / RESULTS).exists() else set()
         return _to_report(problems, missing, known)
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
-    if keep and (data / "results.csv").exists():
+    if keep and (data / RESULTS).exists():
         before = read_study("", data)
         again = before.results.config_hash.isin(frames["results"].config_hash)
         gone = set(before.results.name[again])
@@ -62,14 +78,13 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         if name == "baselines":  # of the same baseline with and without its blocks, as from old folders, what is known
             frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
         frame = frame.drop_duplicates(KEYS.get(name))
-        write_text(data / f"{name}.csv", frame.to_csv(index=False, float_format="%.8g"))
-    for lines, rows in {"samples": samples, "segments": segments}.items():
-        rows = sorted(rows, key=lambda row: row["name"])
-        write_text(data / f"{lines}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_text(data / table_file(name), frame.to_csv(index=False, float_format="%.8g"))
+    for file, rows in {SAMPLES: samples, SEGMENTS: segments}.items():
+        write_lines(data / file, sorted(rows, key=lambda row: row["name"]), allow_nan=True)
     known = set(frames["results"].name)
     states = [(folder.name, read_state(folder)) for folder in missing if folder.name not in known]
     left = [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
-    write_text(data / "missing.json", json.dumps(left, ensure_ascii=False) + "\n")
+    write_text(data / MISSING, json.dumps(left, ensure_ascii=False) + "\n")
     return _to_report(problems, missing, known)
 
 
@@ -78,7 +93,7 @@ def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> lis
     return [
         line
         for line, folder in zip(problems, folders, strict=True)
-        if folder.name not in known or (folder / "result.json").exists()
+        if folder.name not in known or (folder / RESULT).exists()
     ]
 
 
@@ -101,79 +116,91 @@ def _joined(before: pd.DataFrame, new: pd.DataFrame, gone: set[str]) -> pd.DataF
     return pd.concat(both).sort_values("name", kind="stable") if both else new
 
 
-def read_run(folder: Path) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, Any]]]:
-    """The rows that a run's folder has for each of TABLES, and the samples that are kept."""
+@dataclass(frozen=True)
+class RunRows:
+    """What a study keeps of one run."""
+
+    tables: dict[str, list[dict[str, Any]]]  # rows for each of TABLES
+    samples: list[dict[str, Any]]
+    segments: list[dict[str, Any]]
+
+
+def read_run(folder: Path) -> RunRows:
+    """Raises InputError for a folder without a result, or one that is damaged; other errors where a row is."""
     result = load_result(folder)
-    name, of_text = {"name": result.name}, {"corpus_sha256": result.corpus_sha256, "val_sha256": result.val_sha256}
-    text = load_json(folder / "corpus.json")
-    rows = evaluations(load_metrics(folder))
-    if rows[-1]["step"] != result.steps:  # cut between two rows, each of which is whole
+    name = {"name": result.name}
+    of_text = {"corpus_sha256": result.corpus.corpus_sha256, "val_sha256": result.corpus.val_sha256}
+    text = load_json(folder / TEXT)
+    metrics = load_metrics(folder)
+    evaluations = [row for row in metrics if isinstance(row, EvalRow)]
+    if not evaluations:
+        raise InputError(f"{METRICS} has no evaluation")
+    if evaluations[-1].step != result.cost.steps:  # cut between two rows, each of which is whole
         raise InputError(
-            f"{folder}/metrics.jsonl: its last evaluation is of step {rows[-1]['step']:,}, expected {result.steps:,}; "
-            "run again with rerun=true"
+            f"{folder}/{METRICS}: its last evaluation is of step {evaluations[-1].step:,}, "
+            f"expected {result.cost.steps:,}; run again with rerun=true"
         )
-    blocks = [
-        {**name, "step": row["step"], **dict(zip(BLOCK_COLUMNS, row.pop("val_block_nats"), strict=True))}
-        for row in rows
-    ]
     human = {"name": "", **of_text, "chars": text["chars"], "temperature": None}
     read = {**name, **of_text, "chars": text["chars"]}
     tables = {
         "results": [flatten(result)],
-        "curves": [{**name, **row} for row in rows],
-        "blocks": blocks,
-        "content": [{**name, **row} for row in load_lines(folder / "content.jsonl")],
+        "curves": [{**name, **row} for row in curve(metrics)],
+        "blocks": [{**name, "step": row.step, **_by_column(row.scores.val_block_nats)} for row in evaluations],
+        "content": [{**name, **row} for row in load_lines(folder / CONTENT)],
         "readability": [
-            *({**read, **row} for row in load_lines(folder / "readability.jsonl")),
+            *({**read, **row} for row in load_lines(folder / READABILITY)),
             *({**human, "sample": i, **row} for i, row in enumerate(text["human"])),
         ],
         "baselines": [{**of_text, **_with_blocks(row)} for row in text["baselines"]],
     }
-    for name_of, own in tables.items():
-        if not own and name_of != "readability":
-            raise InputError(f"{folder}: damaged, with no rows for {name_of}; run again with rerun=true")
-    kept = [row for row in load_lines(folder / "samples.jsonl") if row["sample"] < SHOWN]
-    return tables, [{**name, **row} for row in kept]
+    for table, rows in tables.items():
+        if not rows and table != "readability":
+            raise InputError(f"{folder}: damaged, with no rows for {table}; run again with rerun=true")
+    samples = [{**name, **row} for row in load_lines(folder / SAMPLES) if row["sample"] < SHOWN]
+    return RunRows(tables, samples, read_segments(folder, result.name))
+
+
+def _by_column(block_nats: list[float]) -> dict[str, float]:
+    return dict(zip(BLOCK_COLUMNS, block_nats, strict=True))
 
 
 def _with_blocks(row: dict[str, Any]) -> dict[str, Any]:
     """A baseline with a column a block, empty where it was measured as a whole."""
     nats = row.pop("block_nats", None) or [None] * BLOCKS
-    return {**row, **dict(zip(BLOCK_COLUMNS, nats, strict=True))}
+    return {**row, **_by_column(nats)}
 
 
-def read_segments(folder: Path) -> list[dict[str, Any]]:
-    """The rows of a run's `segments.jsonl` for the samples that are kept and the held-out passage."""
-    path = folder / "segments.jsonl"
+def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:
+    """How a run's tokenizer cuts the samples that are kept and the held-out passage; `run` is its name."""
+    path = folder / SEGMENTS
     rows = load_lines(path) if path.is_file() else []
-    return [{"name": load_result(folder).name, **row} for row in rows if row.get("sample", 0) < SHOWN]
+    return [{"name": run, **row} for row in rows if row.get("sample", 0) < SHOWN]
 
 
 def latest_runs(sweep: Path) -> list[Path]:
     """The run folders of a sweep's folder: those of its latest command where it left their names, else all."""
-    try:
-        return [sweep / name for name in json.loads((sweep / "sweep.json").read_bytes())["runs"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return [path.parent for path in sorted(sweep.glob("*/status.json"))]
+    return [sweep / name for name in planned_runs(sweep)]
 
 
-def evaluations(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The evaluation rows, each with what the steps since the one before it looked like."""
-    rows, steps = [], []
+def curve(metrics: list[Row]) -> list[dict[str, Any]]:
+    """A row an evaluation, with what the steps since the one before it looked like."""
+    rows: list[dict[str, Any]] = []
+    steps: list[StepRow] = []
     for row in metrics:
-        if row["event"] == "step":
+        if isinstance(row, StepRow):
             steps.append(row)
             continue
-        summary: dict[str, Any] = {"lr": steps[-1]["lr"]}
-        for figure in STEP_FIGURES:
-            values = [step[figure] for step in steps]
-            summary |= {
-                f"{figure}_mean": sum(values) / len(values),
-                f"{figure}_min": min(values),
-                f"{figure}_max": max(values),
-            }
-        rows.append({**{key: value for key, value in row.items() if key != "event"}, **summary})
+        figures = metrics_row(row)
+        del figures["event"], figures["val_block_nats"]
+        losses, norms = [step.loss for step in steps], [step.grad_norm for step in steps]
+        rows.append({**figures, "lr": steps[-1].lr, **_spread("loss", losses), **_spread("grad_norm", norms)})
         steps = []
-    if not rows:
-        raise InputError("metrics.jsonl has no evaluation")
     return rows
+
+
+def _spread(figure: str, values: list[float]) -> dict[str, float]:
+    return {
+        f"{figure}_mean": sum(values) / len(values),
+        f"{figure}_min": min(values),
+        f"{figure}_max": max(values),
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 from tokexp.config import InputError, RunConfig, from_dict
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.model.huggingface import Pretrained, load_pretrained
+from tokexp.runs.files import BEST_WEIGHTS, CONFIG, END_WEIGHTS, RESULT, TOKENIZER
 from tokexp.runs.result import RunResult, load_result
 from tokexp.system.files import sha256
 from tokexp.tokenizer import Tokenizer, load_tokenizer
@@ -21,17 +21,17 @@ from tokexp.tokenizer import Tokenizer, load_tokenizer
 def load_any(folder: Path | str, weights: str = "end") -> Run | Pretrained:
     """A finished run, or a GPT-2 in Hugging Face's format, which has one set of weights."""
     folder = Path(folder)
-    if (folder / "config.json").is_file() and not (folder / "result.json").exists():
+    if (folder / "config.json").is_file() and not (folder / RESULT).exists():
         return load_pretrained(folder)
     return load_run(folder, weights)
 
 
 def load_config(folder: Path) -> RunConfig:
     try:
-        tree = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        tree = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{folder}: no readable config.yaml ({reason}); expected a run's folder") from error
+        raise InputError(f"{folder}: no readable {CONFIG} ({reason}); expected a run's folder") from error
     return from_dict(tree)
 
 
@@ -50,21 +50,18 @@ class Run:
 
 def load_run(folder: Path | str, weights: str = "end") -> Run:
     """A finished run, its model on the CPU in eval mode. `weights`: those at the "end", or the "best"."""
-
-    from tokexp.model.gpt import GPT
-
     folder = Path(folder)
     result, config = load_result(folder), load_config(folder)
-    tokenizer = load_tokenizer(folder / "tokenizer.json")
-    if sha256((folder / "tokenizer.json").read_bytes()) != result.tokenizer_sha256:
-        raise InputError(f"{folder / 'tokenizer.json'}: not the one that this run was trained with; bring that back")
-    files = {"end": "model.safetensors", "best": "best.safetensors"}
+    tokenizer = load_tokenizer(folder / TOKENIZER)
+    if sha256((folder / TOKENIZER).read_bytes()) != result.tokenizer.tokenizer_sha256:
+        raise InputError(f"{folder / TOKENIZER}: not the one that this run was trained with; bring that back")
+    files = {"end": END_WEIGHTS, "best": BEST_WEIGHTS}
     if weights not in files:
         raise InputError(f"weights: got {weights!r}, expected end or best")
     path = folder / files[weights]
     if not path.exists() and config.keep_weights != "all":
         raise InputError(f"{path}: not kept, since keep_weights={config.keep_weights}; run again with rerun=true")
-    model = GPT(GPTConfig(**dataclasses.asdict(config.model), vocab_size=tokenizer.vocab_size))
+    model = GPT(GPTConfig.of(config.model, tokenizer.vocab_size))
     try:
         model.load_state_dict(load_file(path))
     except (OSError, RuntimeError, SafetensorError) as error:

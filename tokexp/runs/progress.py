@@ -6,9 +6,11 @@ import logging
 import sys
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from tqdm import tqdm
+
+from tokexp.training.record import EvalRow, Row
 
 log = logging.getLogger(__name__)
 
@@ -34,24 +36,23 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def show(self, row: dict[str, Any]) -> None:
-        """A row of `train`."""
-        if row["event"] == "eval":
-            self._bpb = f"{row['val_bpb']:.3f}"
+    def show(self, row: Row) -> None:
+        if isinstance(row, EvalRow):
+            self._bpb = f"{row.scores.val_bpb:.3f}"
             if self._bar is not None:
-                self._bar.set_postfix_str(f"loss {row['val_loss']:.3f} held out, {self._bpb} bits/byte")
+                self._bar.set_postfix_str(f"loss {row.scores.val_loss:.3f} held out, {self._bpb} bits/byte")
             else:
                 elapsed = time.monotonic() - self._began
-                left = elapsed * (self._steps - row["step"]) / max(1, row["step"] - self._done)
+                left = elapsed * (self._steps - row.step) / max(1, row.step - self._done)
                 log.info(
                     "%s: step %d of %d, loss %.3f (train %.3f), %s bits/byte, %s tokens/s, %s left",
-                    self._name, row["step"], self._steps, row["val_loss"], row["train_loss"], self._bpb,
-                    f"{row['tokens_per_second']:,.0f}", duration(left),
+                    self._name, row.step, self._steps, row.scores.val_loss, row.scores.train_loss, self._bpb,
+                    f"{row.tokens_per_second:,.0f}", duration(left),
                 )  # fmt: skip
         elif self._bar is not None:
             elapsed = time.monotonic() - self._began
-            speed = (row["step"] - self._done) * self._tokens_per_step / elapsed
-            postfix = f"loss {row['loss']:.3f}, {self._bpb} bits/byte, {speed:,.0f} tok/s"
+            speed = (row.step - self._done) * self._tokens_per_step / elapsed
+            postfix = f"loss {row.loss:.3f}, {self._bpb} bits/byte, {speed:,.0f} tok/s"
             self._bar.set_postfix_str(postfix, refresh=False)
             self._bar.update()
 

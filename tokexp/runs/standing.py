@@ -1,22 +1,20 @@
-"""How a sweep stands, from another terminal, while it runs here or on a cluster. Needs no torch.
-
-python -m tokexp.status NAME
-python -m tokexp.status NAME --watch
-"""
+"""How far each run of a sweep is, as the folders tell: at work here or on a cluster, or ended. Needs no torch."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tabulate import tabulate
 
 from tokexp.config import InputError
+from tokexp.runs.files import METRICS, planned_runs, read_metrics_row
 from tokexp.runs.progress import duration
 from tokexp.runs.state import RunState, read_state
+from tokexp.training.record import EvalRow, Row
 
 ENDED = ("done", "failed", "diverged")
 TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end; more where no evaluation is among them
@@ -41,10 +39,7 @@ class Standing:
 
 def standings(sweep: Path) -> list[Standing]:
     """Every run of the sweep's latest command, or where it left no list, of the folder."""
-    try:
-        names = json.loads((sweep / "sweep.json").read_bytes())["runs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        names = sorted(path.parent.name for path in sweep.glob("*/status.json"))
+    names = planned_runs(sweep)
     if not names:
         raise InputError(
             f"{sweep}: no run in it; expected a sweep's folder, such as runs/demo (what is committed is in reports/)"
@@ -54,17 +49,16 @@ def standings(sweep: Path) -> list[Standing]:
 
 def standing(folder: Path) -> Standing:
     state = read_state(folder)
-    rows = last_rows(folder / "metrics.jsonl")
-    step = max((row["step"] for row in rows), default=0)
-    evaluated = [row for row in rows if row["event"] == "eval"]
-    bpb = evaluated[-1]["val_bpb"] if evaluated else None
+    rows = last_rows(folder / METRICS)
+    step = max((row.step for row in rows), default=0)
+    last = next((row for row in reversed(rows) if isinstance(row, EvalRow)), None)
     left = None
-    if state.state == "running" and evaluated and evaluated[-1]["step"]:
-        left = evaluated[-1]["seconds"] / evaluated[-1]["step"] * (state.steps - step)
-    return Standing(folder.name, state, step, bpb, left)
+    if state.state == "running" and last and last.step:
+        left = last.seconds / last.step * (state.steps - step)
+    return Standing(folder.name, state, step, last.scores.val_bpb if last else None, left)
 
 
-def last_rows(path: Path, tail: int = TAIL) -> list[dict[str, Any]]:
+def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
     """The last rows of a metrics.jsonl, back to an evaluation where there is one; half a row is left out."""
     try:
         with path.open("rb") as file:
@@ -75,35 +69,32 @@ def last_rows(path: Path, tail: int = TAIL) -> list[dict[str, Any]]:
         return []
     rows = []
     for line in lines:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    found = [row for row in rows if isinstance(row, dict) and "step" in row]
-    if tail < size and not any(row["event"] == "eval" for row in found):
+        with suppress(ValueError, TypeError):
+            rows.append(read_metrics_row(json.loads(line)))
+    if tail < size and not any(isinstance(row, EvalRow) for row in rows):
         return last_rows(path, 16 * tail)
-    return found
+    return rows
 
 
-def table(found: list[Standing]) -> str:
+def table(runs: list[Standing]) -> str:
     rows = [
         [
-            one.name,
-            one.state.state,
-            f"{one.step:,} of {one.state.steps:,}" if one.state.steps else "",
-            "" if one.val_bpb is None else f"{one.val_bpb:.3f}",
-            "" if one.left is None else duration(one.left),
-            one.state.reason[:60] if one.state.state != "done" else "",
+            run.name,
+            run.state.state,
+            f"{run.step:,} of {run.state.steps:,}" if run.state.steps else "",
+            "" if run.val_bpb is None else f"{run.val_bpb:.3f}",
+            "" if run.left is None else duration(run.left),
+            run.state.reason[:60] if run.state.state != "done" else "",
         ]
-        for one in found
+        for run in runs
     ]
     text: str = tabulate(rows, headers=["run", "state", "step", "bits/byte", "left", ""], disable_numparse=True)
     return text
 
 
-def summary(found: list[Standing]) -> str:
-    counts = Counter(one.state.state for one in found)
+def summary(runs: list[Standing]) -> str:
+    counts = Counter(run.state.state for run in runs)
     others = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if state != "done")
-    line = f"{counts['done']} of {len(found)} done"
-    share = sum(one.share for one in found) / len(found)
+    line = f"{counts['done']} of {len(runs)} done"
+    share = sum(run.share for run in runs) / len(runs)
     return f"{line}{', ' if others else ''}{others}; {share:.0%} of all steps"

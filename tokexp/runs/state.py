@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tokexp.runs.files import LOCK, STATUS
 from tokexp.system.files import write_json
-
-LOCK = ".lock"
-STATUS = "status.json"
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ def write_state(folder: Path, state: str, reason: str = "", *, config_hash: str,
 def read_state(folder: Path) -> RunState:
     """What `folder` says; "running" where nobody is at work any more reads as interrupted."""
     try:
-        found = json.loads((folder / STATUS).read_bytes())
-        state = RunState(**{name: found[name] for name in RunState.__dataclass_fields__ if name in found})
+        values = json.loads((folder / STATUS).read_bytes())
+        state = RunState(**{name: values[name] for name in RunState.__dataclass_fields__ if name in values})
     except (OSError, ValueError, TypeError):
         return RunState("not started")
     if state.state == "running" and not is_locked(folder):

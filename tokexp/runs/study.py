@@ -17,14 +17,14 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tokexp.config import InputError
-from tokexp.runs.files import load_lines
-from tokexp.runs.result import RunResult
+from tokexp.runs.files import MISSING, RESULTS, SAMPLES, SEGMENTS, load_lines, table_file
+from tokexp.runs.result import columns
 from tokexp.scoring.blocks import BLOCKS
 
 TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
@@ -64,14 +64,14 @@ def block_nats(rows: pd.DataFrame) -> np.ndarray:
 def read_study(name: str, data: Path) -> Study:
     """Raises InputError where `data` has no results."""
     try:
-        tables = {table: _read_table(data / f"{table}.csv") for table in TABLES}
-        samples = load_lines(data / "samples.jsonl")
-        segments = load_lines(data / "segments.jsonl") if (data / "segments.jsonl").is_file() else []
-        missing = json.loads((data / "missing.json").read_bytes())
+        tables = {table: _read_table(data / table_file(table)) for table in TABLES}
+        samples = load_lines(data / SAMPLES)
+        segments = load_lines(data / SEGMENTS) if (data / SEGMENTS).is_file() else []
+        missing = json.loads((data / MISSING).read_bytes())
     except FileNotFoundError as error:
-        if not (data / "results.csv").exists():
+        if not (data / RESULTS).exists():
             raise InputError(nothing_to_report(name)) from error
-        raise InputError(f"{error.filename}: is not there, beside results.csv; bring it back, or run again") from error
+        raise InputError(f"{error.filename}: is not there, beside {RESULTS}; bring it back, or run again") from error
     except (OSError, ValueError, KeyError, AttributeError) as error:  # pandas' errors of parsing are ValueErrors
         raise InputError(f"{data}: damaged ({error}); bring its files back, or run again") from error
     _require_whole(data, tables)
@@ -91,25 +91,23 @@ def _require_whole(data: Path, tables: dict[str, pd.DataFrame]) -> None:
     results = tables["results"]
     lost = {"name", "config_hash", "settings", "val_bpb"} - set(results)
     if lost:
-        raise InputError(f"{data}/results.csv: damaged, without a column {min(lost)}; bring it back, or run again")
+        raise InputError(f"{data}/{RESULTS}: damaged, without a column {min(lost)}; bring it back, or run again")
     for table in ("curves", "blocks"):
         lacking = results["name"][~results["name"].isin(tables[table].get("name", []))]
         if len(lacking):
             raise InputError(
-                f"{data}/{table}.csv: has no rows of {lacking.iloc[0]}, which results.csv names; "
+                f"{data}/{table_file(table)}: has no rows of {lacking.iloc[0]}, which {RESULTS} names; "
                 "bring them back, or take the run out of both"
             )
     bpb = results.val_bpb.to_numpy(float)
     endless = [run for run, value in zip(results["name"], bpb, strict=True) if not math.isfinite(value)]
     if endless:
-        raise InputError(
-            f"{data}/results.csv: has a val_bpb of {endless[0]} that is no finite number; take the run out"
-        )
+        raise InputError(f"{data}/{RESULTS}: has a val_bpb of {endless[0]} that is no finite number; take the run out")
 
 
 def _read_table(path: Path) -> pd.DataFrame:
     """A table as it was written: text stays text, even where it looks like a number or like nothing."""
-    text = [name for name, kind in get_type_hints(RunResult).items() if kind in (str, str | None)]
+    text = [name for name, kind in columns().items() if kind in (str, str | None)]
     types = dict.fromkeys([*text, *TEXT_COLUMNS], str)
     table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
     return table.fillna(dict.fromkeys(set(types) & set(table), ""))

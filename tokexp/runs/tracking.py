@@ -7,7 +7,6 @@ in the run's folder too.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -17,10 +16,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from tokexp.config import InputError, RunConfig, TrackingConfig, to_dict
+from tokexp.runs.files import BEST_WEIGHTS, METRICS, TOKENIZER, metrics_lines, metrics_row
 from tokexp.system.files import write_text
+from tokexp.training.record import EvalRow, Row
 
 log = logging.getLogger(__name__)
 
@@ -51,25 +52,27 @@ KILLED = 255  # the exit code of a run that was stopped, as W&B's own hooks have
 class Tracker:
     """Receives finished rows. Use as a context manager: what was begun is always ended."""
 
-    def __init__(self, folder: Path, name: str, cfg: RunConfig, rows: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(self, folder: Path, name: str, cfg: RunConfig, rows: Sequence[Row] = ()) -> None:
         """`rows`: what an interrupted run had logged up to where it goes on; later ones are cut off.
 
         `name`: as `results.run_name` has it, the hash of the settings last.
         """
-        self._folder, self._rows = folder, rows
-        self._artifacts = [(f"tokenizer-{cfg.arm}", "tokenizer", "tokenizer.json")]
+        self._folder, self._rows = folder, list(rows)
+        self._path = folder / METRICS
+        self._artifacts = [(f"tokenizer-{cfg.arm}", "tokenizer", TOKENIZER)]
         if cfg.tracking.weights:
-            self._artifacts.append((f"weights-{name}", "model", "best.safetensors"))
+            self._artifacts.append((f"weights-{name}", "model", BEST_WEIGHTS))
         begun = None if cfg.rerun else _begun_online(folder, name)
         self._wandb = _start_wandb(
             folder, cfg.tracking, begun, name=name, group=cfg.sweep, job_type="train", config=to_dict(cfg)
         )
         self._failed = False
         self._least = math.inf
+        self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
-        write_text(self._folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in self._rows))
-        self._file = (self._folder / "metrics.jsonl").open("a", encoding="utf-8")
+        write_text(self._path, metrics_lines(self._rows))
+        self._file = self._path.open("a", encoding="utf-8")
         for row in self._rows:
             self._mirror(row)
         return self
@@ -77,29 +80,31 @@ class Tracker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         if self._wandb is not None and not self._failed and self._least < math.inf:
             with _harmless("the summary"):  # going on with a run, W&B forgets the least of before
                 self._wandb.summary.update({"val/bpb": {"min": self._least}})
         stopped = kind is not None and issubclass(kind, KeyboardInterrupt | SystemExit)
         _finish(self._wandb, 0 if kind is None else KILLED if stopped else 1)
 
-    def log(self, row: dict[str, Any]) -> None:
-        """A row of `train`: written whole to metrics.jsonl, its figures to W&B."""
-        self._file.write(json.dumps(row) + "\n")
+    def log(self, row: Row) -> None:
+        """Write a row whole to metrics.jsonl, its figures to W&B."""
+        assert self._file is not None, "within the context"
+        self._file.write(metrics_lines([row]))
         self._file.flush()
         self._mirror(row)
 
-    def _mirror(self, row: dict[str, Any]) -> None:
+    def _mirror(self, row: Row) -> None:
         """Steps that a run gone on with has in W&B already, or that are behind its last one, are not sent again."""
-        step = row["step"]
-        self._least = min(row.get("val_bpb", math.inf), self._least)
-        if self._wandb is None or self._failed or step < self._wandb.starting_step:
+        if isinstance(row, EvalRow):
+            self._least = min(row.scores.val_bpb, self._least)
+        if self._wandb is None or self._failed or row.step < self._wandb.starting_step:
             return
-        named = {WANDB_NAMES[key]: value for key, value in row.items() if key in WANDB_NAMES}
+        named = {WANDB_NAMES[key]: value for key, value in metrics_row(row).items() if key in WANDB_NAMES}
         self._failed = True
         with _harmless("logging"):
-            self._wandb.log({**named, "step": step}, step=step)
+            self._wandb.log({**named, "step": row.step}, step=row.step)
             self._failed = False
 
     def finish(self, result: dict[str, Any], samples: list[dict[str, Any]], **tables: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What simple models and compressors need for the same held-out bytes, in bits per byte.
+"""Measures what simple models and compressors need for the same held-out bytes, in bits per byte.
 
 A yardstick for trained models: one that does not beat Kneser-Ney has learned little more than which
 letters follow which. Two families, which differ in what they may learn from:
@@ -11,7 +11,7 @@ Formulas, with n the UTF-8 bytes of the held-out text:
     uniform         every character equally probable; see `uniform_bits`
     Kneser-Ney k    sum of -log2 P(c | the k - 1 characters before it) / n, of `ngram.CharModel`, fitted on
                     the training part; the first characters are conditioned on its end
-    word trigram    the same over the seed experiment's lower-cased words, plus what restores the text
+    word trigram    Kneser-Ney 3 over the seed experiment's lower-cased words, plus what restores the text
                     from them (`restoration.py`): without that it would be no account of the same bytes
     compressors     (C(train + val) - C(train)) x 8 / n, with C the compressed length in bytes
 
@@ -37,6 +37,7 @@ import json
 import logging
 import lzma
 import math
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ class Baseline:
 
 
 def baselines(corpus: Corpus) -> list[Baseline]:
-    """Every baseline of `corpus`, or what an earlier call has kept of the same; some seconds a megabyte.
+    """Every baseline of `corpus`, measured once and kept; it takes some seconds a megabyte.
 
     The word trigram is left out, with a warning, where the text has no words to count.
     """
@@ -82,7 +83,7 @@ def baselines(corpus: Corpus) -> list[Baseline]:
         "train": corpus.train_sha256,
         "val": corpus.val_sha256,
         "code": source_hash(__name__),
-        "versions": versions("regex", "pyppmd", "zstandard"),
+        "versions": {**versions("regex", "pyppmd", "zstandard"), "zlib": zlib.ZLIB_RUNTIME_VERSION},
     }
 
     def build(folder: Path) -> None:
@@ -93,7 +94,7 @@ def baselines(corpus: Corpus) -> list[Baseline]:
 
 
 def measure(corpus: Corpus) -> list[Baseline]:
-    """What `baselines` keeps."""
+    """Every baseline of `corpus`, measured anew."""
     starts = np.cumsum([0, *(len(char.encode()) for char in corpus.val)])
     rows = [_by_block("uniform", "static", uniform_bits(corpus.train, corpus.val), starts)]
     model = CharModel(corpus.train, order=max(ORDERS))
@@ -111,7 +112,7 @@ def measure(corpus: Corpus) -> list[Baseline]:
 
 
 def _by_block(name: str, family: str, bits: np.ndarray, starts: np.ndarray) -> Baseline:
-    """A baseline that needs `bits` (n,) for stretches of the held-out text that begin at `starts` (n + 1,) bytes."""
+    """A baseline that needs `bits` (n,) for the n symbols of the held-out text, at `starts` (n + 1,) in bytes."""
     return Baseline(name, family, float(bits.sum() / starts[-1]), block_nats=(by_block(bits, starts) * LN2).tolist())
 
 
@@ -135,8 +136,8 @@ def word_trigram(corpus: Corpus) -> Baseline:
     model = KneserNey(train, 3, prepared.tokenizer.vocab_size)
     restoration = restoration_cost(prepared.tokenizer, corpus.train, corpus.val)
     bits = model.bits(val, train) + restoration.bits.sum(axis=1)
-    found = _by_block("word trigram", "static", bits, prepared.data.val.starts)
-    return dataclasses.replace(found, val_bpb_restoration=restoration.total / corpus.val_bytes)
+    baseline = _by_block("word trigram", "static", bits, prepared.data.val.starts)
+    return dataclasses.replace(baseline, val_bpb_restoration=restoration.total / corpus.val_bytes)
 
 
 def compressors(corpus: Corpus) -> dict[str, Callable[[bytes], bytes]]:
@@ -154,13 +155,16 @@ def compressors(corpus: Corpus) -> dict[str, Callable[[bytes], bytes]]:
 
 
 def conditional_bits(corpus: Corpus, compressed: Callable[[bytes], bytes]) -> int:
-    """How much longer the compressed training part grows by the held-out one."""
+    """By how many bits the compressed training part grows when the held-out part follows it."""
     train = corpus.train.encode()
     return (len(compressed(train + corpus.val.encode())) - len(compressed(train))) * 8
 
 
 def ppmd_bits(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
-    """The same of PPMd, which writes as it reads: for each of some 64 stretches, and where these begin (in bytes)."""
+    """Bits that PPMd writes for each block of the held-out text, and where the blocks begin, in bytes.
+
+    It has read the training part, and goes on learning. A text of fewer than 64 bytes has fewer blocks.
+    """
     encoder, val = pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_MEMORY), corpus.val.encode()
     encoder.encode(corpus.train.encode())
     starts = np.unique(-(-len(val) * np.arange(BLOCKS + 1) // BLOCKS))  # the first byte of each block

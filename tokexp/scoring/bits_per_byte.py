@@ -1,9 +1,4 @@
-"""Bits per byte: every byte of a text scored exactly once, under any tokenizer.
-
-Also a command: a trained run's bits per byte on any text.
-
-    python -m tokexp.evaluate RUN --text FILE
-"""
+"""Scores every byte of a text exactly once, under any tokenizer: bits per byte."""
 
 from __future__ import annotations
 
@@ -26,7 +21,7 @@ TOKENS_AT_ONCE = 8192  # logits of this many tokens are held in memory
 
 @dataclass(frozen=True)
 class Score:
-    """What a text cost a model: a ratio of sums, divided once."""
+    """The cost of a text under a model, and its ratios: of sums, divided once."""
 
     block_nats: np.ndarray  # (64,) float64, by the block of each token's first byte
     tokens: int
@@ -53,7 +48,7 @@ def score(model: GPT, context_id: int, stream: TokenStream, *, sliding: bool = F
 
 
 class Window(NamedTuple):
-    """What a model reads at once: inputs [context_id, *ids][first:end], targets ids[first:end]."""
+    """The tokens that a model reads at once: inputs [context_id, *ids][first:end], targets ids[first:end]."""
 
     first: int
     new: int  # the targets that are scored here: ids[new:end]
@@ -67,21 +62,21 @@ def windows(tokens: int, block_size: int, *, sliding: bool = False) -> list[Wind
     target but the first ones has at least half a block of context.
     """
     overlap = block_size // 2 if sliding else 0
-    found: list[Window] = []
+    cut: list[Window] = []
     scored = 0
     while scored < tokens:
         first = max(0, scored - overlap)
-        found.append(Window(first, scored, min(first + block_size, tokens)))
-        scored = found[-1].end
-    return found
+        cut.append(Window(first, scored, min(first + block_size, tokens)))
+        scored = cut[-1].end
+    return cut
 
 
 def predictions(
     model: GPT, context_id: int, ids: np.ndarray, *, sliding: bool = False
 ) -> Iterator[tuple[list[Window], torch.Tensor, torch.Tensor]]:
-    """Some windows at a time, in order: the windows, their logits (B, T, V) float32 and targets (B, T).
+    """The windows of `ids`, some at a time and in order, with their logits (B, T, V) float32 and targets (B, T).
 
-    Who reads them should drop the logits before asking for the next ones: there may be a gigabyte of them.
+    Drop the logits before asking for the next ones: there may be a gigabyte of them.
     """
     T = model.config.block_size
     device = next(model.parameters()).device

@@ -1,6 +1,6 @@
 """The held-out text in 64 blocks of equal length, and what a model or a baseline needs for each.
 
-Kept beside every total, they say how much of a difference is this text's (`analysis/statistics.py`), and
+They are kept with every total, and say how much of a difference is this text's (`analysis/statistics.py`), and
 what the best of several checkpoints is worth. A token or character belongs to the block of its first byte.
 """
 

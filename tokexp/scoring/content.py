@@ -1,19 +1,19 @@
-"""Where the loss lies: total bits by kind of content, the same bytes for every tokenizer, and by length of context.
+"""Says where the loss lies: bits by kind of content, the same bytes for every tokenizer, and by length of context.
 
-Each bit of the total (naive and restoration) is laid to a byte of the held-out text. A token of bytes
-b_1 .. b_n is paid for by the chain rule, given that a token begins here: byte k costs
+Each bit of the total (naive and restoration) is charged to a byte of the held-out text. The cost of a token of
+bytes b_1 .. b_n is shared out by the chain rule, given that a token begins here: byte k costs
 
     log2 P(prefix_{k-1}) - log2 P(prefix_k)
 
 where P(prefix_k) is the model's probability of all tokens that begin with b_1 .. b_k, and prefix_0 is
-all tokens, specials too. The last byte pays, besides, for the token being this one and no longer one,
-so that the sum is -log2 P(token) exactly.
+all tokens, specials too. The last byte pays, besides, for the token not being a longer one, so that the
+sum is -log2 P(token) exactly.
 
 What this is not: the split within a token follows the model's own distribution over tokens, so a byte's
-share is not what a model of bytes would have paid for it. Where a token ends is paid for by its last
-byte, and which of several ways to cut the same text was taken, by whichever byte shows it. So a token
-" the" pays for the end of the word with its "e", a model of characters with the space after it: sums
-over whole words and their spacing compare better than either alone.
+share is not what a model of bytes would have paid for it. The last byte of a token pays for the token
+ending there, and of several segmentations of the same text, the byte that tells them apart pays for which
+one was taken. So a token " the" pays for the end of the word with its "e", and a model of characters pays
+with the space after it: sums over whole words and their spacing compare better than either alone.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def byte_bits(
 
     The bytes that a token writes are those at the end of its span; the gap before them, which a lossy
     kind drops, has no part in its naive bits. Where a token writes nothing (UNK), or more than its span,
-    these are spread evenly over the span without its leading white space. So are, of the restoration,
-    case and spelling; spacing is spread over that white space, or laid to the first byte where there is
+    its bits are spread evenly over the span without its leading white space. So are, of the restoration,
+    case and spelling; spacing is spread over that white space, or charged to the first byte where there is
     none. White space after the last token of a kind that drops it counts as that token's.
     """
     val = data.val
@@ -98,7 +98,7 @@ def byte_bits(
     assert starts[-1] == len(val_bytes), "spans are those of this text"
     spans = _Spans(starts, val_bytes.decode())
     written = tokenizer.token_bytes()
-    lengths = np.array([len(piece) for piece in written])[val.ids]
+    lengths = np.array([len(token) for token in written])[val.ids]
     aligned = (lengths > 0) & (lengths <= starts[1:] - starts[:-1])
     several = aligned & (lengths > 1)
 
@@ -127,7 +127,7 @@ def byte_bits(
 
 
 class _Prefixes:
-    """The probability that a token begins with given bytes: in the vocabulary sorted by bytes, of a stretch."""
+    """The probability that a token begins with given bytes: with the vocabulary sorted by bytes, that of a range."""
 
     def __init__(self, written: list[bytes], ids: np.ndarray) -> None:
         """`ids`: the ids whose prefixes are asked for, sorted."""
@@ -135,21 +135,21 @@ class _Prefixes:
         self._order = torch.tensor(order)
         self._ids = ids
         in_order = [written[i] for i in order]
-        found: dict[bytes, tuple[int, int]] = {}
-        stretches, first = [], [0]  # of every id end to end: those of its first 1 to n - 1 bytes
+        range_of: dict[bytes, tuple[int, int]] = {}
+        bounds, first = [], [0]  # of every id end to end: the ranges of its first 1 to n - 1 bytes
         for i in ids:
             for k in range(1, len(written[i])):
                 prefix = written[i][:k]
-                if prefix not in found:
+                if prefix not in range_of:
                     lo = bisect_left(in_order, prefix)
-                    found[prefix] = lo, bisect_right(in_order, prefix, lo=lo, key=itemgetter(slice(k)))
-                stretches.append(found[prefix])
-            first.append(len(stretches))
-        self._stretches = np.array(stretches, dtype=np.int64).reshape(-1, 2)
+                    range_of[prefix] = lo, bisect_right(in_order, prefix, lo=lo, key=itemgetter(slice(k)))
+                bounds.append(range_of[prefix])
+            first.append(len(bounds))
+        self._bounds = np.array(bounds, dtype=np.int64).reshape(-1, 2)
         self._first = np.array(first)
 
     def bits(self, logits_NV: torch.Tensor, ids: np.ndarray, total: np.ndarray) -> np.ndarray:
-        """What each byte of `ids` (N,) costs: (N, bytes of the longest), 0 past a token's end. Rows sum to `total`."""
+        """Bits of each byte of `ids` (N,): (N, bytes of the longest), 0 past a token's end. Rows sum to `total`."""
         if logits_NV.device.type == "mps":  # which has no float64
             logits_NV = logits_NV.cpu()
         device = logits_NV.device
@@ -159,7 +159,7 @@ class _Prefixes:
         first, inner = self._first[at], self._first[at + 1] - self._first[at]
         k = np.arange(inner.max())
         exists = k < inner[:, None]
-        edges = self._stretches[np.where(exists, first[:, None] + k, 0)]  # (N, longest - 1, 2)
+        edges = self._bounds[np.where(exists, first[:, None] + k, 0)]  # (N, longest - 1, 2)
         lo, hi = (up_to.gather(1, torch.from_numpy(edges[..., side]).to(device)).cpu().numpy() for side in (0, 1))
         # A prefix is as probable as the token at least, and no more than a shorter one. Small differences of
         # large sums may say otherwise, and on a GPU, which sums in parallel, the sums need not even rise.
@@ -243,13 +243,13 @@ def byte_classes(val: str, train: str) -> tuple[Partition, Partition]:
 
 def _headings(text: str) -> list[tuple[int, int]]:
     """Where the heading lines are, in characters, without their line ends."""
-    found, begin, before = [], 0, ""
+    headings, begin, before = [], 0, ""
     for line in text.split("\n"):
         shown = line.removesuffix("\r")
         if not before and shown.endswith(":") and len(shown) <= HEADING_CHARS:
-            found.append((begin, begin + len(shown)))
+            headings.append((begin, begin + len(shown)))
         begin, before = begin + len(line) + 1, shown
-    return found
+    return headings
 
 
 def context_classes(data: TokenizedCorpus, block_size: int) -> Partition:

@@ -1,6 +1,6 @@
-"""Smoothed counts: how probable is a symbol after what came before it, with nothing ever impossible.
+"""Smoothed counts: how probable a symbol is after what came before it, with nothing ever impossible.
 
-Small models that are fitted in seconds and whose probabilities sum to one. `WittenBell` is the
+These are small models, fitted in seconds, whose probabilities sum to one. `WittenBell` is the
 mechanism; `Speller` uses it to give every string a probability. `KneserNey` is for long texts;
 `CharModel` is one over characters.
 """
@@ -148,31 +148,9 @@ class KneserNey:
             before = np.concatenate([[-1], gram[:-1]])
         return -np.log2(p[len(context) :])
 
-    def distribution(self, context: np.ndarray) -> np.ndarray:
-        """P of every id after `context`, (vocab_size,)."""
-        p = np.full(self.vocab_size, 1 / self.vocab_size)
-        for k in range(min(self.order, len(context) + 1)):
-            before = self._number(context[len(context) - k :])
-            if before < 0 or not len(self._keys[k]):
-                break
-            everyone = np.arange(self.vocab_size)
-            gram = _find(self._keys[k], before * self.vocab_size + everyone, everyone >= 0)
-            p = self._counted[k][k + 1 < self.order].smooth(p, gram, np.full(self.vocab_size, before))
-        return p
-
-    def _number(self, gram: np.ndarray) -> int:
-        """The number of a gram that was seen, -1 for another; 0 for the empty one."""
-        number = 0
-        for k, last in enumerate(gram):
-            keys, key = self._keys[k], number * self.vocab_size + int(last)
-            number = int(np.searchsorted(keys, key))
-            if number == len(keys) or keys[number] != key:
-                return -1
-        return number
-
 
 class _Counts:
-    """The counts of one order, and what smoothing needs of them."""
+    """The counts of one order, as smoothing needs them."""
 
     def __init__(self, counts: np.ndarray, context_of: np.ndarray, contexts: int) -> None:
         once, twice = int((counts == 1).sum()), int((counts == 2).sum())
@@ -214,33 +192,15 @@ class CharModel:
         self._escape_bits = log2(CODE_POINTS - len(self._alphabet))
         self._model = KneserNey(self._ids(text), self.order, self._escape + 1)
 
-    @property
-    def alphabet(self) -> str:
-        """The characters of the fitted text, sorted."""
-        return "".join(map(chr, self._alphabet))
-
     def bits(self, text: str, context: str = "", order: int | None = None) -> np.ndarray:
         """-log2 P of each character given those before it, the first ones after `context`: (characters,) float64.
 
         `order`: of the model, at most the one it was fitted with, which is the default.
         """
         ids = self._ids(text)
-        bits = self._model.bits(ids, self._context(context), min(order or self.order, self.order))
+        last = self._ids(context[max(0, len(context) - self.order + 1) :])  # as many as the model looks at
+        bits = self._model.bits(ids, last, min(order or self.order, self.order))
         return bits + np.where(ids == self._escape, self._escape_bits, 0.0)
-
-    def sample(self, prompt: str, chars: int, rng: np.random.Generator) -> str:
-        """`chars` characters after `prompt`, as probable as the model finds them; the escape is never drawn."""
-        context, drawn = self._context(prompt), []
-        for _ in range(chars):
-            p = self._model.distribution(context)[: self._escape]
-            drawn.append(int(rng.choice(self._escape, p=p / p.sum())))
-            context = np.append(context, drawn[-1])
-            context = context[max(0, len(context) - self.order + 1) :]
-        return "".join(chr(self._alphabet[i]) for i in drawn)
-
-    def _context(self, text: str) -> np.ndarray:
-        """The ids of the end of `text`, as many as the model looks at."""
-        return self._ids(text[max(0, len(text) - self.order + 1) :])
 
     def _ids(self, text: str) -> np.ndarray:
         points = _code_points(text)

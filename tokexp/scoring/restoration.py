@@ -1,9 +1,9 @@
-"""What a lossy tokenizer threw away, in bits: -log2 P(text | its tokens).
+"""Measures what a lossy tokenizer threw away, in bits: -log2 P(text | tokens).
 
 For a deterministic tokenizer t = f(x), -log p(x) = -log p(t) - log p(x | t). A model's loss over t
 is the first term alone; comparing it with a lossless tokenizer's is a free lunch. Here is the
-second: a normalised model, fitted on the training part, that writes each token's own stretch of the
-text, left to right, given the tokens and what was written before. Three parts, in the order in which
+second: a normalised model, fitted on the training part, that writes the piece of text of each token,
+left to right, given the tokens and what was written before. It has three parts, in the order in which
 they are written, each given those before it:
 
     spelling  the letters of an UNK (and, by an escape, whatever the other two cannot express)
@@ -44,14 +44,11 @@ class Restoration:
     def total(self) -> float:
         return float(self.bits.sum())
 
-    def by_part(self) -> dict[str, float]:
-        return dict(zip(PARTS, self.bits.sum(axis=0).tolist(), strict=True))
-
 
 def restoration_cost(tokenizer: Tokenizer, train: str, text: str) -> Restoration:
     """The bits that restore `text` from its tokens, given what `train` teaches; none where decoding does it.
 
-    The one bit that says which of the two it is, for a whole text, is left out.
+    A reader must be told which of the two it is: one bit for a whole text, which is left out.
     """
     ids, _ = tokenizer.encode_with_spans(text)  # those that a model is scored on
     if tokenizer.decode(ids) == text:
@@ -60,7 +57,7 @@ def restoration_cost(tokenizer: Tokenizer, train: str, text: str) -> Restoration
 
 
 def restoration_of(tokenizer: Tokenizer, corpus: Corpus) -> Restoration:
-    """The same for a corpus' two parts, kept for the next run, since fitting the model takes seconds."""
+    """The bits that restore the held-out part of a corpus, kept for the next run: fitting the model takes seconds."""
     what = {
         "restoration": sha256(json.dumps(tokenizer.to_json()).encode()),
         "kind": tokenizer.kind,
@@ -77,20 +74,20 @@ def restoration_of(tokenizer: Tokenizer, corpus: Corpus) -> Restoration:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A token beside the stretch of text that it stands for: `gap` of white space, then `surface`."""
+class Token:
+    """A token in its text. The piece that it stands for is `gap`, of white space, and then `surface`."""
 
     id: int
     gap: str
     surface: str
-    word: str  # what the token says: its own text; of an UNK, the surface in small letters
-    shape: str | None  # how the surface's letters are cased; "" without letters, None where not this word's
+    word: str  # what the token writes; of an UNK, the surface in small letters
+    shape: str | None  # how the letters of `surface` are cased; "" without letters, None where it is another word
 
 
 # The shapes that a word with 0, 1, 2 or more cased letters can have; "other" is any other mixture.
 SHAPES = ((), ("lower", "title"), ("lower", "title", "upper", "other"))
 
-NEW = None  # in the place of a gap that training lacks: all of what the contexts leave to its spelling
+NEW = None  # the symbol for every gap that the training text lacks; which one it is must be spelled
 
 
 class RestorationModel:
@@ -98,36 +95,36 @@ class RestorationModel:
 
     def __init__(self, tokenizer: Tokenizer, train: str) -> None:
         self._tokenizer = tokenizer
-        self._written = [piece.decode("utf-8", errors="replace") for piece in tokenizer.token_bytes()]
-        pieces = list(self._pieces(train))
-        self._known_gaps = {piece.gap for piece in pieces}
+        self._written = [raw.decode("utf-8", errors="replace") for raw in tokenizer.token_bytes()]
+        tokens = list(self._tokens(train))
+        self._known_gaps = {token.gap for token in tokens}
         self._gap_speller = Speller(self._known_gaps, order=2)
-        self._speller = Speller({piece.word for piece in pieces}, order=5)
+        self._speller = Speller({token.word for token in tokens}, order=5)
         self._gaps = WittenBell(lambda gap: 1.0 if gap is NEW else 2 ** -self._gap_speller.bits(str(gap)))
         self._escapes = WittenBell(lambda _: 0.5)
         self._shapes = [_uniform(len(shapes)) for shapes in SHAPES]
-        for piece, gap_contexts, shape_contexts in self._in_context(pieces):
-            self._gaps.add(gap_contexts, piece.gap)
-            if self._written[piece.id]:
-                self._escapes.add([()], piece.shape is None)
-            if piece.shape:
-                self._shapes[min(_letters(piece.word), 2)].add(shape_contexts, piece.shape)
+        for token, gap_contexts, shape_contexts in self._in_context(tokens):
+            self._gaps.add(gap_contexts, token.gap)
+            if self._written[token.id]:
+                self._escapes.add([()], token.shape is None)
+            if token.shape:
+                self._shapes[min(_letters(token.word), 2)].add(shape_contexts, token.shape)
 
     def cost(self, text: str) -> Restoration:
         """The bits that restore `text` from its tokens, in the order of the tokens."""
         rows = []
-        for piece, gap_contexts, shape_contexts in self._in_context(list(self._pieces(text))):
-            spacing, case, spelling = self._gap_bits(gap_contexts, piece.gap), 0.0, 0.0
-            if self._written[piece.id]:
-                spelling += self._escapes.bits([()], piece.shape is None)
-                if piece.shape is None:
-                    spelling += self._speller.bits(piece.surface)
+        for token, gap_contexts, shape_contexts in self._in_context(list(self._tokens(text))):
+            spacing, case, spelling = self._gap_bits(gap_contexts, token.gap), 0.0, 0.0
+            if self._written[token.id]:
+                spelling += self._escapes.bits([()], token.shape is None)
+                if token.shape is None:
+                    spelling += self._speller.bits(token.surface)
             else:
-                spelling += self._speller.bits(piece.word)
-            if piece.shape:
-                letters = _letters(piece.word)
-                case = self._shapes[min(letters, 2)].bits(shape_contexts, piece.shape)
-                if piece.shape == "other":
+                spelling += self._speller.bits(token.word)
+            if token.shape:
+                letters = _letters(token.word)
+                case = self._shapes[min(letters, 2)].bits(shape_contexts, token.shape)
+                if token.shape == "other":
                     case += log2(2**letters - 3)  # all but: all small, the first capital, all capital
             rows.append((spacing, case, spelling))
         return Restoration(np.array(rows).reshape(-1, len(PARTS)))
@@ -135,31 +132,31 @@ class RestorationModel:
     def _gap_bits(self, contexts: list[tuple], gap: str) -> float:
         if gap in self._known_gaps:
             return self._gaps.bits(contexts, gap)
-        # The same product in logarithms: the probability of a long gap is too small for a float.
+        # A sum of logarithms: the probability of a long gap is too small for a float.
         return self._gaps.bits(contexts, NEW) + self._gap_speller.bits(gap)
 
-    def _pieces(self, text: str) -> Iterator[Piece]:
+    def _tokens(self, text: str) -> Iterator[Token]:
         raw = text.encode()
         ids, spans = self._tokenizer.encode_with_spans(text)
         for i, (start, end) in zip(ids, spans, strict=True):
-            stretch = raw[start:end].decode("utf-8", errors="surrogateescape")
+            piece = raw[start:end].decode("utf-8", errors="surrogateescape")
             known = bool(self._written[i])
             word = self._written[i].lstrip(" ")  # a space that the token stands for may have been another gap
-            cut = max(0, len(stretch) - len(word if known else stretch.lstrip()))
-            gap, surface = stretch[:cut], stretch[cut:]
+            cut = max(0, len(piece) - len(word if known else piece.lstrip()))
+            gap, surface = piece[:cut], piece[cut:]
             word = word if known else "".join(map(_small, surface))
-            yield Piece(i, gap, surface, word, _shape(surface, word))
+            yield Token(i, gap, surface, word, _shape(surface, word))
 
-    def _in_context(self, pieces: list[Piece]) -> Iterator[tuple[Piece, list[tuple], list[tuple]]]:
-        """Each piece with its contexts for spacing and for case, from the widest to the narrowest."""
+    def _in_context(self, tokens: list[Token]) -> Iterator[tuple[Token, list[tuple], list[tuple]]]:
+        """Each token with its contexts for spacing and for case, from the widest to the narrowest."""
         before, kinds, shape = -1, ("start", "start"), None
-        for piece in pieces:
+        for token in tokens:
             around = (*kinds, shape)
-            kind = _kind(piece.word)
-            gap_contexts: list[tuple] = [(), (kinds[1], kind), (before, piece.id)]
-            case_contexts: list[tuple] = [(), around, (piece.id,), (piece.id, *around)]
-            yield piece, gap_contexts, case_contexts
-            before, kinds, shape = piece.id, (kinds[1], kind), piece.shape
+            kind = _kind(token.word)
+            gap_contexts: list[tuple] = [(), (kinds[1], kind), (before, token.id)]
+            case_contexts: list[tuple] = [(), around, (token.id,), (token.id, *around)]
+            yield token, gap_contexts, case_contexts
+            before, kinds, shape = token.id, (kinds[1], kind), token.shape
 
 
 def _uniform(outcomes: int) -> WittenBell:
@@ -182,7 +179,7 @@ def _letters(word: str) -> int:
 
 
 def _shape(surface: str, word: str) -> str | None:
-    """How `surface` writes the letters of `word`: "" without letters, None where it is another word."""
+    """The shape in which `surface` writes the letters of `word`: "" without letters, None where it is another word."""
     if len(surface) != len(word):
         return None
     capitals = []

@@ -23,6 +23,6 @@ def compare(title: str, contestants: Contestants, rounds: int) -> None:
     for name, times in seconds.items():
         line = f"  {name:<22} {statistics.median(times):8.3f} s"
         if name != ours:
-            ratios = sorted(other / own for own, other in zip(seconds[ours], times, strict=True))
+            ratios = sorted(theirs / our for our, theirs in zip(seconds[ours], times, strict=True))
             line += f"   {ours} is {statistics.median(ratios):.2f} times as fast ({ratios[0]:.2f} to {ratios[-1]:.2f})"
         print(line, flush=True)

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from tokexp.config import RunConfig
-from tokexp.experiment import Experiment
 from tokexp.model.sizes import parameter_split, training_flops_per_token
 from tokexp.runs.progress import duration
 from tokexp.scoring.bits_per_byte import score
+from tokexp.stages.prepare import PreparedRun, identify, prepare_run
 from tokexp.system.device import resolve_device, use_threads
+from tokexp.system.provenance import workers
+from tokexp.training.loop import train
+from tokexp.training.optimizer import make_optimizer
+from tokexp.training.state import TrainState
 
 WARM_UP, MEASURED = 2, 5  # steps
 
@@ -32,44 +36,49 @@ class Estimate:
     done: bool  # there already, so that it would cost nothing
 
 
+def print_estimates(cfgs: list[RunConfig]) -> None:
+    """What `dry=true` asks for."""
+    measured: dict[str, float] = {}
+    print(table([estimate(cfg, measured) for cfg in cfgs], workers()))
+
+
 def estimate(cfg: RunConfig, measured: dict[str, float]) -> Estimate:
     """`measured`: seconds by what decides them, filled in here, so that runs of equal cost are measured once."""
     use_threads(cfg.threads)
-    run = Experiment(cfg, None, resolve_device(cfg.device))
-    run.prepare()
+    spec = identify(cfg, None, resolve_device(cfg.device))
+    run = prepare_run(spec)
     config, plan, train = run.model.config, run.plan, run.cfg.train
     tokens = plan.steps * train.batch_size * config.block_size
     evaluations = -(-plan.steps // train.eval_every)
-    key = repr((config, train.batch_size, train.grad_accum, run.precision))
+    key = repr((config, train.batch_size, train.grad_accum, spec.precision))
     if key not in measured:
         measured[key] = step_seconds(run)
         measured[f"evaluation of {key}"] = evaluation_seconds(run)
     seconds = plan.steps * measured[key] + evaluations * measured[f"evaluation of {key}"]
     return Estimate(
-        name=run.name,
+        name=spec.name,
         vocab_size=config.vocab_size,
-        params_total=parameter_split(config)["params_total"],
+        params_total=parameter_split(config).params_total,
         steps=plan.steps,
         tokens=tokens,
         flops=float(tokens * training_flops_per_token(config)),
-        seconds=0.0 if run.done else seconds,
-        done=run.done,
+        seconds=0.0 if spec.done else seconds,
+        done=spec.done,
     )
 
 
-def step_seconds(run: Experiment) -> float:
+def step_seconds(run: PreparedRun) -> float:
     """A mean over five steps, after two to warm up."""
-    plan, seconds = run.plan, []
+    cfg, state, seconds = run.cfg, TrainState(make_optimizer(run.model, run.cfg.train)), []
     for steps in (WARM_UP, WARM_UP + MEASURED):
-        run.plan = dataclasses.replace(plan, steps=steps, lr=0.0, min_lr=0.0)  # which changes no cost
-        for _ in run.training():
+        plan = dataclasses.replace(run.plan, steps=steps, lr=0.0, min_lr=0.0)  # which changes no cost
+        for _ in train(run.model, run.data.train, plan, cfg.train, cfg.seed, run.spec.precision, state):
             pass
-        seconds.append(run.state.seconds)
-    run.plan = plan
+        seconds.append(state.seconds)
     return (seconds[1] - seconds[0]) / MEASURED
 
 
-def evaluation_seconds(run: Experiment) -> float:
+def evaluation_seconds(run: PreparedRun) -> float:
     """One evaluation scores the held-out text and as much of the training part."""
     began = time.perf_counter()
     score(run.model, run.data.context_id, run.data.val)

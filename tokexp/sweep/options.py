@@ -10,13 +10,23 @@ from tokexp.config import DataConfig, InputError
 from tokexp.system.places import ROOT
 
 
-def load_option(name: str) -> tuple[str, dict[str, Any]]:
-    """The kind and settings of an option of conf/tokenizer/."""
-    settings = option("tokenizer", name)
-    return settings.pop("kind"), {key: value for key, value in settings.items() if value is not None}
+def tokenizer_option(name: str, vocab_size: int | None, path: str | None) -> tuple[str, dict[str, Any]]:
+    """The kind and settings of an option of conf/tokenizer/, with a size and a file where they are given and of use.
+
+    Raises InputError for a size where the kind leaves no choice.
+    """
+    settings = {key: value for key, value in option("tokenizer", name).items() if value is not None}
+    kind = settings.pop("kind")
+    if vocab_size is not None:
+        if kind not in ("char", "word", "word_cased") and "vocab_size" not in settings:
+            raise InputError(f"--vocab-size: got {vocab_size}, but {name} leaves no choice; leave it out")
+        settings["vocab_size"] = vocab_size
+    if path is not None and kind == "file":
+        settings["path"] = path
+    return kind, settings
 
 
-def data_config(name: str, path: str | None) -> DataConfig:
+def data_option(name: str, path: str | None) -> DataConfig:
     """An option of conf/data/, with its path where that is given."""
     settings = option("data", name)
     return DataConfig(**{**settings, **({} if path is None else {"path": path})})

@@ -1,8 +1,8 @@
-"""Folders that are built once and shared: by the runs of a sweep, and by processes that want one at the same time.
+"""Builds folders once for all who need them: the runs of a sweep, and processes that want one at the same time.
 
 A folder is named by the hash of what it was built from. It is built under a temporary name and moved
-into place whole; a lock makes a second process wait instead of building it again. What does not match
-its own checksums is built anew.
+into place whole; a lock makes a second process wait instead of building it again. A folder that does not
+match its checksums is built anew.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def cached(what: dict[str, Any], build: Callable[[Path], None]) -> Path:
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    found = {}
+    digests = {}
     for path in sorted(folder.iterdir()):
         if path.name != CHECKSUMS:
             with path.open("rb") as file:
-                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+                digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def _intact(folder: Path) -> bool:
@@ -78,42 +78,42 @@ def _intact(folder: Path) -> bool:
 
 
 def source_hash(*modules: str) -> str:
-    """SHA-256 over the source of `modules` of this package and of all of its modules that they import, however far.
+    """SHA-256 over the source of `modules` of this package and of all modules of it that they import, however far.
 
-    So what an older version of the code built is not taken for new, and nobody keeps lists of files.
+    A key that holds it does not take for new what an older version of the code built. Nothing is imported.
     """
+    package = _package(ROOT)
+    reached: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in package and name not in reached:
+            reached.add(name)
+            waiting += _imports(package[name])
     digest = hashlib.sha256()
-    for path in sorted(set().union(*(_sources(module) for module in modules))):
-        digest.update(path.read_bytes())
+    for name in sorted(reached):
+        digest.update(f"{name}\n".encode() + package[name])
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=4)
+def _package(root: Path) -> dict[str, bytes]:
+    """The source of each module by its name, as it is when a process first asks.
+
+    What is edited later, while the process works, is not what it runs.
+    """
+    paths = (root / "tokexp").rglob("*.py")
+    names = {".".join(path.relative_to(root).with_suffix("").parts): path for path in paths}
+    return {name.removesuffix(".__init__"): path.read_bytes() for name, path in names.items()}
+
+
 @lru_cache(maxsize=256)
-def _sources(module: str) -> frozenset[Path]:
-    """The source files of a module and of those of this package that it imports."""
-    sources: set[Path] = set()
-    waiting = [module]
-    while waiting:
-        path = _source(waiting.pop())
-        if path is not None and path not in sources:
-            sources.add(path)
-            waiting += _imports(path)
-    return frozenset(sources)
-
-
-def _source(module: str) -> Path | None:
-    """The file of a module of this package; None for one of another, and for a name that is no module."""
-    path = ROOT.joinpath(*module.split("."))
-    files = (path.with_suffix(".py"), path / "__init__.py")
-    return next((file for file in files if module.split(".")[0] == "tokexp" and file.is_file()), None)
-
-
-def _imports(path: Path) -> list[str]:
+def _imports(source: bytes) -> tuple[str, ...]:
     """The modules that a file may import, within functions too: names that it takes from one may be modules."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-    return names
+    return tuple(names)

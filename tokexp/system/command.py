@@ -1,4 +1,4 @@
-"""How a command ends: bad input is one line and exit code 2, an end of reading or Ctrl-C no traceback."""
+"""Ends a command as users expect: bad input is one line and exit code 2, Ctrl-C or a closed pipe no traceback."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tokexp.config import InputError
 
 
 def command(main: Callable[[], int]) -> Callable[[], int]:
-    """`main`, the function of a `python -m tokexp.NAME`, which returns its exit code."""
+    """Wrap `main`, which a `python -m tokexp.NAME` calls for its exit code."""
 
     @wraps(main)
     def run() -> int:
         for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # of what it cannot show
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for characters that it cannot show
         try:
             code = main()
             sys.stdout.flush()
@@ -36,11 +36,12 @@ def command(main: Callable[[], int]) -> Callable[[], int]:
 
 
 def failed(message: str) -> int:
+    """Print `message` as an error, and return the exit code for it."""
     print(f"error: {message}", file=sys.stderr)
     return 2
 
 
 def cannot_write(error: OSError) -> str:
-    """An error of the file system, and what to do about it."""
+    """One line about an error of the file system, and what to do about it."""
     what, why = error.filename or "a file", error.strerror or error
     return f"{what}: cannot be read or written ({why}); make room or choose another folder, and start again"

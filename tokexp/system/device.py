@@ -1,4 +1,4 @@
-"""Where a run computes and how: the device, its precision, what of its speed is switched on."""
+"""Resolves what a run computes on: the device, its precision, threads, and the memory that it took."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def resolve_device(name: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """What does the work: the GPU's name, or the processor's and its cores."""
+    """The name of the GPU, or of the processor with its cores."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{processor()}, {os.cpu_count()} cores"
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes since `reset_peak_memory`: the most that torch has had of a GPU's memory, or else this process at all."""
+    """Bytes, the most since `reset_peak_memory`: of a GPU's memory what torch held, on a CPU what this process held."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -50,7 +50,7 @@ def peak_memory(device: torch.device) -> int:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Count anew, so that a run's peak is not that of one before it in this process; on a CPU where Linux can."""
+    """Forget the peak of an earlier run in this process. On a CPU this works on Linux alone."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     with contextlib.suppress(OSError):
@@ -58,7 +58,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def cores() -> int:
-    """Of the CPU, those that this process may use."""
+    """How many cores of the CPU this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -80,7 +80,7 @@ def resolve_precision(name: str, device: torch.device) -> str:
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
-    """For the forward pass: bf16 where it is asked for; tf32 is for the matrix products of NVIDIA GPUs alone."""
+    """The context of a forward pass in `precision`; tf32 changes the matrix products of NVIDIA GPUs alone."""
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     if precision == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -1,4 +1,4 @@
-"""One run on several devices: the processes that `torchrun` starts, and what they tell each other."""
+"""Lets several processes work on one run: those that `torchrun` starts, and what they tell each other."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class World:
                 dist.broadcast(tensor, 0)
 
     def wait(self) -> None:
-        """Until all processes have come here."""
+        """Wait until all processes have come here."""
         if self.size > 1:
             dist.barrier()
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so in any of the processes; all get the same answer."""
+        """Whether `flag` is true in any of the processes; all get the same answer."""
         if self.size == 1:
             return flag
         device = "cuda" if dist.get_backend() == "nccl" else "cpu"
@@ -60,13 +60,13 @@ ALONE = World()
 
 
 def launched() -> World:
-    """What `torchrun` says of this process, before it has met the others."""
+    """The world as `torchrun` describes it in the environment, before this process has met the others."""
     return World(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[tuple[World, torch.device]]:
-    """Meet the other processes, if there are any; this one's place among them, and its device."""
+    """Meet the other processes, if there are any. Yields the world and the device of this process."""
     world = launched()
     if world.size == 1:
         yield world, device

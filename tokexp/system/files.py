@@ -1,4 +1,4 @@
-"""Write files so that a reader, or the next run, never meets a half-written one."""
+"""Writes files so that a reader, or the next run, never meets a half-written one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A temporary name beside `target`, which takes its place on success and is removed on failure."""
+    """A temporary file in the folder of `target`: it becomes `target` on success and is removed on failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)

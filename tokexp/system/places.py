@@ -1,4 +1,4 @@
-"""Where this checkout lies, and where it keeps what it has found or built once."""
+"""Names the folders of this checkout: its root, and the cache of what was downloaded or built once."""
 
 from __future__ import annotations
 

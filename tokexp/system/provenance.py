@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from tokexp.system.places import ROOT
 
 PACKAGES = ("tokexp", "torch", "numpy", "regex", "safetensors", "tokenizers", "sentencepiece", "pyppmd", "zstandard")
 
 
-def provenance() -> dict[str, Any]:
-    """As result columns."""
-    commit, dirty = git_state()
-    return {"git_commit": commit, "git_dirty": dirty, "versions": versions()}
+@dataclass(frozen=True)
+class Provenance:
+    git_commit: str | None
+    git_dirty: bool | None
+    versions: dict[str, str]
+
+
+def provenance() -> Provenance:
+    """The commit as of this process's first question, and the versions of what makes figures."""
+    return Provenance(*git_state(), versions())
 
 
 @lru_cache(maxsize=1)

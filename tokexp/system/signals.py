@@ -1,4 +1,4 @@
-"""Let a step end before a signal ends the program."""
+"""Lets a step end before a signal ends the program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Interrupted(SystemExit):
 
 
 class Request:
-    """Whether somebody asked for an end."""
+    """The signal that asked for an end, if one did."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -30,9 +30,9 @@ class Request:
 
 @contextmanager
 def deferred() -> Iterator[Request]:
-    """Within, SIGTERM and SIGINT are only noted; a second one ends the program at once.
+    """Within this context SIGTERM and SIGINT are only noted; a second one ends the program at once.
 
-    So is SIGUSR2 where it has a handler: submitit's, which queues the job again and ends it wherever it stands.
+    SIGUSR2 is noted too where it has a handler: submitit's would queue the job again and end it wherever it stands.
     In a thread other than the main one signals cannot be handled, and stay as they are.
     """
     request = Request()

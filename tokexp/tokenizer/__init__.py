@@ -1,4 +1,4 @@
-"""The kinds of tokenizer, and the two ways to get one: train it, or load what was trained.
+"""Lists the kinds of tokenizer, trains one of a kind, and loads one that was saved.
 
 A new kind is one file here, one line in `KINDS`, one yaml in `conf/tokenizer/`; the contract tests
 then cover it.
@@ -53,7 +53,7 @@ def train_tokenizer(kind: str, text: str, **settings: Any) -> Tokenizer:
 
 
 def load_tokenizer(path: Path | str) -> Tokenizer:
-    """What `Tokenizer.save` wrote. Raises InputError, one line, for anything else."""
+    """The tokenizer that `Tokenizer.save` wrote. Raises InputError, one line, for any other file."""
     data = read_json(path)
     try:
         return _kind(str(data.get("kind"))).from_json(data)

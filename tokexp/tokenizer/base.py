@@ -1,4 +1,4 @@
-"""What every tokenizer can do: the protocol, and the reading and writing of `tokenizer.json`.
+"""Defines what every tokenizer can do, and reads and writes `tokenizer.json`.
 
 Nothing here knows a kind; the kinds know nothing of each other.
 """
@@ -23,16 +23,17 @@ Span = tuple[int, int]  # start and end, in UTF-8 bytes of the text that was enc
 
 
 class Tokenizer(Protocol):
-    """Text to ids and back. A kind is one class that fills this in; `tests/test_tokenizers.py` is its contract.
+    """Text to ids and back. A kind is one class that fills this in; its contract is
+    `tests/tokenizer/test_contract.py`.
 
-    Below each other: what a kind must have, then what it inherits and may replace.
+    First stands what a kind must have, then what it inherits and may replace.
     """
 
     kind: ClassVar[str]
     lossless: bool  # declares decode(encode(s)) == s for every s that has a UTF-8 form; checked before use
     trained_on: str = "train"  # "external" for what learned from something else than the training part
     unk_id: int | None = UNK  # what stands for the unknown in kinds that are not lossless
-    cuts_at_spaces: bool = True  # a text may be encoded in `split.pieces`, and the ids joined
+    cuts_at_spaces: bool = True  # a text may be encoded in `split.chunks`, and the ids joined
 
     @classmethod
     def train(cls, text: str) -> Self:
@@ -52,7 +53,7 @@ class Tokenizer(Protocol):
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` needs to make an equal tokenizer."""
+        """The plain values from which `from_json` makes an equal tokenizer."""
         ...
 
     @classmethod
@@ -98,25 +99,26 @@ class StreamingDecoder:
         self._shown = 0
 
     def feed(self, i: int) -> str:
-        """The text that id `i` completes; together, and with `finish`, what decoding all at once gives."""
+        """The text that id `i` completes. All such texts and `finish`, end to end, are what decoding all ids gives."""
         if self._tokenizer.lossless:
             return self._utf8.decode(self._bytes[i])
         self._ids.append(i)
         return self._new(self._tokenizer.decode(self._ids).rstrip("\ufffd"))  # which may be half a character
 
     def finish(self) -> str:
-        """What was held back and will not be completed."""
+        """The text that was held back and will not be completed."""
         if self._tokenizer.lossless:
             return self._utf8.decode(b"", final=True)
         return self._new(self._tokenizer.decode(self._ids))
 
     def _new(self, text: str) -> str:
+        """What of `text` has not been returned yet."""
         new, self._shown = text[self._shown :], len(text)
         return new
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
-    """What `Tokenizer.save` wrote. Raises InputError where the file is not such a file."""
+    """The values that `Tokenizer.save` wrote. Raises InputError for any other file."""
     try:
         data = json.loads(Path(path).read_bytes())
     except OSError as error:
@@ -141,9 +143,9 @@ def refuse_surrogates(text: str) -> None:
         ) from None
 
 
-def byte_lengths(pieces: list[str]) -> list[int]:
-    """UTF-8 bytes of each piece."""
-    return [len(piece) if piece.isascii() else len(piece.encode()) for piece in pieces]
+def byte_lengths(texts: list[str]) -> list[int]:
+    """The length of each text in UTF-8 bytes."""
+    return [len(text) if text.isascii() else len(text.encode()) for text in texts]
 
 
 def spans_of_lengths(lengths: list[int]) -> list[Span]:
@@ -156,7 +158,7 @@ def spans_of_lengths(lengths: list[int]) -> list[Span]:
 
 
 def spans_of_ends(text: str, ends: list[int]) -> list[Span]:
-    """Spans of tokens that end at the characters `ends`, each with what lies before it; the last to the end."""
+    """Spans of tokens that end at the characters `ends`; each has the text since the one before, the last the rest."""
     if not ends:
         return []
     edges = [0, *ends[:-1], len(text)]

@@ -1,7 +1,7 @@
 """Byte-level byte-pair encoding, trained here from scratch: GPT-2's tokenizer on your own text.
 
-The text is cut into chunks, each chunk is a row of UTF-8 bytes, and `merges.py` joins them. No byte
-is ever unknown, so any text survives.
+The text is cut into pretokens, each of them is a row of UTF-8 bytes, and `merges.py` joins these. No byte is
+ever unknown, so any text survives.
 
 Source: Radford et al. (2019). Equal to Hugging Face's `tokenizers` merge for merge; a test holds it
 to that.
@@ -13,8 +13,8 @@ from collections import Counter
 from typing import Any, ClassVar, Self
 
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
-from tokexp.tokenizer.merges import ChunkEncoder, Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import pieces, splitter
+from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
+from tokexp.tokenizer.split import PretokenEncoder, chunks, splitter
 
 # GPT-2 shows each byte as a printable character: bytes that are printable in Latin-1 as themselves,
 # the rest shifted past U+0100. Sorted by that character, the bytes are numbered as Hugging Face
@@ -25,9 +25,9 @@ ALPHABET = [bytes([byte]) for byte in BYTE_ORDER]
 _SYMBOL_OF_BYTE = bytes(BYTE_ORDER.index(byte) for byte in range(256))
 
 
-def symbols(chunk: str) -> str:
-    """A chunk of text as a string of symbols, one a byte."""
-    return chunk.encode().translate(_SYMBOL_OF_BYTE).decode("latin-1")
+def symbols(pretoken: str) -> str:
+    """A pretoken as a string of symbols, one a byte."""
+    return pretoken.encode().translate(_SYMBOL_OF_BYTE).decode("latin-1")
 
 
 class BPETokenizer(Tokenizer):
@@ -43,26 +43,26 @@ class BPETokenizer(Tokenizer):
         self._split = splitter(pattern)
         self._merger = Merges([(left - self.first_id, right - self.first_id) for left, right in merges], ALPHABET)
         self._bytes = self.token_bytes()
-        self._encode_chunks = ChunkEncoder(self._encode_new)
+        self._encode_pretokens = PretokenEncoder(self._encode_new)
 
     @classmethod
     def train(cls, text: str, *, vocab_size: int = 1024, pattern: str = "gpt2") -> Self:
         """Learn merges until there are `vocab_size` tokens, or no pair is left to join."""
         refuse_surrogates(text)
         check_vocab_size(vocab_size, len(SPECIALS) + len(ALPHABET), "256 bytes")
-        split, chunks = splitter(pattern), Counter[str]()
-        for piece in [text] if pattern == "none" else pieces(text):
-            chunks.update(split(piece))
-        words = Counter({symbols(chunk): count for chunk, count in chunks.items()})
+        split, pretokens = splitter(pattern), Counter[str]()
+        for chunk in [text] if pattern == "none" else chunks(text):
+            pretokens.update(split(chunk))
+        words = Counter({symbols(pretoken): count for pretoken, count in pretokens.items()})
         pairs = learn_merges(words, ALPHABET, vocab_size - len(SPECIALS))
         return cls([(left + cls.first_id, right + cls.first_id) for left, right in pairs], pattern)
 
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
-        return self._encode_chunks(self._split(text))
+        return self._encode_pretokens(self._split(text))
 
-    def _encode_new(self, chunks: list[str]) -> list[list[int]]:
-        merged = self._merger.apply(list(map(symbols, chunks)))
+    def _encode_new(self, pretokens: list[str]) -> list[list[int]]:
+        merged = self._merger.apply(list(map(symbols, pretokens)))
         return [[symbol + self.first_id for symbol in word] for word in merged]
 
     def decode(self, ids: list[int]) -> str:

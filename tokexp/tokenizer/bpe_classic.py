@@ -13,8 +13,8 @@ from collections import Counter
 from typing import Any, ClassVar, Self
 
 from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
-from tokexp.tokenizer.merges import ChunkEncoder, Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import pieces
+from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
+from tokexp.tokenizer.split import PretokenEncoder, chunks
 
 WORD = re.compile(r"[^\s]+|\n")
 FIRST = len(SPECIALS)  # symbol s has id s + FIRST
@@ -35,15 +35,15 @@ class BPEClassicTokenizer(Tokenizer):
         self._symbol_of = {piece: chr(symbol) for symbol, piece in enumerate(alphabet)}
         self.written = self._merger.written  # what each symbol writes, END included
         self._written = ["", UNKNOWN, "", "", *self.written]
-        self._encode_words = ChunkEncoder(self._encode_new)
+        self._encode_words = PretokenEncoder(self._encode_new)
 
     @classmethod
     def train(cls, text: str, *, vocab_size: int = 1024) -> Self:
         """Learn merges until there are `vocab_size` tokens, or no pair is left."""
         refuse_surrogates(text)
         words: Counter[str] = Counter()
-        for piece in pieces(text):
-            words.update(WORD.findall(piece))
+        for chunk in chunks(text):
+            words.update(WORD.findall(chunk))
         inner = "".join(sorted({char for word in words for char in word[:-1]}))
         final = "".join(sorted({word[-1] for word in words}))
         check_vocab_size(vocab_size, FIRST + len(inner) + len(final), f"{len(inner) + len(final)} characters")

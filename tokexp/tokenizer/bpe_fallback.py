@@ -15,15 +15,15 @@ import regex
 
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates, unreachable_bytes
-from tokexp.tokenizer.merges import ChunkEncoder, Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import pieces
+from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
+from tokexp.tokenizer.split import PretokenEncoder, chunks
 
 FIRST_BYTE = len(SPECIALS)
 FIRST_CHAR = FIRST_BYTE + 256  # symbol s of the merges has id s + FIRST_CHAR
 
 # As SentencePiece cuts: at spaces, which go with what follows, and where letters, digits and marks
 # meet; other spacing, newlines too, character by character.
-CHUNK = regex.compile(r" ?\p{L}[\p{L}\p{M}]*| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s")
+PRETOKEN = regex.compile(r" ?\p{L}[\p{L}\p{M}]*| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s")
 
 
 class BPEFallbackTokenizer(Tokenizer):
@@ -41,7 +41,7 @@ class BPEFallbackTokenizer(Tokenizer):
         self._symbol_of = {char: chr(symbol) for symbol, char in enumerate(alphabet)}
         self._bytes = [b""] * FIRST_BYTE + [bytes([byte]) for byte in range(256)]
         self._bytes += [piece.encode() for piece in self._merger.written]
-        self._encode_chunks = ChunkEncoder(self._encode_new)
+        self._encode_pretokens = PretokenEncoder(self._encode_new)
 
     @classmethod
     def train(cls, text: str, *, vocab_size: int = 1024, coverage: float = 0.9995) -> Self:
@@ -62,9 +62,9 @@ class BPEFallbackTokenizer(Tokenizer):
         alphabet = "".join(sorted(alphabet))
         words: Counter[str] = Counter()
         symbol_of = {char: chr(symbol) for symbol, char in enumerate(alphabet)}
-        for piece in pieces(text):
-            for chunk, count in Counter(CHUNK.findall(piece)).items():
-                for known, run in groupby(chunk, symbol_of.__contains__):
+        for chunk in chunks(text):
+            for pretoken, count in Counter(PRETOKEN.findall(chunk)).items():
+                for known, run in groupby(pretoken, symbol_of.__contains__):
                     if known:
                         words["".join(map(symbol_of.__getitem__, run))] += count
         pairs = learn_merges(words, list(alphabet), vocab_size - FIRST_CHAR)
@@ -72,10 +72,10 @@ class BPEFallbackTokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
-        return self._encode_chunks(CHUNK.findall(text))
+        return self._encode_pretokens(PRETOKEN.findall(text))
 
-    def _encode_new(self, chunks: list[str]) -> list[list[int]]:
-        runs = [[(known, "".join(run)) for known, run in groupby(c, self._symbol_of.__contains__)] for c in chunks]
+    def _encode_new(self, pretokens: list[str]) -> list[list[int]]:
+        runs = [[(known, "".join(run)) for known, run in groupby(c, self._symbol_of.__contains__)] for c in pretokens]
         words = ["".join(map(self._symbol_of.__getitem__, run)) for parts in runs for known, run in parts if known]
         merged = iter(self._merger.apply(words))
         return [

@@ -1,4 +1,4 @@
-"""Byte-pair encoding itself: learn which adjacent symbols to join, and join them.
+"""Byte-pair encoding: learns which adjacent symbols to join, and joins them.
 
 What a symbol is (a byte, a character, a character that ends a word) is the caller's business. One
 idea makes plain Python fast: a word is kept as a `str` whose code points are symbols, so that
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from operator import add
 from typing import Any, Generic, TypeVar
@@ -41,64 +40,74 @@ def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[
     Each round joins the pair with the highest count; of equals, the one with the smaller symbols.
     Two pairs may write the same piece, which then is one symbol.
 
-    Counts are kept up to date for the words that a merge touches only. The heap is lazy: an entry
-    whose count has changed since is corrected when it surfaces.
+    The heap is lazy: an entry whose count has changed since is corrected when it surfaces.
     """
-    spelling, weight = list(words), list(words.values())
-    count: defaultdict[str, int] = defaultdict(int)
-    where: defaultdict[str, set[int]] = defaultdict(set)  # pair -> the words that may hold it
-    for i, (word, n) in enumerate(zip(spelling, weight, strict=True)):
-        for pair in map(add, word, word[1:]):
-            count[pair] += n
-            where[pair].add(i)
-    heap = [(-n, pair) for pair, n in count.items()]
+    pairs = _PairCounts(words)
+    heap = [(-n, pair) for pair, n in pairs.count.items()]
     heapify(heap)
-
     written = list(alphabet)
     symbol_of = {piece: symbol for symbol, piece in enumerate(written)}
     merges: list[Pair] = []
     while heap and len(written) < size:
         negative, pair = heappop(heap)
-        if count[pair] != -negative:
-            if count[pair] > 0:
-                heappush(heap, (-count[pair], pair))
+        count = pairs.count[pair]
+        if count != -negative:
+            if count > 0:
+                heappush(heap, (-count, pair))
             continue
-        left, right = pair[0], pair[1]
-        merges.append((ord(left), ord(right)))
-        piece = written[ord(left)] + written[ord(right)]
+        left, right = map(ord, pair)
+        merges.append((left, right))
+        piece = written[left] + written[right]
         if piece not in symbol_of:
             symbol_of[piece] = len(written)
             written.append(piece)
-        joined = chr(symbol_of[piece])
+        for new in pairs.join(pair, chr(symbol_of[piece])):
+            heappush(heap, (-pairs.count[new], new))
+    return merges
 
-        grown: set[str] = set()  # pairs that hold the joined symbol
+
+class _PairCounts:
+    """Counts how often each pair of neighbouring symbols occurs in words; a pair is a string of two symbols."""
+
+    def __init__(self, words: Counter[str]) -> None:
+        self._spelling, self._weight = list(words), list(words.values())
+        self.count: defaultdict[str, int] = defaultdict(int)
+        self._where: defaultdict[str, set[int]] = defaultdict(set)  # pair -> the words that may hold it
+        for i, (word, n) in enumerate(zip(self._spelling, self._weight, strict=True)):
+            for pair in map(add, word, word[1:]):
+                self.count[pair] += n
+                self._where[pair].add(i)
+
+    def join(self, pair: str, joined: str) -> set[str]:
+        """Write `joined` for `pair` in every word that holds it; the pairs that now hold `joined`."""
+        left, right = pair[0], pair[1]
+        count, where = self.count, self._where
+        grown: set[str] = set()
         for i in where.pop(pair):
-            # What stands around each occurrence; `split` finds them as `replace` does, left to right.
-            around = spelling[i].split(pair)
-            n = weight[i]
+            # What stands around each occurrence; `split` meets them as `replace` does, left to right.
+            around = self._spelling[i].split(pair)
+            n = self._weight[i]
             for j, (before, after) in enumerate(itertools.pairwise(around), start=1):
                 if before:
                     count[before[-1] + left] -= n
-                    come = before[-1] + joined
-                    count[come] += n
-                    where[come].add(i)
-                    grown.add(come)
+                    new = before[-1] + joined
+                    count[new] += n
+                    where[new].add(i)
+                    grown.add(new)
                 if after:
                     count[right + after[0]] -= n
-                    come = joined + after[0]
+                    new = joined + after[0]
                 elif j < len(around) - 1:  # the next occurrence follows at once
                     count[right + left] -= n
-                    come = joined + joined
+                    new = joined + joined
                 else:
                     continue
-                count[come] += n
-                where[come].add(i)
-                grown.add(come)
-            spelling[i] = joined.join(around)
+                count[new] += n
+                where[new].add(i)
+                grown.add(new)
+            self._spelling[i] = joined.join(around)
         count[pair] = 0
-        for pair in grown:
-            heappush(heap, (-count[pair], pair))
-    return merges
+        return grown
 
 
 class Merges(Generic[Piece]):
@@ -144,17 +153,17 @@ class Merges(Generic[Piece]):
         ]
 
     def _cut(self, word: str) -> list[str]:
-        """A word in parts that no merge can join: cut between symbols that stand together in no piece."""
+        """A word in parts that no merge can join: cut between symbols that are neighbours in no piece."""
         symbols = _array(word)
-        together = np.isin(self._key(symbols[:-1], symbols[1:]), self._bigrams)
+        adjacent = np.isin(self._key(symbols[:-1], symbols[1:]), self._bigrams)
         edges: list[int] = [0]
-        for edge in (np.flatnonzero(~together) + 1).tolist():
+        for edge in (np.flatnonzero(~adjacent) + 1).tolist():
             if edge - edges[-1] >= SHORTEST:
                 edges.append(edge)
         return [word[start:end] for start, end in itertools.pairwise([*edges, len(word)])]
 
     def _one(self, word: str) -> str:
-        """A short word: find the earliest-learned pair in it, join it everywhere, and again."""
+        """A short word with every merge made: joins the earliest-learned pair in it everywhere, until there is none."""
         while True:
             pairs = map(add, word, word[1:])
             rank = min(map(self._rank.get, pairs, itertools.repeat(self._none)), default=self._none)
@@ -164,7 +173,7 @@ class Merges(Generic[Piece]):
             word = word.replace(chr(left) + chr(right), chr(self._joined[rank]))
 
     def _many(self, words: list[str]) -> list[list[int]]:
-        """Many short words, end to end in one array: in each round, `_one`'s step is made in all of them."""
+        """Many short words with every merge made. Each round makes `_one`'s step in all of them."""
         symbols = _array(chr(self._separator).join([*words, ""]))
         which = np.arange(len(words))  # the words that are still being merged
         done: list[list[int]] = [[]] * len(words)
@@ -191,7 +200,7 @@ class Merges(Generic[Piece]):
         return done
 
     def _long(self, word: str) -> list[int]:
-        """A long word, rank by rank: all places of the earliest-learned pair at once, and what that brings."""
+        """A long word with every merge made, rank by rank: all places of the earliest-learned pair at once."""
         symbols = _array(word)
         n = len(symbols)
         after = np.arange(1, n + 1)  # the next symbol that is still there; n past the end
@@ -204,8 +213,8 @@ class Merges(Generic[Piece]):
             at, ranks = at[ranks < self._none], ranks[ranks < self._none]
             if len(at):
                 order = np.argsort(ranks, kind="stable")
-                found, first = np.unique(ranks[order], return_index=True)
-                for rank, group in zip(found.tolist(), np.split(at[order], first[1:]), strict=True):
+                different, first = np.unique(ranks[order], return_index=True)
+                for rank, group in zip(different.tolist(), np.split(at[order], first[1:]), strict=True):
                     if rank not in places:
                         places[rank] = []
                         heappush(queue, rank)
@@ -229,22 +238,22 @@ class Merges(Generic[Piece]):
         return symbols[symbols >= 0].tolist()
 
     def _neighbours(self, alphabet_size: int) -> set[Pair]:
-        """The pairs of single symbols that stand side by side in some piece."""
+        """The pairs of single symbols that are neighbours in a piece."""
         first, last = list(range(alphabet_size)), list(range(alphabet_size))
-        found = set()
+        neighbours = set()
         for (left, right), joined in zip(self.pairs, self._joined, strict=True):
-            found.add((last[left], first[right]))
+            neighbours.add((last[left], first[right]))
             if joined == len(first):
                 first.append(first[left])
                 last.append(last[right])
-        return found
+        return neighbours
 
     def _ranks(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """The rank of each pair of symbols."""
         keys = self._key(left, right)
-        found = np.searchsorted(self._keys, keys)
-        ranks = np.append(self._rank_in_order, self._none)[found]
-        ranks[self._keys[found] != keys] = self._none
+        at = np.searchsorted(self._keys, keys)
+        ranks = np.append(self._rank_in_order, self._none)[at]
+        ranks[self._keys[at] != keys] = self._none
         return ranks
 
     def _key(self, left: Any, right: Any) -> Any:
@@ -252,34 +261,12 @@ class Merges(Generic[Piece]):
         return left * (self._separator + 1) + right
 
 
-class ChunkEncoder:
-    """Encodes chunks of text, each different one once: text repeats itself."""
-
-    KEPT = 100  # characters of a chunk that is worth remembering
-
-    def __init__(self, encode_new: Callable[[list[str]], list[list[int]]]) -> None:
-        """`encode_new`: the ids of each of several chunks."""
-        self._encode_new = encode_new
-        self._ids_of: dict[str, list[int]] = {}
-
-    def __call__(self, chunks: list[str]) -> list[int]:
-        """The ids of `chunks`, one after another."""
-        known = self._ids_of
-        new = list({chunk: None for chunk in chunks if chunk not in known})
-        known.update(zip(new, self._encode_new(new), strict=True))
-        ids = list(itertools.chain.from_iterable(map(known.__getitem__, chunks)))
-        for chunk in new:
-            if len(chunk) > self.KEPT:
-                del known[chunk]
-        return ids
-
-
 def _array(word: str) -> np.ndarray:
     return np.frombuffer(word.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
 
 
 def _without_overlaps(at: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Of pairs at places `at`, their second symbols at `second`, those that joining left to right takes.
+    """The pairs that joining left to right takes, of those at `at` with their second symbols at `second`.
 
     Pairs overlap where one's second symbol is the next one's first, as "aa" does in "aaa"; of a row
     of them the first, the third, ... are taken.

@@ -1,11 +1,12 @@
-"""How text is cut into chunks before merging: the published patterns, and a quick form of each for ASCII.
+"""Cuts a text before anything is merged: into pretokens, which no token crosses, and a long text into chunks.
 
-A long text may be cut before any space that follows a visible character without a chunk noticing, which
-`pieces` makes use of.
+The patterns for pretokens are the published ones, each with a quick form for ASCII. Chunks save memory; they
+are cut where a pretoken ends under every pattern but `none`, so that a text in chunks has the tokens of the whole.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -30,13 +31,13 @@ PATTERNS: dict[str, tuple[str, str]] = {
         rf"'(?i:[sdmt]|ll|ve|re)|[^\r\nA-Za-z0-9]?[A-Za-z]+|[0-9]{{1,3}}| ?[^{_S}A-Za-z0-9]+[\r\n]*"
         rf"|[{_S}]+\Z|[{_S}]*[\r\n]|[{_S}]+(?![^{_S}])|[{_S}]",
     ),
-    # No cutting: pairs may be joined across words. Slow to train, since the text is one long chunk.
+    # No cutting: pairs may be joined across words. Slow to train, since the text is one long pretoken.
     "none": (r"(?s:.+)", r"(?s:.+)"),
 }
 
 
 def splitter(name: str) -> Callable[[str], list[str]]:
-    """A function that cuts a text into the chunks of pattern `name`; together they are the text."""
+    """A function that cuts a text into the pretokens of pattern `name`; end to end they are the text."""
     if name not in PATTERNS:
         raise InputError(f"tokenizer.pattern: got {name!r}, expected one of {', '.join(PATTERNS)}")
     published, ascii_only = PATTERNS[name]
@@ -44,14 +45,36 @@ def splitter(name: str) -> Callable[[str], list[str]]:
     return lambda text: quick(text) if text.isascii() else any_text(text)
 
 
-# Between a visible character and the space after it a chunk always ends, whatever comes before and after.
-SAFE_CUT = re.compile(r"(?<=\S) ")
+class PretokenEncoder:
+    """Encodes pretokens, each different one once: text repeats itself."""
+
+    KEPT = 100  # characters of a pretoken that is worth remembering
+
+    def __init__(self, encode_new: Callable[[list[str]], list[list[int]]]) -> None:
+        """`encode_new`: the ids of each of several pretokens."""
+        self._encode_new = encode_new
+        self._ids_of: dict[str, list[int]] = {}
+
+    def __call__(self, pretokens: list[str]) -> list[int]:
+        """The ids of `pretokens`, one after another."""
+        known = self._ids_of
+        new = list({pretoken: None for pretoken in pretokens if pretoken not in known})
+        known.update(zip(new, self._encode_new(new), strict=True))
+        ids = list(itertools.chain.from_iterable(map(known.__getitem__, pretokens)))
+        for pretoken in new:
+            if len(pretoken) > self.KEPT:
+                del known[pretoken]
+        return ids
 
 
-def pieces(text: str, length: int = 1 << 20) -> Iterator[str]:
-    """`text` in stretches of `length` characters or a little more, each but the first beginning at a safe cut."""
+# Between a visible character and the space after it a pretoken always ends, whatever comes before and after.
+_SAFE_CUT = re.compile(r"(?<=\S) ")
+
+
+def chunks(text: str, length: int = 1 << 20) -> Iterator[str]:
+    """`text` in chunks of `length` characters or a little more, each but the first beginning at a safe cut."""
     start = 0
-    while len(text) - start > length and (cut := SAFE_CUT.search(text, start + length)):
+    while len(text) - start > length and (cut := _SAFE_CUT.search(text, start + length)):
         yield text[start : cut.start()]
         start = cut.start()
     yield text[start:]

@@ -1,6 +1,6 @@
 """The fair word tokenizer: words with their case and the space before them, any other spelled in bytes.
 
-The text is cut as for BPE, and a chunk that training saw often enough is one token. Nothing is lost,
+The text is cut as for BPE, and a pretoken that training saw often enough is one token. Nothing is lost,
 so nothing needs to be restored.
 """
 
@@ -28,11 +28,11 @@ class WordCasedTokenizer(Tokenizer):
         self.words = words
         self._split = splitter("gpt2")
         self._bytes = [b""] * FIRST_BYTE + [bytes([byte]) for byte in range(256)] + [w.encode() for w in words]
-        self._ids_of = _Chunks({word: [i] for i, word in enumerate(words, start=FIRST_WORD)})
+        self._ids_of = _IdsOfWords({word: [i] for i, word in enumerate(words, start=FIRST_WORD)})
 
     @classmethod
     def train(cls, text: str, *, vocab_size: int | None = None, min_frequency: int = 2) -> Self:
-        """The chunks of `text` seen `min_frequency` times or more, commonest first, at most `vocab_size` tokens."""
+        """The pretokens of `text` seen `min_frequency` times or more, commonest first, at most `vocab_size` tokens."""
         refuse_surrogates(text)
         check_vocab_size(vocab_size, FIRST_WORD, "256 bytes")
         if min_frequency < 1:
@@ -63,8 +63,8 @@ class WordCasedTokenizer(Tokenizer):
         return cls(data["words"])
 
 
-class _Chunks(dict[str, list[int]]):
-    """The id of every known word; of any other, the ids of its bytes."""
+class _IdsOfWords(dict[str, list[int]]):
+    """The id of every known word; of any other word, the ids of its bytes."""
 
     def __missing__(self, word: str) -> list[int]:
         return [FIRST_BYTE + byte for byte in word.encode()]

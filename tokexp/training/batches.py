@@ -38,5 +38,5 @@ class Batches:
         return self._ids[offsets[..., None] + self._window].long()
 
     def read(self, offsets: np.ndarray) -> Tensor:
-        """The same from offsets that are not."""
+        """Ids (..., T + 1), int64, on the device, from offsets that are not."""
         return torch.from_numpy(self._windows[offsets].astype(np.int64)).to(self._device)

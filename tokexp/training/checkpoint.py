@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from tokexp.config import InputError
 from tokexp.system.files import replacing
-from tokexp.training.loop import COUNTS, TrainState
+from tokexp.training.state import TrainState
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def save_checkpoint(folder: Path, digest: str, model: nn.Module, state: TrainSta
     tensors |= {f"best.{name}": value for name, value in best.items()}
     for name, parameter in model.named_parameters():
         tensors |= {f"{moment}.{name}": state.optimizer.state[parameter][moment] for moment in MOMENTS}
-    facts = {"config_hash": digest, **{name: getattr(state, name) for name in COUNTS}}
+    facts = {"config_hash": digest, **state.counts()}
     path = folder / f"{state.step:09d}.safetensors"
     try:
         with replacing(path) as temporary:
@@ -112,17 +112,15 @@ def _restore(model: nn.Module, state: TrainState, facts: dict[str, Any], tensors
     """Nothing is changed unless everything is there and fits."""
     changes = []
     for name, parameter in model.named_parameters():
-        own = state.optimizer.state[parameter]
+        moments = state.optimizer.state[parameter]
         changes.append((parameter, tensors[f"model.{name}"]))
-        changes += [(own[moment], tensors[f"{moment}.{name}"]) for moment in MOMENTS]
+        changes += [(moments[moment], tensors[f"{moment}.{name}"]) for moment in MOMENTS]
     wrong = [tuple(new.shape) for old, new in changes if old.shape != new.shape]
     if wrong:
         raise ValueError(f"tensors of other shapes, such as {wrong[0]}")
-    found = {name: facts[name] for name in COUNTS}
+    state.go_to(facts)
     with torch.no_grad():
         for old, new in changes:
             old.copy_(new)
-        for own in state.optimizer.state.values():
-            own["step"].fill_(found["step"])
-    for name, value in found.items():
-        setattr(state, name, value)
+        for moments in state.optimizer.state.values():
+            moments["step"].fill_(state.step)

@@ -19,7 +19,7 @@ def make_optimizer(model: torch.nn.Module, cfg: TrainConfig) -> torch.optim.Adam
 
 
 def optimizer_of(named: dict[str, Any], cfg: TrainConfig) -> torch.optim.AdamW:
-    """The same over parameters by name, which may be stacked: a name tells a matrix from a vector."""
+    """AdamW over parameters by name, which may be stacked: a name tells a matrix from a vector."""
     device = next(iter(named.values())).device
     on_cuda = device.type == "cuda"
     vectors = [p for name, p in named.items() if name.endswith(".bias") or ".ln_" in f".{name}"]

@@ -1,4 +1,4 @@
-"""One step of training, as the device does it best: of one model, or of several that differ in their seed.
+"""One step of training, as the device does it best.
 
 On CUDA the text lies on the device, the step is compiled, and captured once as a graph that is replayed, so
 that a small model does not wait for its launches; its figures are left on the device until they are asked
@@ -30,7 +30,7 @@ from tokexp.training.optimizer import set_rate
 log = logging.getLogger(__name__)
 
 
-def _require_equal_parts(cfg: TrainConfig, processes: int) -> None:
+def require_equal_parts(cfg: TrainConfig, processes: int) -> None:
     """Raise InputError where a batch cannot be shared out evenly: a mean of unequal parts is not that of the whole."""
     if cfg.batch_size % (processes * cfg.grad_accum):
         raise InputError(
@@ -58,7 +58,7 @@ class Stepper:
         self.block_size = model.config.block_size
         self._batches = Batches(data, self.block_size, self._device)
         self.runs_ahead = self._batches.run_ahead
-        _require_equal_parts(cfg, world.size)
+        require_equal_parts(cfg, world.size)
         if cfg.cuda_graph == "always" and not (self.runs_ahead and world.size == 1):
             raise InputError("train.cuda_graph: got always, expected auto or never but on one CUDA device alone")
         self._loss: Callable[[Tensor], Tensor] = NextTokenLoss(model, chunk_for(model.config.vocab_size, self._device))
@@ -76,12 +76,13 @@ class Stepper:
             key = np.random.SeedSequence((self._seed, step, self._world.rank)).generate_state(1, np.uint64)[0]
             torch.manual_seed(int(key >> 1))
         set_rate(self._optimizer, lr)
-        own = np.array_split(offsets[0], self._world.size)[self._world.rank]
+        part = np.array_split(offsets[0], self._world.size)[self._world.rank]
         try:
-            figures = self._replay(self._batches.send(own)) if self.runs_ahead else self._take(self._batches.read(own))
+            if self.runs_ahead:
+                return self._replay(self._batches.send(part))[None]
+            return self._take(self._batches.read(part))[None]
         except torch.OutOfMemoryError as error:
             raise out_of_memory(self._model, self._cfg, self._device, self._world.size) from error
-        return figures[None]
 
     def _take(self, ids: Tensor) -> Tensor:
         figures = self._gradients(ids)

@@ -23,7 +23,7 @@ from tokexp.analysis.seed_experiment.insights import (
     ticked,
 )
 from tokexp.runs.study import Study
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 
 
 def judgements(made: Study) -> list[Judgement]:

@@ -12,7 +12,7 @@ from tokexp.rendering.tables.columns import Table
 from tokexp.rendering.tables.forms import numbers
 from tokexp.rendering.tables.reading import content_table, readability_rows, readability_table
 from tokexp.rendering.text import markdown
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 
 
 def columns(table: Table) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from tokexp.analysis.content import bits_by_content
 from tokexp.analysis.readability import readings, temperatures
 from tokexp.rendering.figures.layout import abreast, side_by_side
 from tokexp.rendering.figures.style import MARKERS, STYLE, looks
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 
 
 def loss_by_content(comparison: Comparison) -> Figure | None:

@@ -17,7 +17,7 @@ from tokexp.analysis.readability import (
     typical_distances,
 )
 from tokexp.rendering.tables.columns import Column, Distance, HumanBand, Number, Table, Value, table
-from tokexp.scoring.readability import MEASURES
+from tokexp.scoring.samples.readability import MEASURES
 
 
 def content_table(comparison: Comparison, partition: str) -> Table:

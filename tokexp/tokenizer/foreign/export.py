@@ -21,7 +21,7 @@ from tokexp.tokenizer.base import BOS, EOS, PAD, SPECIALS, UNK, Tokenizer
 from tokexp.tokenizer.bpe import BPETokenizer
 from tokexp.tokenizer.bpe_classic import END, UNKNOWN, BPEClassicTokenizer
 from tokexp.tokenizer.bpe_classic import WORD as CLASSIC_WORD
-from tokexp.tokenizer.bpe_fallback import CHUNK, FIRST_BYTE, FIRST_CHAR, BPEFallbackTokenizer
+from tokexp.tokenizer.bpe_fallback import FIRST_BYTE, FIRST_CHAR, PRETOKEN, BPEFallbackTokenizer
 from tokexp.tokenizer.byte import ByteTokenizer
 from tokexp.tokenizer.char import CharTokenizer
 from tokexp.tokenizer.foreign.file import FileTokenizer
@@ -42,10 +42,12 @@ def export_hf(tokenizer: Tokenizer, path: Path | str) -> None:
 
 
 def write_hf(built: tokenizers.Tokenizer, path: Path | str) -> None:
+    """Write what `to_hf` made as a `tokenizer.json`."""
     write_text(Path(path), built.to_str(pretty=True) + "\n")
 
 
 def to_hf(tokenizer: Tokenizer) -> tokenizers.Tokenizer:
+    """`tokenizer` in the library's form. Raises InputError for a kind that the format cannot say."""
     for kind, build in BUILDERS.items():
         if type(tokenizer) is kind:
             result = build(tokenizer)
@@ -70,7 +72,7 @@ WHY_NOT = {
 
 
 def named_specials(tokenizer: Tokenizer) -> dict[str, tuple[str, int]]:
-    """The name and id of the special in each role: pad, unk, bos, eos. None of a file's, which has its own."""
+    """The name and id of the special in each role: pad, unk, bos, eos. Empty for a file, whose names differ."""
     if isinstance(tokenizer, GPT2Tokenizer):
         return dict.fromkeys(("unk", "bos", "eos"), (END_NAME, END_OF_TEXT))
     if isinstance(tokenizer, FileTokenizer):
@@ -78,14 +80,14 @@ def named_specials(tokenizer: Tokenizer) -> dict[str, tuple[str, int]]:
     return {role: (SPECIALS[i], i) for role, i in {"pad": PAD, "unk": UNK, "bos": BOS, "eos": EOS}.items()}
 
 
-def shown(piece: bytes) -> str:
+def shown(written: bytes) -> str:
     """Bytes as byte-level vocabularies show them."""
-    return "".join(_SHOWN_AS[byte] for byte in piece)
+    return "".join(_SHOWN_AS[byte] for byte in written)
 
 
-def _byte_level(pieces: list[bytes], merges: list[tuple[int, int]], pattern: str) -> tokenizers.Tokenizer:
-    names = {i: shown(piece) for i, piece in enumerate(pieces) if piece}
-    specials = dict(enumerate(SPECIALS)) if not pieces[0] else {END_OF_TEXT: END_NAME}
+def _byte_level(token_bytes: list[bytes], merges: list[tuple[int, int]], pattern: str) -> tokenizers.Tokenizer:
+    names = {i: shown(written) for i, written in enumerate(token_bytes) if written}
+    specials = dict(enumerate(SPECIALS)) if not token_bytes[0] else {END_OF_TEXT: END_NAME}
     vocab = {name: i for i, name in {**specials, **names}.items()}
     result = tokenizers.Tokenizer(models.BPE(vocab, [(names[a], names[b]) for a, b in merges]))
     bytes_only = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -145,7 +147,7 @@ def _fallback(tokenizer: BPEFallbackTokenizer) -> tokenizers.Tokenizer:
     merges = [(names[a], names[b]) for a, b in tokenizer.merges]
     model = models.BPE({name: i for i, name in names.items()}, merges, unk_token=UNK_NAME, byte_fallback=True)
     result = tokenizers.Tokenizer(model)
-    result.pre_tokenizer = pre_tokenizers.Split(Regex(CHUNK.pattern), "isolated")
+    result.pre_tokenizer = pre_tokenizers.Split(Regex(PRETOKEN.pattern), "isolated")
     result.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     return result
 

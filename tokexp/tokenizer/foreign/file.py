@@ -1,8 +1,7 @@
 """A tokenizer that you already have: a Hugging Face `tokenizer.json`, a SentencePiece `.model`, tiktoken ranks.
 
 Whether it loses anything is not taken on trust: it is declared lossless only where it returns the
-training text and a probe of awkward characters exactly. Otherwise what it loses is
-charged for, like any lossy kind's.
+training text and a probe of awkward characters exactly. What a lossy one drops is charged for.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from tokexp.data.text import read_file
 from tokexp.tokenizer.base import Span, Tokenizer, refuse_surrogates, spans_of_ends, spans_of_lengths
 from tokexp.tokenizer.foreign.sp import SPACE
 from tokexp.tokenizer.gpt2 import SHOWN, written
-from tokexp.tokenizer.merges import ChunkEncoder, Merges
-from tokexp.tokenizer.split import splitter
+from tokexp.tokenizer.merges import Merges
+from tokexp.tokenizer.split import PretokenEncoder, splitter
 
 PROBE = "Ab  c\t\r\n\n é e\u0301 ﬁ İ ß ½ 日本 👩\u200d👩 \0 ▁ Ġ <unk> [UNK] </s> <|endoftext|> A"
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """What each format comes to."""
+    """A tokenizer from a file, whichever its format."""
 
     written: list[bytes]  # by id; b"" for specials and the unknown token
     encode: Callable[[str], tuple[list[int], list[Span]]]
@@ -62,8 +61,8 @@ class FileTokenizer(Tokenizer):
             tokenizer = cls(content, pattern, lossless=False)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        tokenizer.lossless = all(tokenizer._returns(sample) for sample in (PROBE, text))
-        return tokenizer
+        lossless = all(tokenizer._returns(sample) for sample in (PROBE, text))
+        return cls(content, pattern, lossless) if lossless else tokenizer
 
     def _returns(self, text: str) -> bool:
         """Whether `text` comes back, and each token writes its own bytes of it."""
@@ -130,7 +129,7 @@ def _hugging_face(settings: dict[str, Any]) -> Foreign:
             return written(piece)
         return _piece_bytes(piece.removeprefix("##"))
 
-    pieces = [write(shown[i]) if i in shown else b"" for i in range(max(shown) + 1)]
+    bytes_of = [write(shown[i]) if i in shown else b"" for i in range(max(shown) + 1)]
 
     def encode(text: str) -> tuple[list[int], list[Span]]:
         encoding = library.encode(text, add_special_tokens=False)
@@ -138,11 +137,11 @@ def _hugging_face(settings: dict[str, Any]) -> Foreign:
 
     def decode(ids: list[int]) -> str:
         if byte_level:
-            return b"".join([pieces[i] for i in ids]).decode("utf-8", errors="replace")
+            return b"".join([bytes_of[i] for i in ids]).decode("utf-8", errors="replace")
         text: str = library.decode(ids, skip_special_tokens=False)
         return text
 
-    return Foreign(pieces, encode, decode, library.token_to_id(unk_name) if unk_name else None)
+    return Foreign(bytes_of, encode, decode, library.token_to_id(unk_name) if unk_name else None)
 
 
 def _sentencepiece(content: bytes) -> Foreign:
@@ -155,14 +154,14 @@ def _sentencepiece(content: bytes) -> Foreign:
         unwritten = library.is_control(i) or library.is_unknown(i)
         return b"" if unwritten else _piece_bytes(library.id_to_piece(i))
 
-    pieces = [write(i) for i in range(library.vocab_size())]
+    bytes_of = [write(i) for i in range(library.vocab_size())]
 
     def encode(text: str) -> tuple[list[int], list[Span]]:
-        found = library.encode(text, return_type="proto").pieces
-        ends = [piece.end for piece in found[:-1]] + ([len(text.encode())] if found else [])
-        return [piece.id for piece in found], list(itertools.pairwise([0, *ends]))
+        pieces = library.encode(text, return_type="proto").pieces
+        ends = [piece.end for piece in pieces[:-1]] + ([len(text.encode())] if pieces else [])
+        return [piece.id for piece in pieces], list(itertools.pairwise([0, *ends]))
 
-    return Foreign(pieces, encode, library.decode, library.unk_id())
+    return Foreign(bytes_of, encode, library.decode, library.unk_id())
 
 
 def _piece_bytes(piece: str) -> bytes:
@@ -182,7 +181,7 @@ def _ranks(content: bytes) -> dict[bytes, int] | None:
 
 
 def _tiktoken(ranks: dict[bytes, int], pattern: str) -> Foreign:
-    """The ranks as merges of our own: each token's parts are what the tokens before it make of its bytes."""
+    """The ranks as merges of our own: a token joins the two parts that the tokens of lower rank make of its bytes."""
     split = splitter(pattern)
     order = sorted(ranks, key=ranks.__getitem__)
     alphabet = [token for token in order if len(token) == 1]
@@ -200,21 +199,21 @@ def _tiktoken(ranks: dict[bytes, int], pattern: str) -> Foreign:
             pairs.append((symbol_of[parts[0]], symbol_of[parts[1]]))
     merger = Merges(pairs, alphabet)
     id_of = [ranks[piece] for piece in merger.written]
-    pieces = [b""] * (max(ranks.values()) + 1)
+    bytes_of = [b""] * (max(ranks.values()) + 1)
     for token, rank in ranks.items():
-        pieces[rank] = token
+        bytes_of[rank] = token
 
-    def encode_new(chunks: list[str]) -> list[list[int]]:
-        words = ["".join(chr(symbol_of[bytes([byte])]) for byte in chunk.encode()) for chunk in chunks]
+    def encode_new(pretokens: list[str]) -> list[list[int]]:
+        words = ["".join(chr(symbol_of[bytes([byte])]) for byte in pretoken.encode()) for pretoken in pretokens]
         return [[id_of[symbol] for symbol in word] for word in merger.apply(words)]
 
-    encode_chunks = ChunkEncoder(encode_new)
+    encode_pretokens = PretokenEncoder(encode_new)
 
     def encode(text: str) -> tuple[list[int], list[Span]]:
-        ids = encode_chunks(split(text))
-        return ids, spans_of_lengths([len(pieces[i]) for i in ids])
+        ids = encode_pretokens(split(text))
+        return ids, spans_of_lengths([len(bytes_of[i]) for i in ids])
 
     def decode(ids: list[int]) -> str:
-        return b"".join([pieces[i] for i in ids]).decode("utf-8", errors="replace")
+        return b"".join([bytes_of[i] for i in ids]).decode("utf-8", errors="replace")
 
-    return Foreign(pieces, encode, decode)
+    return Foreign(bytes_of, encode, decode)

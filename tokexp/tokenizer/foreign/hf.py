@@ -23,7 +23,7 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # what UNK is shown as
 
 
 class HFTokenizer(Tokenizer):
-    """What the kinds share: a library's tokenizer without special tokens, its ids moved past ours."""
+    """A tokenizer of the library without special tokens, its ids moved past our four."""
 
     has_unk: ClassVar[bool]  # whether the library's id 0 is its unknown token, which is our UNK
 
@@ -52,7 +52,7 @@ class HFTokenizer(Tokenizer):
 
 
 class HFLossyTokenizer(HFTokenizer):
-    """The kinds that lose spacing or unknown characters: a token's place in the text is the library's word."""
+    """A kind that loses spacing or unknown characters: the library says where in the text a token stands."""
 
     lossless = False
     has_unk = True

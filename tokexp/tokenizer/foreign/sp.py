@@ -20,7 +20,7 @@ SPACE = "▁"
 
 
 class SentencePieceTokenizer(Tokenizer):
-    """What the two kinds share; they differ in the model that the library learns."""
+    """Both kinds but for the model that the library learns."""
 
     lossless = True
     model_type: ClassVar[str]
@@ -75,9 +75,9 @@ class SentencePieceTokenizer(Tokenizer):
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
         ids: list[int] = []
-        for i, stretch in enumerate(text.split(SPACE)):
+        for i, between in enumerate(text.split(SPACE)):
             ids += self._space if i else []
-            for j, part in enumerate(stretch.split("\0")):
+            for j, part in enumerate(between.split("\0")):
                 ids += [self._nul] if j else []
                 ids += self._library.encode(part)
         return ids

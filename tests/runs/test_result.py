@@ -1,0 +1,93 @@
+"""A result in parts and as one flat row: the names, the types, and what is said of a file that is none."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tokexp.config import InputError
+from tokexp.runs.result import RunResult, columns, flat, flatten, from_row, has_result, load_result, save_result
+from tokexp.system.places import ROOT
+
+VALUES: dict[Any, Any] = {
+    int: 3,
+    float: 2.5,
+    str: "x",
+    bool: True,
+    int | None: None,
+    str | None: "y",
+    bool | None: None,
+}
+VALUES |= {
+    float | None: 0.5,
+    dict[str, Any]: {"model.n_embd": 8},
+    dict[str, str]: {"python": "3"},
+    list[str]: ["a", "b"],
+}
+
+
+def made() -> RunResult:
+    row = {name: VALUES[kind] for name, kind in columns().items()} | {"schema_version": 1, "config_hash": "abc"}
+    result: RunResult = from_row(row)
+    return result
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("reports/*/data/results.csv")), ids=lambda path: path.parts[-3])
+def test_columns_are_those_of_committed_results_in_their_order(path: Path) -> None:
+    with path.open(encoding="utf-8", newline="") as file:
+        assert next(csv.reader(file)) == list(columns()) == list(flatten(made()))
+
+
+def test_a_result_comes_back_from_its_file(tmp_path: Path) -> None:
+    save_result(tmp_path, made())
+    data = json.loads((tmp_path / "result.json").read_bytes())
+    assert list(data) == list(columns())
+    assert data == flat(made())
+    assert load_result(tmp_path) == made()
+    assert has_result(tmp_path, "abc")
+    assert not has_result(tmp_path, "abd")
+
+
+def test_parts_have_the_names_that_people_type() -> None:
+    result = made()
+    assert (result.name, result.val_bpb) == ("x", 2.5)
+    assert flat(result.corpus) == {"corpus": "x", "corpus_sha256": "x", "val_sha256": "x"}
+    assert (result.tokenizer.kind, result.machine.name) == (flat(result)["tokenizer"], flat(result)["machine"])
+
+
+def test_text_in_a_table() -> None:
+    row = flatten(made())
+    assert (row["versions"], row["settings"], row["tuned"]) == ("python=3", '{"model.n_embd": 8}', "a; b")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("{", "not JSON"),
+        ("[]", "got schema_version None, expected 1; run again"),
+        ({"schema_version": 2}, "got schema_version 2, expected 1"),
+        ({"val_bpb": "2.5"}, "val_bpb missing or of another type than expected; delete it and run again"),
+        ({"threads": 1.5, "settings": []}, "settings, threads missing or of another type"),
+    ],
+)
+def test_what_is_no_result_is_said_in_a_line(tmp_path: Path, damage: Any, said: str) -> None:
+    text = damage if isinstance(damage, str) else json.dumps(flat(made()) | damage)
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(InputError, match=said) as error:
+        load_result(tmp_path)
+    assert "\n" not in str(error.value)
+    assert not has_result(tmp_path, "abc")
+
+
+def test_a_whole_number_may_stand_for_a_float(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text(json.dumps(flat(made()) | {"val_bpb": 2}))
+    assert load_result(tmp_path).val_bpb == 2
+
+
+def test_no_result_at_all(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no finished run there \(No such file or directory: result\.json\)"):
+        load_result(tmp_path)

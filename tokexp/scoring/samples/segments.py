@@ -1,0 +1,112 @@
+"""Shows how a tokenizer cuts a run's samples and a passage of the held-out text, and what of the samples is not new.
+
+A run leaves `segments.jsonl`, so that a report can colour pieces without the tokenizer or the corpus:
+
+    of          "sample", with the `equal`, `temperature` and `sample` of its row in samples.jsonl; or
+                "held out", with its `text`, which is the same for every run on a corpus
+    bytes       the length of each piece in UTF-8 bytes: end to end they are the text
+    unknown     which of the pieces the tokenizer has no token for
+    copied      [start, end] in bytes: words that stand in an 8-gram of words which the training text has,
+                as `copied_8grams` of readability.py counts them
+    new_words   [start, end] in bytes: words that the training text lacks, which `real_words` leaves out
+
+A sample is cut here as its tokenizer cuts that text. The model may have drawn it in other pieces: a
+lossless kind writes most texts in many ways, and a lossy one's unknown token writes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from tokexp.data.corpus import Corpus
+from tokexp.scoring.samples.grams import WORD, word_grams
+from tokexp.scoring.samples.readability import PARAGRAPH_BREAK
+from tokexp.tokenizer import Tokenizer
+
+PASSAGE = 300  # characters
+COPY = 8  # words in a row
+SHOWN = 2  # samples of equal characters, at each temperature, that a report shows
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A text in pieces, as its tokenizer cuts it."""
+
+    bytes: list[int]  # the length of each piece
+    unknown: list[int]  # the pieces that there is no token for
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The parts of a sample that the training text has, and the words that it lacks: [start, end] in bytes."""
+
+    copied: list[list[int]]
+    new_words: list[list[int]]
+
+
+def run_segments(tokenizer: Tokenizer, samples: Sequence[Row], corpus: Corpus) -> list[Row]:
+    """The rows of a run's `segments.jsonl`; `samples` are those of its samples.jsonl."""
+    texts = [row["text"] for row in samples]
+    rows: list[Row] = [
+        {
+            "of": "sample",
+            **{key: row[key] for key in ("equal", "temperature", "sample")},
+            **dataclasses.asdict(segmented(tokenizer, row["text"])),
+            **dataclasses.asdict(marks),
+        }
+        for row, marks in zip(samples, marked(corpus.train, texts), strict=True)
+    ]
+    text = passage(corpus.val)
+    return [*rows, {"of": "held out", "text": text, **dataclasses.asdict(segmented(tokenizer, text))}]
+
+
+def piece_rows(row: Row) -> list[Row]:
+    """The pieces of a row that has its `text`: the text of each, its length in bytes, whether it is unknown."""
+    raw, unknown = row["text"].encode(), set(row["unknown"])
+    ends = accumulate(row["bytes"])
+    return [
+        {"piece": raw[end - length : end].decode(errors="replace"), "bytes": length, "unknown": n in unknown}
+        for n, (length, end) in enumerate(zip(row["bytes"], ends, strict=True))
+    ]
+
+
+def segmented(tokenizer: Tokenizer, text: str) -> Segmentation:
+    """`text` as `tokenizer` cuts it."""
+    ids, spans = tokenizer.encode_with_spans(text)
+    unknown = [] if tokenizer.lossless else [n for n, i in enumerate(ids) if i == tokenizer.unk_id]
+    return Segmentation([end - start for start, end in spans], unknown)
+
+
+def marked(train: str, texts: Sequence[str]) -> list[Marks]:
+    """The marks of each text. One pass over `train` for all of them."""
+    matches = [list(WORD.finditer(text)) for text in texts]
+    grams = word_grams(train, [[match[0].lower() for match in words] for words in matches], [2, 4, COPY])
+    marks = []
+    for text, words, at in zip(texts, matches, grams.at, strict=True):
+        byte_at = [0, *accumulate(len(char.encode()) for char in text)]
+        spans = [(byte_at[match.start()], byte_at[match.end()]) for match in words]
+        copied: list[list[int]] = []
+        for i in np.flatnonzero((at[COPY] >= 0) & np.append(grams.seen[COPY], False)[at[COPY]]):
+            start, end = spans[i][0], spans[i + COPY - 1][1]
+            if copied and start <= copied[-1][1]:
+                copied[-1][1] = end
+            else:
+                copied.append([start, end])
+        new = [list(span) for span, word in zip(spans, at[1], strict=True) if not grams.seen[1][word]]
+        marks.append(Marks(copied, new))
+    return marks
+
+
+def passage(val: str, chars: int = PASSAGE) -> str:
+    """The first `chars` characters of `val` that begin after a paragraph break, or at its beginning."""
+    paragraph_break = PARAGRAPH_BREAK.search(val, 0, max(0, len(val) - chars))
+    start = paragraph_break.end() if paragraph_break else 0
+    return val[start : start + chars]

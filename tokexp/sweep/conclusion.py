@@ -1,0 +1,35 @@
+"""The end of a sweep: what became of every run, and the report."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from tokexp.runs.state import read_state
+from tokexp.runs.tracking import track_report
+from tokexp.sweep.planning import Sweep, committed_results
+
+log = logging.getLogger(__name__)
+
+
+def conclude(sweep: Sweep) -> int:
+    """Say what became of every run and write the report; the exit code, 1 where runs are missing."""
+    from tokexp.rendering.report import write_report  # plots: not before there is something to plot
+
+    committed = committed_results(sweep.name)
+    missing = {run.folder: read_state(run.folder) for run in sweep.runs if not run.is_done(committed)}
+    done = len(sweep.runs) - len(missing)
+    before = f" ({len(sweep.done_before)} before)" if sweep.done_before else ""
+    states = Counter(state.state for state in missing.values())
+    counts = "".join(f", {number} {state}" for state, number in sorted(states.items()))
+    log.info("%d of %d runs done%s%s", done, len(sweep.runs), before, counts)
+    for folder, state in missing.items():
+        reason = f": {state.reason}" if state.reason else ""
+        log.error("%s: %s%s; see %s", state.state, folder.name, reason, folder / "run.log")
+    if done:
+        report = write_report(sweep.name, [run.folder for run in sweep.runs])
+        track_report(report.parent, sweep.name, sweep.runs[0].cfg.tracking, sweep.folder)
+        log.info("report: %s", report)
+    if missing:
+        log.error("the same command does what is missing; what diverged stays so, unless with rerun=true")
+    return 1 if missing else 0

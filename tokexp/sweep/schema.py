@@ -1,0 +1,77 @@
+"""Between Hydra's settings and ours: the schema of `conf/`, the resolvers of its yaml, and `RunConfig` from both."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from tokexp.config import GROUP_TYPES, BudgetConfig, RunConfig, from_dict
+from tokexp.data.corpus import load_corpus
+from tokexp.runs.identity import config_hash, run_name
+from tokexp.system.device import cores, resolve_device, resolve_precision
+from tokexp.tokenizer import check_settings
+
+
+@dataclass(frozen=True)
+class Schema(RunConfig):
+    """`RunConfig` as Hydra checks it, and what is typed beside it that is a matter of the command."""
+
+    tokenizer: Any = field(default_factory=dict)  # its settings are those that its yaml lists
+    budget: BudgetConfig = MISSING
+    dry: bool = False  # say what would be trained, and what it would cost, and train nothing
+
+
+def register_schema() -> None:
+    """Tell Hydra of the schema and the resolvers. Harmless when done twice."""
+    schema = OmegaConf.structured(Schema)
+    OmegaConf.set_readonly(schema, None)  # frozen dataclasses would refuse every override
+    for group in GROUP_TYPES:
+        if isinstance(schema._get_node(group), DictConfig):
+            OmegaConf.set_readonly(schema._get_node(group), None)
+    ConfigStore.instance().store(name="schema", node=schema)
+    OmegaConf.register_new_resolver("sweep_name", _sweep_name, replace=True)
+    OmegaConf.register_new_resolver("run_name", _run_name, replace=True)
+    OmegaConf.register_new_resolver("cores", cores, replace=True)
+
+
+def _sweep_name() -> str:
+    hydra = HydraConfig.get()
+    named: str | None = hydra.runtime.choices.get("sweeps")
+    return named or ("demo" if hydra.mode == RunMode.MULTIRUN else "single")
+
+
+def _run_name(*, _root_: DictConfig) -> str:
+    return name_and_hash(to_config(_root_))[0]
+
+
+def to_config(composed: DictConfig) -> RunConfig:
+    """What Hydra composed, as plain dataclasses. Raises InputError for a value that cannot be."""
+    tree = {str(key): _plain(composed[key]) for key in composed if key not in ("hydra", "dry")}
+    typed = any(word.startswith("tracking.mode=") for word in HydraConfig.get().overrides.task)
+    if os.environ.get("WANDB_MODE") and not typed:
+        tree["tracking"]["mode"] = "auto"  # the environment goes before a yaml, and the command line before both
+    return from_dict(tree)
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def name_and_hash(cfg: RunConfig) -> tuple[str, str]:
+    """A run's name and the hash of its settings; raises InputError for all that can be known before it starts."""
+    check_settings(cfg.tokenizer.kind, cfg.tokenizer.train_settings())
+    device = resolve_device(cfg.device)
+    digest = config_hash(cfg, load_corpus(cfg.data), resolve_precision(cfg.precision, device))
+    return run_name(cfg, digest), digest
+
+
+def as_current(composed: DictConfig) -> DictConfig:
+    """Make `composed` the settings that ${hydra:...} speaks of."""
+    HydraConfig.instance().set_config(composed)
+    return composed

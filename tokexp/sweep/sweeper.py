@@ -1,0 +1,85 @@
+"""Around a sweep: Hydra neither checks one before it starts nor says afterwards what became of it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from tokexp.sweep.batched import BatchedLauncher
+from tokexp.sweep.conclusion import conclude
+from tokexp.sweep.errors import errors_end_the_program
+from tokexp.sweep.estimate import print_estimates
+from tokexp.sweep.planning import compose_jobs, list_jobs, make_folders, plan_sweep
+from tokexp.sweep.schema import register_schema
+from tokexp.system.distributed import launched
+
+log = logging.getLogger(__name__)
+
+
+def register() -> None:
+    """Tell Hydra of the schema, of `launcher=batched` and of the sweeper. Harmless when done twice."""
+    register_schema()
+    for group, plugin, settings in (
+        ("hydra/launcher", BatchedLauncher, {}),
+        ("hydra/sweeper", ReportingSweeper, {"params": None}),
+    ):
+        name = f"hydra_plugins.tokexp.{plugin.__name__}"  # Hydra accepts none that is called otherwise
+        Plugins.instance().class_name_to_class[name] = plugin
+        ConfigStore.instance().store(group=group, name="tokexp", node={"_target_": name, **settings})
+
+
+class ReportingSweeper(Sweeper):
+    """Refuses bad input before anything is trained; says at the end what was done, and writes the report."""
+
+    def __init__(self, params: dict[str, Any] | None) -> None:
+        """`params`: overrides of a named sweep, by key; those of the command line go before them."""
+        self._params = params or {}
+        self.hydra_context: HydraContext | None = None
+        self.config: DictConfig | None = None
+        self.launcher: Launcher | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Do all jobs that the command line asks for; ends the program with code 1 where runs are missing then."""
+        assert self.hydra_context is not None
+        assert self.config is not None
+        assert self.launcher is not None
+        loader = self.hydra_context.config_loader
+        with errors_end_the_program():
+            jobs = list_jobs(loader, [*(f"{key}={value}" for key, value in self._params.items()), *arguments])
+            composed = compose_jobs(loader, self.config, jobs)
+            sweep = plan_sweep(composed)
+            if composed[0].dry:
+                print_estimates([run.cfg for run in sweep.runs])
+                sys.exit(0)
+            make_folders(sweep)
+            OmegaConf.save(self.config, Path(self.config.hydra.sweep.dir, "multirun.yaml"))
+        code = 0
+        try:
+            returns = self.launcher.launch(jobs, initial_job_idx=0)
+            for job in returns:
+                _ = job.return_value  # raises what the job raised
+        except Exception:  # the launcher gave up, whose jobs may have gone on: their folders know
+            log.error("%s", traceback.format_exc())
+            code = 1
+        if launched().writes:
+            with errors_end_the_program():
+                code |= conclude(sweep)
+        if code:
+            sys.exit(code)
+        return returns

@@ -1,0 +1,89 @@
+"""What is recorded of a training: a row a step, a row an evaluation, and at its end what it cost and what it scored.
+
+Facts without torch, so that a report can read them. How they are written down: `runs/files.py`, `runs/result.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step of training."""
+
+    step: int  # from 1
+    lr: float
+    tokens_seen: int
+    bytes_seen: int  # of the text predicted
+    loss: float  # nats per token of its batch
+    grad_norm: float  # before clipping
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model scores at some step. Losses are in nats per token, bpb in bits per byte."""
+
+    train_loss: float  # on a training slice as long as the held-out text
+    val_loss: float
+    val_bpb_naive: float
+    val_bpb: float  # naive + restoration
+    val_block_nats: list[float]  # total nats of each of the 64 blocks of the held-out text
+
+    @property
+    def is_finite(self) -> bool:
+        return all(map(math.isfinite, (self.train_loss, self.val_loss, self.val_bpb_naive, self.val_bpb)))
+
+
+@dataclass(frozen=True)
+class EvalRow:
+    """One evaluation, and what the training had cost until then."""
+
+    step: int
+    tokens_seen: int
+    bytes_seen: int
+    flops: float
+    seconds: float  # of training alone
+    tokens_per_second: float
+    peak_memory: int | None  # bytes; None in rows from before it was measured
+    scores: Evaluation
+
+
+Row = StepRow | EvalRow
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a whole training took."""
+
+    steps: int
+    budget: str  # what was held equal, such as "steps=600"
+    tokens_seen: int
+    bytes_seen: int
+    epochs: float  # tokens_seen over the tokens of the training part
+    flops: float
+    grad_norm_spikes: float  # share of steps, see loop.spike_share
+    train_seconds: float  # evaluation left out
+    tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a run scored. Losses are in nats per token, bpb in bits per UTF-8 byte of the held-out text."""
+
+    train_loss: float  # on a training slice as long as the held-out text, at the end
+    val_loss: float  # at the end
+    best_train_loss: float  # at the evaluation with the best val_loss
+    best_val_loss: float
+    val_bytes: int
+    val_tokens: int
+    val_bpb_naive: float
+    val_bpb_restoration: float
+    val_bpb_restoration_spacing: float
+    val_bpb_restoration_case: float
+    val_bpb_restoration_spelling: float
+    val_bpb: float  # naive + restoration, at the end: what is ranked
+    val_bpb_sliding: float
+    best_val_bpb: float  # checkpoint chosen on this text
+    best_val_bpb_crossfit: float
