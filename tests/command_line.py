@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 HEAVY = [
-    "tokexp.sweep.sweeper",
+    "tokexp.sweep.with_hydra.sweeper",
     "tokexp.report",
     "tokexp.sample",
     "tokexp.export",

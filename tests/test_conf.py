@@ -13,8 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from tokexp.config import GROUP_TYPES, RunConfig, from_dict, to_dict
-from tokexp.sweep import schema
-from tokexp.sweep.sweeper import register
+from tokexp.sweep.with_hydra import schema
+from tokexp.sweep.with_hydra.sweeper import register
 from tokexp.system.places import ROOT
 from tokexp.tokenizer import KINDS, check_settings
 from tokexp.tokenizer.bpe import BPETokenizer

@@ -28,6 +28,7 @@ ROOMS = [
     "speed",
 ]
 COMMANDS = {"run", "report", "sample", "evaluate", "export", "show", "status", "bench"}
+ALL_KINDS = {"test_contract"}  # of tokenizers, which keep one contract
 FILES = {path: path.relative_to(PACKAGE).with_suffix("").parts for path in sorted(PACKAGE.rglob("*.py"))}
 
 
@@ -68,4 +69,29 @@ def test_only_the_sweep_and_its_command_know_hydra() -> None:
 
 def test_a_room_can_be_seen_at_once() -> None:
     for folder in {path.parent for path in FILES}:
-        assert len(list(folder.glob("*.py"))) <= 14, folder
+        assert len(list(folder.glob("*.py"))) <= 12, folder
+    for path in FILES:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 300, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 50, f"{path}: {node.name}"
+
+
+def test_a_modules_tests_are_found_by_its_name() -> None:
+    """tests/ROOM/test_x.py tests tokexp/ROOM/x.py; what is about several rooms stands flat in tests/."""
+    for path in TESTS.rglob("test_*.py"):
+        folder = path.parent.relative_to(TESTS)
+        if folder != Path() and path.stem not in ALL_KINDS:
+            assert (PACKAGE / folder / f"{path.stem.removeprefix('test_')}.py").is_file(), path
+
+
+def test_one_module_names_the_files_of_a_run_and_of_a_study() -> None:
+    from tokexp.runs import files
+
+    names = {value for key, value in vars(files).items() if key.isupper() and isinstance(value, str)} - {"checkpoints"}
+    names -= {files.TOKENIZER}  # the cache and Hugging Face's folders have one of that name
+    for path, parts in FILES.items():
+        if parts[0] in ("runs", "stages", "sweep", "experiment", "status", "analysis", "rendering"):
+            spelled = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+            assert parts == ("runs", "files") or not spelled & names, f"{path} spells {spelled & names}"

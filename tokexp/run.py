@@ -13,8 +13,8 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from tokexp.sweep.job import do_job
-from tokexp.sweep.sweeper import register
+from tokexp.sweep.with_hydra.job import do_job
+from tokexp.sweep.with_hydra.sweeper import register
 from tokexp.system.places import ROOT
 from tokexp.system.signals import Interrupted
 

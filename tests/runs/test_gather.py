@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
-import pytest
-
-from tokexp.runs import gather
 from tokexp.runs.gather import read_segments
 
 
-def test_segments_of_the_samples_that_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segments_of_the_samples_that_are_kept(tmp_path: Path) -> None:
     rows = [{"of": "sample", "sample": i} for i in range(4)] + [{"of": "held out"}]
     (tmp_path / "segments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    monkeypatch.setattr(gather, "load_result", lambda folder: SimpleNamespace(name="a run"))
-    kept = read_segments(tmp_path)
+    kept = read_segments(tmp_path, "a run")
     assert [row.get("sample") for row in kept] == [0, 1, None]
     assert {row["name"] for row in kept} == {"a run"}
-    assert read_segments(tmp_path / "nowhere") == []
+    assert read_segments(tmp_path / "nowhere", "a run") == []

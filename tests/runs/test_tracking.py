@@ -35,8 +35,8 @@ from tokexp.config import InputError, RunConfig, TrackingConfig, to_dict
 from tokexp.runs import tracking
 from tokexp.runs.files import load_metrics
 from tokexp.runs.tracking import KILLED, Tracker, track_report
-from tokexp.sweep.schema import to_config
-from tokexp.sweep.sweeper import register
+from tokexp.sweep.with_hydra.schema import to_config
+from tokexp.sweep.with_hydra.sweeper import register
 from tokexp.system.places import ROOT
 from tokexp.training.record import EvalRow, Evaluation, Row, StepRow
 

@@ -19,7 +19,7 @@ from test_run import QUICK
 
 from tokexp.runs.standing import standings
 from tokexp.runs.state import read_state
-from tokexp.sweep.sweeper import ReportingSweeper, register
+from tokexp.sweep.with_hydra.sweeper import ReportingSweeper, register
 from tokexp.system.places import ROOT
 
 

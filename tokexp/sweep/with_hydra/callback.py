@@ -16,10 +16,10 @@ from omegaconf import DictConfig
 from tokexp.config import InputError
 from tokexp.runs.progress import duration
 from tokexp.runs.standing import standings, summary
-from tokexp.sweep.errors import errors_end_the_program
 from tokexp.sweep.estimate import print_estimates
-from tokexp.sweep.job import in_slurm_job
-from tokexp.sweep.schema import as_current, name_and_hash, to_config
+from tokexp.sweep.with_hydra.errors import errors_end_the_program
+from tokexp.sweep.with_hydra.job import in_slurm_job
+from tokexp.sweep.with_hydra.schema import as_current, name_and_hash, to_config
 from tokexp.system.provenance import workers
 
 log = logging.getLogger(__name__)

@@ -15,12 +15,12 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from tokexp.sweep.batched import BatchedLauncher
-from tokexp.sweep.conclusion import conclude
-from tokexp.sweep.errors import errors_end_the_program
 from tokexp.sweep.estimate import print_estimates
-from tokexp.sweep.planning import compose_jobs, list_jobs, make_folders, plan_sweep
-from tokexp.sweep.schema import register_schema
+from tokexp.sweep.with_hydra.batched import BatchedLauncher
+from tokexp.sweep.with_hydra.conclusion import conclude
+from tokexp.sweep.with_hydra.errors import errors_end_the_program
+from tokexp.sweep.with_hydra.planning import compose_jobs, list_jobs, make_folders, plan_sweep
+from tokexp.sweep.with_hydra.schema import register_schema
 from tokexp.system.distributed import launched
 
 log = logging.getLogger(__name__)

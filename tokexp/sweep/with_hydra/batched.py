@@ -11,9 +11,9 @@ from pathlib import Path
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 
-from tokexp.sweep.job import attempt
-from tokexp.sweep.planning import Jobs, PlannedRun, committed_results, compose_jobs, plan_run
 from tokexp.sweep.seeds_as_one import run_seeds_as_one
+from tokexp.sweep.with_hydra.job import attempt
+from tokexp.sweep.with_hydra.planning import Jobs, PlannedRun, committed_results, compose_jobs, plan_run
 from tokexp.training.loop import DivergedError
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from tokexp.config import InputError, RunConfig
 from tokexp.experiment import run_experiment
 from tokexp.runs.identity import run_name
 from tokexp.runs.result import has_result
-from tokexp.sweep.planning import committed_results
-from tokexp.sweep.schema import name_and_hash, to_config
+from tokexp.sweep.with_hydra.planning import committed_results
+from tokexp.sweep.with_hydra.schema import name_and_hash, to_config
 from tokexp.system.command import cannot_write
 from tokexp.system.signals import Interrupted
 from tokexp.training.loop import DivergedError

@@ -6,7 +6,7 @@ import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
 
 from tokexp.config import InputError
-from tokexp.sweep.errors import errors_end_the_program
+from tokexp.sweep.with_hydra.errors import errors_end_the_program
 
 
 @pytest.mark.parametrize(

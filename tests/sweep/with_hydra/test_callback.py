@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from tokexp.runs.state import write_state
-from tokexp.sweep.callback import RunCallback
+from tokexp.sweep.with_hydra.callback import RunCallback
 
 
 @pytest.fixture

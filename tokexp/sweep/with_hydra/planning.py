@@ -13,10 +13,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from tokexp.config import InputError, RunConfig
-from tokexp.runs.files import write_manifest
+from tokexp.runs.files import RESULTS, write_manifest
 from tokexp.runs.identity import UNNAMED
 from tokexp.runs.result import has_result
-from tokexp.sweep.schema import as_current, name_and_hash, to_config
+from tokexp.sweep.with_hydra.schema import as_current, name_and_hash, to_config
 
 Jobs = Sequence[Sequence[str]]  # the overrides of each job of a multirun
 
@@ -89,7 +89,7 @@ def committed_results(sweep: str, reports: Path = Path("reports")) -> dict[str, 
 
     Raises InputError where the file is damaged: taken for none it would all be trained again.
     """
-    path = reports / sweep / "data" / "results.csv"
+    path = reports / sweep / "data" / RESULTS
     if sweep in UNNAMED or not path.exists():
         return {}
     try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
+from tokexp.runs.files import LOG
 from tokexp.runs.state import read_state
 from tokexp.runs.tracking import track_report
-from tokexp.sweep.planning import Sweep, committed_results
+from tokexp.sweep.with_hydra.planning import Sweep, committed_results
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def conclude(sweep: Sweep) -> int:
     log.info("%d of %d runs done%s%s", done, len(sweep.runs), before, counts)
     for folder, state in missing.items():
         reason = f": {state.reason}" if state.reason else ""
-        log.error("%s: %s%s; see %s", state.state, folder.name, reason, folder / "run.log")
+        log.error("%s: %s%s; see %s", state.state, folder.name, reason, folder / LOG)
     if done:
         report = write_report(sweep.name, [run.folder for run in sweep.runs])
         track_report(report.parent, sweep.name, sweep.runs[0].cfg.tracking, sweep.folder)

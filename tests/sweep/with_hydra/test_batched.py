@@ -7,16 +7,16 @@ import json
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from command_line import start, tokexp, wait_for
 from test_run import QUICK
 
 from tokexp.config import BudgetConfig, RunConfig
-from tokexp.runs.result import RunResult
-from tokexp.sweep import batched
-from tokexp.sweep.batched import groups_of_seeds, train_group
-from tokexp.sweep.planning import PlannedRun
+from tokexp.sweep.with_hydra import batched
+from tokexp.sweep.with_hydra.batched import groups_of_seeds, train_group
+from tokexp.sweep.with_hydra.planning import PlannedRun
 from tokexp.training.loop import DivergedError
 
 
@@ -50,8 +50,7 @@ def test_a_group_that_fails_as_a_whole_has_no_figures(
     runs = [planned(tmp_path, seed) for seed in (0, 1)]
     assert train_group([runs[0], planned(tmp_path, 1, arm="other")]) == []
     assert "error: runs to be trained as one differ in more than their seed" in caplog.text
-    done = RunResult.__new__(RunResult)
-    object.__setattr__(done, "val_bpb", 2.5)
+    done = SimpleNamespace(val_bpb=2.5)
     monkeypatch.setattr(batched, "run_seeds_as_one", lambda cfgs, folders: [done, DivergedError("made up")])
     assert train_group(runs) == [2.5, None]
     assert "error: made up" in caplog.text
