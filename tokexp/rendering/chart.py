@@ -59,12 +59,12 @@ def chart(comparison: Comparison, sampled: list[str]) -> dict[str, Any]:
 def _cell(comparison: Comparison, cell: Cell, look: Look) -> dict[str, Any]:
     """Its runs' evaluations, and where it has several seeds their mean and range."""
     runs, curves = comparison.runs_of(cell), curves_by_run(comparison)
-    drawn: dict[str, Any] = {"name": str(cell), "arm": cell.arm, "seeds": len(runs), "colour": look.colour.lower()}
-    drawn |= {"dash": DASHES[look.line], "symbol": SYMBOLS[look.marker]}
-    drawn["runs"] = [{"label": comparison.labels[name], **_points(curves[name])} for name in runs["name"]]
+    entry: dict[str, Any] = {"name": str(cell), "arm": cell.arm, "seeds": len(runs), "colour": look.colour.lower()}
+    entry |= {"dash": DASHES[look.line], "symbol": SYMBOLS[look.marker]}
+    entry["runs"] = [{"label": comparison.labels[name], **_points(curves[name])} for name in runs["name"]]
     if len(runs) > 1:
-        drawn["mean"] = _mean(mean_curves(comparison)[cell])
-    return drawn
+        entry["mean"] = _mean(mean_curves(comparison)[cell])
+    return entry
 
 
 def _points(curve: pd.DataFrame) -> dict[str, Any]:

@@ -65,10 +65,10 @@ def workers() -> int:
 
 def versions(*packages: str) -> dict[str, str]:
     """Those of Python and of `packages`, as far as they are installed; without any named, of all that makes figures."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in packages or PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
