@@ -11,7 +11,7 @@ demo: .venv/installed
 	.venv/bin/python -m tokexp.run -m tokenizer=char,word,bpe
 
 test: .venv/installed
-	.venv/bin/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+	.venv/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 # What a change must pass besides the tests.
 check: .venv/installed
