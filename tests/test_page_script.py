@@ -15,7 +15,7 @@ from made_up import EVIL, SAMPLE, baseline, falling, run, several, threes, whole
 
 from tokexp.rendering.page import write_page
 from tokexp.rendering.pieces import cut_sample
-from tokexp.rendering.tables.sections import parts_of
+from tokexp.rendering.tables.sections import tables_of_study
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 MARKUP = "<b>&amp;</b>%{x}"  # a name
@@ -51,7 +51,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = [*several(), run(MARKUP, 0, falling(12.5)), run("bpe", 0, falling(3.15), {"train.lr": EVIL})]
     baselines = pd.DataFrame([baseline("Kneser-Ney", "static", 2.2), baseline(MARKUP, "adaptive", 2.3)])
     made = whole_study(runs, name=EVIL, baselines=baselines)
-    return write_page(made, parts_of(made), folder)
+    return write_page(made, tables_of_study(made), folder)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from made_up import Run, run
 
-from tokexp.analysis.cells import Cell, cells_of, tokenizers_of, varied
+from tokexp.analysis.cells import Cell, Setting, cells_of, tokenizers_of, varied
 
 
 def rows(*runs: Run) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def test_cells_without_the_budget() -> None:
     cells = cells_of(rows(run("char"), run("char", settings={"budget.steps": 7, "train.lr": 1})))
     assert list(map(str, cells)) == ["char steps=100", "char steps=7 lr=1"]
     assert [str(cell.without_budget()) for cell in cells] == ["char", "char lr=1"]
-    assert cells[1].settings == (("budget.steps", "7"), ("train.lr", "1"))
+    assert cells[1].settings == (Setting("budget.steps", "7", 7), Setting("train.lr", "1", 1))
 
 
 def test_cells_are_named_by_size_and_by_what_changes_weights() -> None:
@@ -41,7 +41,7 @@ def test_a_cell_is_a_value() -> None:
     assert len({first, second, other}) == 2
     assert first == cells_of(rows(run("char", 5)))[0]
     assert sorted([first, other]) == [other, first], "by name"
-    assert Cell("a b=1", "nano", False, (), False) != Cell("a", "nano", False, (("x.b", "1"),), False)
+    assert Cell("a b=1", "nano", False, (), False) != Cell("a", "nano", False, (Setting("x.b", "1", 1),), False)
 
 
 def test_a_size_that_has_several_shapes_is_no_name_of_one() -> None:

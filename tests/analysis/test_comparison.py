@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_up import compared, equal_steps, named, run, seeds, several, study, two_sizes
 
-from tokexp.analysis.comparison import Baseline, Comparison, by_cell, comparisons, computed_once
+from tokexp.analysis.comparison import BaselineName, Comparison, by_cell, comparisons, computed_once
 from tokexp.analysis.statistics import Estimate
 
 
@@ -94,7 +94,7 @@ def test_sizes_are_in_the_order_of_their_bodies() -> None:
 def test_baselines_are_those_of_the_same_text() -> None:
     comparison = compared(seeds(0.5))
     assert comparison.baselines.baseline.tolist() == ["PPMd", "Kneser-Ney", "gzip"]
-    assert str(Baseline("PPMd", "adaptive")) == "PPMd (adaptive)"
+    assert str(BaselineName("PPMd", "adaptive")) == "PPMd (adaptive)"
 
 
 def test_the_end_of_each_seed_by_blocks() -> None:

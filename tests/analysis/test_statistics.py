@@ -9,12 +9,12 @@ import pytest
 
 from tokexp.analysis.statistics import (
     Difference,
-    Scores,
+    SeedScores,
     compare_all,
     holm,
     holm_of_each,
+    resampled_texts,
     seeds_needed,
-    texts_drawn,
     welch_interval,
     welch_p,
 )
@@ -102,7 +102,7 @@ def test_the_text_by_hand() -> None:
 
 def test_a_stretch_may_begin_at_any_block() -> None:
     """Each of the texts that are drawn has 64 blocks, adjacent by eights, and each block is drawn as often."""
-    drawn = texts_drawn()
+    drawn = resampled_texts()
     assert drawn.shape == (10_000, 64)
     assert drawn.sum(axis=1) == pytest.approx(np.ones(10_000))
     assert drawn.mean(axis=0) == pytest.approx(np.full(64, 1 / 64), rel=0.05)
@@ -112,7 +112,7 @@ def test_a_stretch_may_begin_at_any_block() -> None:
 
 def over_text(first: np.ndarray, second: np.ndarray) -> Difference:
     """Of a byte a block."""
-    return compared(Scores(np.zeros(1), first[None]), Scores(np.zeros(1), second[None]))
+    return compared(SeedScores(np.zeros(1), first[None]), SeedScores(np.zeros(1), second[None]))
 
 
 def test_holm_keeps_the_rate_of_false_claims() -> None:
@@ -121,21 +121,21 @@ def test_holm_keeps_the_rate_of_false_claims() -> None:
     rounds = 400
     wrong = 0
     for _ in range(rounds):
-        cells = {name: Scores(rng.normal(2, 0.02, 4), rng.normal(100, 1, (4, 64))) for name in "abcd"}
+        cells = {name: SeedScores(rng.normal(2, 0.02, 4), rng.normal(100, 1, (4, 64))) for name in "abcd"}
         wrong += any(difference.resolved for difference in compare_all(cells, 64 * 100).values())
     assert wrong / rounds < 0.05 + 3 * math.sqrt(0.05 * 0.95 / rounds)
 
 
-def cells(gap: float, spread: float, seeds: int = 4) -> tuple[Scores, Scores]:
+def cells(gap: float, spread: float, seeds: int = 4) -> tuple[SeedScores, SeedScores]:
     rng = np.random.default_rng(1)
     first, second = 2 + rng.normal(0, spread, seeds), 2 + gap + rng.normal(0, spread, seeds)
     text = rng.normal(0, 0.05, 64)
     noise = rng.normal(0, 0.002, 64)
     blocks = [(values[:, None] + text) * math.log(2) for values in (first, second)]
-    return Scores(first, blocks[0]), Scores(second, blocks[1] + noise)
+    return SeedScores(first, blocks[0]), SeedScores(second, blocks[1] + noise)
 
 
-def compared(first: Scores, second: Scores) -> Difference:
+def compared(first: SeedScores, second: SeedScores) -> Difference:
     return compare_all({"first": first, "second": second}, n_bytes=64)["first", "second"]
 
 
@@ -149,10 +149,10 @@ def test_resolved_needs_both_intervals() -> None:
     assert not compared(*cells(0.005, 0.05)).resolved, "seeds differ more"
     first, second = cells(0.5, 0.01)
     one_block = second.blocks + np.where(np.arange(64) == 0, 40.0, 0)[None] - 0.9
-    by_text = compared(first, Scores(second.bpb, one_block))
+    by_text = compared(first, SeedScores(second.bpb, one_block))
     assert not by_text.resolved
     assert not by_text.text_suffices
-    alone = compared(*(Scores(cell.bpb[:1], cell.blocks[:1]) for cell in (first, second)))
+    alone = compared(*(SeedScores(cell.bpb[:1], cell.blocks[:1]) for cell in (first, second)))
     assert (alone.over_seeds, alone.seeds, alone.resolved) == (None, None, False)
     assert alone.text_suffices
 
@@ -170,7 +170,7 @@ def test_seeds_that_would_do() -> None:
 def test_more_comparisons_are_judged_more_strictly() -> None:
     first, second = cells(0.1, 0.05)
     alone = compared(first, second)
-    others = {f"other {i}": Scores(first.bpb, first.blocks) for i in range(5)}
+    others = {f"other {i}": SeedScores(first.bpb, first.blocks) for i in range(5)}
     among = compare_all({"first": first, "second": second, **others}, n_bytes=64)
     assert among["first", "second"].p > alone.p
     assert len(among) == 21

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 from made_up import ARMS, compared, equal_steps, named, run, seeds, study, turned_round
 
-from tokexp.analysis.views import Point, View, agreement, views
+from tokexp.analysis.cells import Cell
+from tokexp.analysis.views import Point, View, _turn, agreement, views
 from tokexp.runs.study import Study
 
 
@@ -59,7 +61,8 @@ def test_runs_with_that_budget_are_ranked_and_the_ranking_turns_round() -> None:
     assert ranking(by_terms["bytes"]) == ["char", "word"]
     (turn,) = agreement(compared(made)).turns
     assert (str(turn.one), str(turn.other), turn.one_seed) == ("char", "word", True)
-    assert [[view.axis for view in side] for side in (turn.ahead, turn.behind)] == [["bytes"], ["steps"]]
+    sides = [[view.axis for view in side] for side in (turn.ahead, turn.behind)]
+    assert sides == [["bytes"], ["steps", None]], "a cell's best checkpoint is of one of its budgets"
 
 
 def test_what_seeds_cannot_tell_apart_does_not_turn_round() -> None:
@@ -119,3 +122,18 @@ def test_a_point_is_whole_only_where_every_seeds_schedule_is(ends: tuple[int, ..
     point = points(by_axis(made)["seconds"]).get("bpe")
     assert (point.share if point else None) == (pytest.approx(share) if share else None)
     assert point is None or point.ranked == (share == 1)
+
+
+def test_an_order_of_one_seed_is_told_whichever_view_has_it() -> None:
+    one, other = (Cell(arm, "nano", False, (), False) for arm in ("a", "b"))
+
+    def view(axis: str, first: list[float], second: list[float]) -> View:
+        points = {one: Point(np.array(first), 1.0, True), other: Point(np.array(second), 1.0, True)}
+        return View(axis, 1.0, "", points)
+
+    single = view("steps", [1.0], [2.0])
+    several = view("bytes", [2.0, 2.01, 2.02], [1.0, 1.01, 1.02])
+    for views_ in ([single, several], [several, single]):
+        turn = _turn(views_, one, other)
+        assert turn is not None
+        assert (turn.ahead, turn.behind, turn.one_seed) == ([single], [several], True)

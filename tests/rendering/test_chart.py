@@ -77,7 +77,7 @@ def test_samples_are_cut_in_javascripts_characters() -> None:
     assert by_characters["lengths"] == [1, 2, 1, 1, 1]
     assert by_characters["pieces"] == 5
     classes = [samples["classes"][kind] for kind in by_characters["kinds"]]
-    assert classes == ["p0", "p1 unknown", "p2", "p3", "p0"]
+    assert classes == [("p0", ""), ("p1", "unknown"), ("p2", ""), ("p3", ""), ("p0", "")]
     assert sum(by_threes["lengths"]) == len(text.encode("utf-16-le")) // 2
     assert samples["draws"] == [
         "equal tokens, temperature 0.8, sample 1",
@@ -91,7 +91,7 @@ def test_samples_without_segments_or_of_another_text_are_whole() -> None:
     for segments in ([], stale):
         samples = charted(dataclasses.replace(made, segments=segments))["samples"]
         text = samples["runs"][0]["texts"][0]
-        assert (text["pieces"], text["lengths"], samples["classes"]) == (0, [len(text["text"])], [""])
+        assert (text["pieces"], text["lengths"], samples["classes"]) == (0, [len(text["text"])], [("", "")])
 
 
 def test_runs_that_lack_samples_are_left_out() -> None:

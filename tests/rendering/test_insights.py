@@ -24,7 +24,7 @@ from tokexp.analysis.statistics import Interval
 from tokexp.rendering.insights import CLAIMS, claim, evidence
 
 A, B, C = (Cell(arm, "nano", False, (), False) for arm in "abc")
-FIGURES = "lowest loss per token: a (1.00 nats, 2.500 bits per byte); nearest to human text: b (1.25 sd, a 3.00)"
+PICTURES = "lowest loss per token: a (1.00 nats, 2.500 bits per byte); nearest to human text: b (1.25 sd, a 3.00)"
 SPIKES = "steps whose gradient norm is over 3 times the median of the 50 before"
 LOSS = LossAndOutput(OPEN, A, 1.0, 2.5, 3.0, B, 1.25)
 
@@ -39,9 +39,9 @@ def test_every_insight_has_its_claim() -> None:
     ("insight", "words"),
     [
         (LossAndOutput(OPEN), ""),
-        (LOSS, FIGURES),
-        (dataclasses.replace(LOSS, one_seed=True), f"{FIGURES}; one seed cannot tell"),
-        (dataclasses.replace(LOSS, not_told_from=A), f"{FIGURES}; the seeds do not tell b from a"),
+        (LOSS, PICTURES),
+        (dataclasses.replace(LOSS, one_seed=True), f"{PICTURES}; one seed cannot tell"),
+        (dataclasses.replace(LOSS, not_told_from=A), f"{PICTURES}; the seeds do not tell b from a"),
         (SizeOfModels(OPEN, (100, 100), (1000, 2000), (0.9, 0.95)),
          "bodies of 100, totals of 1,000 to 2,000; embedding-related 90.0% to 95.0%"),
         (TextOfSamples(HOLDS, {A: 500, B: 1602.4}), "characters in the sample of equal tokens: a 500, b 1,602"),

@@ -15,12 +15,12 @@ import pytest
 from browser import Page
 from made_up import EVIL, HOSTILE, SAMPLE, compared, run, several, whole_study
 
-from tokexp.analysis.cells import Cell
+from tokexp.analysis.cells import Cell, Setting
 from tokexp.analysis.statistics import Estimate, Reason, Verdict
 from tokexp.rendering import page as page_module
 from tokexp.rendering.page import grid, page, sampled, write_page
 from tokexp.rendering.tables.columns import Column, table
-from tokexp.rendering.tables.sections import parts_of
+from tokexp.rendering.tables.sections import tables_of_study
 from tokexp.runs.study import Study
 
 PIXEL = base64.b64decode(
@@ -29,7 +29,7 @@ PIXEL = base64.b64decode(
 
 
 def rendered(made: Study, figures: Path) -> Page:
-    return Page(page(made, parts_of(made), figures))
+    return Page(page(made, tables_of_study(made), figures))
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_hostile_names_stay_names(figures: Path) -> None:
 
 def test_the_same_bytes_each_time(tmp_path: Path, figures: Path) -> None:
     def written(made: Study) -> bytes:
-        path = write_page(made, parts_of(made), tmp_path)
+        path = write_page(made, tables_of_study(made), tmp_path)
         assert path == tmp_path / "index.html"
         return path.read_bytes()
 
@@ -144,7 +144,7 @@ def test_of_many_runs_the_samples_of_the_first_seeds_are_shown(monkeypatch: pyte
 
 def test_a_table_on_the_page() -> None:
     """Figures are told from text, are sorted by their numbers, and what names a cell has its colour."""
-    char, bpe = (Cell(arm, "nano", False, (("budget.steps", "7"),), False) for arm in ("char", "bpe"))
+    char, bpe = (Cell(arm, "nano", False, (Setting("budget.steps", "7", 7),), False) for arm in ("char", "bpe"))
     made = table(
         Column("run", [char, bpe.without_budget()]),
         Column(char, [Estimate(1.5, 0.25), None], ".2f"),

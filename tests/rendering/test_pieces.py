@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 import pytest
 from made_up import PASSAGE, SAMPLE, compared, run, several, threes, whole_study
 
-from tokexp.rendering.pieces import Span, cut_lines, cut_sample, passage_lines, passages, visible
+from tokexp.rendering.pieces import StyledText, cut_lines, cut_sample, passage_lines, passages, visible
 
 NASTY = "\né\n\n\nüb👑 x\r\n\ty"  # 19 bytes
 LENGTHS = [[1] * 19, [19], [7, 0, 12], [18, 1]]
@@ -22,11 +22,11 @@ def test_lines_by_hand() -> None:
     text = "ab\n\ncdé f"
     lines = list(cut_lines(text, [1, 1, 3, 2, 1, 1, 1], {4}))  # a|b|\n\nc|d + half of é|the other half|' '|f
     assert lines == [
-        (3, [Span("a", "p0"), Span("b", "p1"), Span("⏎⏎", "p2")]),
-        (4, [Span("c", "p2 on"), Span("dé", "p3 torn"), Span(" ", "p1"), Span("f", "p2")]),
+        (3, [StyledText("a", "p0"), StyledText("b", "p1"), StyledText("⏎⏎", "p2")]),
+        (4, [StyledText("c", "p2 on"), StyledText("dé", "p3 torn"), StyledText(" ", "p1"), StyledText("f", "p2")]),
     ]
     (one,) = cut_lines("x", [1], {0})
-    assert one == (1, [Span("x", "p0 unknown")])
+    assert one == (1, [StyledText("x", "p0", "unknown")])
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
@@ -43,12 +43,12 @@ def test_a_sample_by_hand() -> None:
     """hi| y|ou + half of é|the other half, with a mark from the i to the y, and one over you."""
     spans = cut_sample("hi youé", cut([2, 2, 3, 1], copied=[[1, 4]], new_words=[[3, 6]], unknown=[0]))
     assert spans == [
-        Span("h", "p0 unknown"),
-        Span("i", "p0 copied unknown on"),
-        Span(" ", "p1 copied"),
-        Span("y", "p1 copied new on"),
-        Span("ou", "p2 new"),
-        Span("é", "p2 torn on"),
+        StyledText("h", "p0", "unknown"),
+        StyledText("i", "p0 on", "copied unknown"),
+        StyledText(" ", "p1", "copied"),
+        StyledText("y", "p1 on", "copied new"),
+        StyledText("ou", "p2", "new"),
+        StyledText("é", "p2 on torn"),
     ]
 
 
@@ -70,7 +70,7 @@ def test_without_marks_a_sample_is_cut_as_a_line_is(lengths: list[int]) -> None:
 
 
 def test_a_sample_of_another_text_is_whole() -> None:
-    assert cut_sample("abc", cut([1])) == [Span("abc", "")]
+    assert cut_sample("abc", cut([1])) == [StyledText("abc")]
     assert cut_sample("", cut([])) == []
 
 

@@ -10,12 +10,12 @@ from made_up import EVIL, HOSTILE, SAMPLE, run, several, whole_study
 
 from tokexp.rendering import readme as readme_module
 from tokexp.rendering.readme import absent, write_readme
-from tokexp.rendering.tables.sections import parts_of
+from tokexp.rendering.tables.sections import tables_of_study
 from tokexp.runs.study import Study
 
 
 def written(made: Study, folder: Path) -> str:
-    return write_readme(made, parts_of(made), folder).read_text()
+    return write_readme(made, tables_of_study(made), folder).read_text()
 
 
 def unescaped(text: str) -> str:
@@ -93,7 +93,7 @@ def test_long_tables_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_few_panels_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        readme_module, "panel_names", lambda comparison: {cell: f"p{cell}" for cell in comparison.cells}
+        readme_module, "panel_names", lambda comparison, number: {cell: f"p{cell}" for cell in comparison.cells}
     )
     monkeypatch.setattr(readme_module, "MOST_PANELS", 2)
     (tmp_path / "figures").mkdir()

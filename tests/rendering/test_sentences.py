@@ -14,13 +14,13 @@ from tokexp.rendering.sentences import (
     answer_lines,
     held_equal_line,
     question,
-    ranking_blocks,
+    ranking_paragraphs,
     title,
     under,
     view_heading,
     view_name,
 )
-from tokexp.rendering.text import markdown, markdown_blocks, plain
+from tokexp.rendering.text import markdown, markdown_paragraphs, plain
 from tokexp.runs.study import BLOCK_COLUMNS, Study
 
 
@@ -29,7 +29,7 @@ def answered(made: Study) -> str:
 
 
 def ranked(made: Study) -> str:
-    return markdown_blocks(ranking_blocks(ranking(compared(made))))
+    return markdown_paragraphs(ranking_paragraphs(ranking(compared(made))))
 
 
 def test_the_answer_names_the_best_and_the_baselines() -> None:
@@ -57,7 +57,9 @@ def test_each_size_has_its_best() -> None:
 
 
 def test_an_order_that_turns_round_is_said() -> None:
-    turn = "char is before word at equal bytes, but after it at equal steps (of one seed)"
+    turn = (
+        "char is before word at equal bytes, but after it at equal steps and each at its best checkpoint (of one seed)"
+    )
     assert f"The ranking depends on the terms: {turn}." in answered(turned_round())
 
 

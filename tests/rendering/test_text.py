@@ -16,10 +16,10 @@ from tokexp.rendering.text import (
     Strong,
     from_json,
     html,
-    html_block,
+    html_paragraph,
     latex,
     markdown,
-    markdown_blocks,
+    markdown_paragraphs,
     plain,
     printable,
     sentence,
@@ -38,11 +38,11 @@ def test_a_line_in_every_form() -> None:
 
 def test_paragraphs_and_lists() -> None:
     blocks = [["a ", Strong("b"), " <c>"], Bullets([["d"], ["e"]])]
-    assert [str(html_block(block)) for block in blocks] == [
+    assert [str(html_paragraph(block)) for block in blocks] == [
         "<p>a <strong>b</strong> &lt;c&gt;</p>",
         "<ul><li>d</li><li>e</li></ul>",
     ]
-    assert markdown_blocks([["a ", Strong("b")], Bullets([["d"], ["e"]])]) == "a **b**\n\n- d\n- e"
+    assert markdown_paragraphs([["a ", Strong("b")], Bullets([["d"], ["e"]])]) == "a **b**\n\n- d\n- e"
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, EVIL])

@@ -6,12 +6,24 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 REPORTING = ("sample.", "train.eval_every")  # settings that change no weight
 Settings = dict[str, Any]  # of a run, by dotted name, as in the column `settings` of results.csv
+
+
+class Setting(NamedTuple):
+    """A setting that tells cells apart."""
+
+    name: str  # dotted
+    text: str  # its value, as it is shown
+    number: float | None  # its value, where that is a number
+
+    @classmethod
+    def of(cls, name: str, value: Any) -> Setting:
+        return cls(name, str(value), value if type(value) in (int, float) else None)
 
 
 @dataclass(frozen=True)
@@ -21,12 +33,12 @@ class Cell:
     arm: str
     size: str  # of the model: the name of its option
     names_size: bool  # whether the size is a part of the name, since there are several
-    settings: tuple[tuple[str, str], ...]  # those that differ within the arm: dotted name and value
+    settings: tuple[Setting, ...]  # those that differ within the arm
     external: bool  # its tokenizer was trained elsewhere
 
     def __str__(self) -> str:
         size = [self.size] if self.names_size else []
-        settings = [f"{key.rsplit('.', 1)[-1]}={value}" for key, value in self.settings]
+        settings = [f"{setting.name.rsplit('.', 1)[-1]}={setting.text}" for setting in self.settings]
         return " ".join([self.arm, *size, *settings, *(["(trained elsewhere)"] if self.external else [])])
 
     def __lt__(self, other: Cell) -> bool:
@@ -38,8 +50,14 @@ class Cell:
 
     def without_budget(self) -> Cell:
         """The cell where the budget is what is looked at."""
-        left = tuple((key, value) for key, value in self.settings if not key.startswith("budget."))
+        left = tuple(setting for setting in self.settings if not setting.name.startswith("budget."))
         return dataclasses.replace(self, settings=left)
+
+    @property
+    def by_number(self) -> tuple[Any, ...]:
+        """A key that sorts cells by the numbers in their settings: 512 before 1024."""
+        settings = [(one.name, one.number is None, one.number or 0.0, one.text) for one in self.settings]
+        return (self.arm, self.size if self.names_size else "", settings, self.external)
 
 
 def cells_of(runs: pd.DataFrame) -> list[Cell]:
@@ -78,7 +96,7 @@ def _cells(runs: pd.DataFrame, settings: list[Settings]) -> list[Cell]:
             arm,
             size,
             names_size,
-            tuple((name, str(row[name])) for name in differing[arm] if name in row),
+            tuple(Setting.of(name, row[name]) for name in differing[arm] if name in row),
             trained_on == "external",
         )
         for arm, row, size, trained_on in zip(runs.arm, settings, runs["size"], runs.trained_on, strict=True)

@@ -24,7 +24,7 @@ P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
-class Baseline:
+class BaselineName:
     """A simple model or a compressor, as it is named beside the cells."""
 
     name: str
@@ -47,7 +47,8 @@ class Comparison:
 
     `runs`: rows of results.csv, best total first, each with its `cell`.
     `means`: a row a cell, best first, indexed by it: the mean of each figure over the seeds; `seeds`, how many there
-    are; `val_bpb_half`, half the width of the 95 % interval of the mean total over them (Student's t), NaN for one.
+    are; `val_bpb_half`, half the width of the 95 % interval of the mean total over them (Student's t), NaN for one;
+    `embedding_share`, the share of the parameters that are embeddings or the LM head.
     """
 
     def __init__(self, study: Study, runs: pd.DataFrame) -> None:
@@ -72,6 +73,7 @@ class Comparison:
         means["seeds"] = grouped.size()
         spread = grouped.val_bpb.std(ddof=1)
         means["val_bpb_half"] = stdtrit(means.seeds - 1, 0.975) * spread / np.sqrt(means.seeds)
+        means["embedding_share"] = 1 - means.params_body / means.params_total
         return means.sort_values("val_bpb", kind="stable")
 
     @property
@@ -117,6 +119,27 @@ class Comparison:
         """Rows of baselines.csv, over the same bytes."""
         return self.study.baselines[self.study.baselines.val_sha256 == self.val_sha256]
 
+    @cached_property
+    def best_baselines(self) -> pd.DataFrame:
+        """The best row of `baselines` of each family, the best of them first."""
+        return self.baselines.sort_values("val_bpb", kind="stable").drop_duplicates("family")
+
+    @cached_property
+    def cell_of(self) -> dict[str, Cell]:
+        """The cell of each run, by the run's name, best total first."""
+        return dict(zip(self.runs["name"], self.runs.cell, strict=True))
+
+    @cached_property
+    def first_seeds(self) -> list[str]:
+        """The names of the runs with the first seed of each cell, best total first."""
+        firsts = set(self.runs.sort_values("seed", kind="stable").drop_duplicates("cell")["name"])
+        return [name for name in self.runs["name"] if name in firsts]
+
+    def marginal_gain(self, cell: Cell) -> Estimate | None:
+        """Bits per byte that counting all segmentations would save; None where there is no choice of them."""
+        gain, error = self.mean("marginal_gain_bpb")[cell], self.mean("marginal_gain_error")[cell]
+        return None if np.isnan(gain) else Estimate(gain, 1.96 * error)
+
     def end_nats(self, cell: Cell) -> np.ndarray:
         """Nats of each block of the held-out text at the end of each run: (seeds, 64)."""
         return block_nats(self.study.ends.loc[list(self.runs_of(cell)["name"])])
@@ -145,6 +168,6 @@ def computed_once(
     return ask
 
 
-def baseline_of(row: Any) -> Baseline:
+def baseline_of(row: Any) -> BaselineName:
     """Of a row of baselines.csv."""
-    return Baseline(str(row.baseline), str(row.family))
+    return BaselineName(str(row.baseline), str(row.family))

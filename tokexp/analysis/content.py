@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.cells import Cell
-from tokexp.analysis.comparison import Baseline, Comparison, baseline_of, computed_once
+from tokexp.analysis.comparison import BaselineName, Comparison, baseline_of, computed_once
 from tokexp.analysis.statistics import STRETCHES
 from tokexp.runs.study import block_nats
 
 FEWEST = 100  # bytes with so much context, of which fewer say nothing
-TOGETHER, ALL = ("word_first", "word_rest", "spacing"), "words and spacing"
+WORDS_AND_SPACING = ("word_first", "word_rest", "spacing")  # since a word's end is paid by either of them
+SUM_OF_THEM = "words and spacing"
 
 
 @computed_once
@@ -34,12 +35,12 @@ def bits_by_content(comparison: Comparison, partition: str) -> pd.DataFrame:
 
 
 def with_words_and_spacing(bits: pd.DataFrame, shares: dict[str, float]) -> tuple[pd.DataFrame, dict[str, float]]:
-    """`bits` and `shares` with a class for words and spacing together, since a word's end is paid by either of them."""
-    if not set(TOGETHER) <= set(bits):
+    """Add a class for words and spacing to `bits` and `shares`."""
+    if not set(WORDS_AND_SPACING) <= set(bits):
         return bits, shares
-    share = sum(shares[name] for name in TOGETHER)
-    together = sum(bits[name] * shares[name] for name in TOGETHER) / share
-    return bits.assign(**{ALL: together}), {**shares, ALL: share}
+    share = sum(shares[name] for name in WORDS_AND_SPACING)
+    mean = sum(bits[name] * shares[name] for name in WORDS_AND_SPACING) / share
+    return bits.assign(**{SUM_OF_THEM: mean}), {**shares, SUM_OF_THEM: share}
 
 
 def shares_of_bytes(comparison: Comparison, partition: str) -> dict[str, float]:
@@ -52,12 +53,12 @@ def shares_of_bytes(comparison: Comparison, partition: str) -> dict[str, float]:
     return shares
 
 
-def bits_along(comparison: Comparison) -> dict[Cell | Baseline, np.ndarray]:
+def bits_along(comparison: Comparison) -> dict[Cell | BaselineName, np.ndarray]:
     """Total bits per byte of each eighth of the held-out text at the end, (8,): of the cells, then of the baselines.
 
     The best total first; baselines that are known only as a whole are left out.
     """
-    nats: dict[Cell | Baseline, np.ndarray] = {
+    nats: dict[Cell | BaselineName, np.ndarray] = {
         cell: comparison.end_nats(cell).mean(axis=0) for cell in comparison.cells
     }
     baselines = comparison.baselines.sort_values("val_bpb", kind="stable")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tokexp.analysis.cells import Cell
-from tokexp.analysis.comparison import Baseline, Comparison, baseline_of, computed_once
-from tokexp.analysis.statistics import Difference, Scores, compare_all
+from tokexp.analysis.comparison import BaselineName, Comparison, baseline_of, computed_once
+from tokexp.analysis.statistics import Difference, SeedScores, compare_all
 from tokexp.runs.study import block_nats
 from tokexp.scoring.blocks import crossfit
 
@@ -23,7 +23,7 @@ def differences(comparison: Comparison) -> dict[tuple[Cell, Cell], Difference]:
     That a larger model is better is no question here, and each question more makes an answer harder (Holm).
     """
     scores = {
-        cell: Scores(comparison.runs_of(cell).val_bpb.to_numpy(), comparison.end_nats(cell))
+        cell: SeedScores(comparison.runs_of(cell).val_bpb.to_numpy(), comparison.end_nats(cell))
         for cell in comparison.cells
     }
     pairs = [(one, other) for one, other in itertools.combinations(scores, 2) if one.size == other.size]
@@ -36,7 +36,7 @@ class Lead:
 
     cell: Cell
     at: str  # END | BEST
-    baseline: Baseline
+    baseline: BaselineName
     difference: Difference  # of the baseline's bits per byte over the cell's: positive where the cell is ahead
 
 
@@ -48,10 +48,10 @@ def leads(comparison: Comparison) -> list[Lead]:
     block by block. Corrected for being read together, each point by itself. A cell that was best at its end has one
     point; a family whose best baseline is known only as a whole is left out.
     """
-    best = comparison.baselines.sort_values("val_bpb", kind="stable").drop_duplicates("family")
+    best = comparison.best_baselines
     best = best[~np.isnan(block_nats(best)).any(axis=1)].sort_values("family", ascending=False)  # static, adaptive
     # Two seeds that do not differ add nothing to the variance, nor to its degrees of freedom.
-    marks: dict[Cell | Baseline, Scores] = {
+    marks: dict[Cell | BaselineName, SeedScores] = {
         baseline_of(row): _scores([nats] * 2, comparison.val_bytes)
         for row, nats in zip(best.itertuples(), block_nats(best), strict=True)
     }
@@ -71,7 +71,7 @@ def leads(comparison: Comparison) -> list[Lead]:
     return sorted(leads, key=lambda lead: comparison.cells.index(lead.cell))
 
 
-def _scores(nats: list[np.ndarray], n_bytes: int) -> Scores:
+def _scores(nats: list[np.ndarray], n_bytes: int) -> SeedScores:
     """Of the nats of each block, (64,), of each seed."""
     blocks = np.array(nats)
-    return Scores(blocks.sum(axis=1) / (np.log(2) * n_bytes), blocks)
+    return SeedScores(blocks.sum(axis=1) / (np.log(2) * n_bytes), blocks)

@@ -1,4 +1,4 @@
-"""How samples read, held against human text: the measures of `tokexp/scoring/readability.py`, summed up by cell.
+"""How samples read, held against human text: `tokexp/scoring/samples/readability.py` summed up by cell.
 
 A measure alone is not good or bad: a model that writes more real words than people do is copying or
 playing safe. What counts is the distance from the human band, in human standard deviations.
@@ -91,9 +91,9 @@ def typical_distances(comparison: Comparison, temperature: float) -> dict[Cell, 
     human, rows = human_band(comparison), comparison.study.readability
     means = rows[rows.temperature == temperature].groupby("name")[list(MEASURES)].mean()
     distances: dict[Cell, list[float]] = {}
-    for cell, name in zip(comparison.runs.cell, comparison.runs["name"], strict=True):
+    for name, cell in comparison.cell_of.items():
         if name in means.index:
-            distances.setdefault(cell, []).append(_typical(means.loc[name], human))
+            distances.setdefault(cell, []).append(_typical(means.T[name], human))
     return {cell: np.array(values) for cell, values in distances.items()}
 
 

@@ -86,17 +86,30 @@ def _leader(comparison: Comparison, size: Size, name: str | None) -> Leader:
 def ranking(comparison: Comparison) -> Ranking:
     losses = comparison.mean("val_loss")
     per_token = min(losses, key=lambda cell: losses[cell])
-    by_pair = differences(comparison)
     return Ranking(
         answer(comparison),
         per_token if per_token != comparison.cells[0] else None,
-        [
-            SizeLead(size.name, size.cells[0], [(cell, by_pair[size.cells[0], cell]) for cell in size.cells[1:]])
-            for size in comparison.sizes
-            if len(size.cells) > 1
-        ],
+        [lead for size in comparison.sizes if (lead := size_lead(comparison, size.name, size.cells))],
         sorted({name for names in comparison.runs.tuned for name in names.split("; ") if name}),
     )
+
+
+def size_lead(comparison: Comparison, size: str, cells: list[Cell]) -> SizeLead | None:
+    """How far the first of `cells`, which are of one size and best first, is ahead; None where it is alone."""
+    best, *others = cells
+    by_pair = differences(comparison)
+    return SizeLead(size, best, [(cell, by_pair[best, cell]) for cell in others]) if others else None
+
+
+def leads_of_best(comparison: Comparison) -> list[SizeLead]:
+    """The leads of each size's best cell and, where it loses text, of the best that loses none."""
+    leads = []
+    for size in comparison.sizes:
+        lossless = [cell for cell in size.cells if not comparison.loses_text(cell)]
+        for cells in (size.cells, lossless) if comparison.loses_text(size.cells[0]) else (size.cells,):
+            if cells and (lead := size_lead(comparison, size.name, cells)):
+                leads.append(lead)
+    return leads
 
 
 @dataclass(frozen=True)
@@ -137,11 +150,17 @@ def held_equal(comparison: Comparison) -> HeldEqual:
         same={column: runs[column].iloc[0] for column in SHARED if runs[column].nunique() == 1},
         varied=sorted(across),
         seeds=sorted(set(runs.seed.tolist())),
-        equal=runs.budget.iloc[0].split("=")[0] if runs.budget.nunique() == 1 else None,
+        equal=_budget(settings[0]) if runs.budget.nunique() == 1 else None,
         read_least=least if len(read) > 1 else None,
         read_more=[(cell, n / read[least]) for cell, n in read.items() if n / read[least] >= 1.05],
         unequal=_unequal(runs),
     )
+
+
+def _budget(settings: dict[str, object]) -> str | None:
+    """What a run's budget counts, such as "bytes"."""
+    given = [name for name, value in settings.items() if name.startswith("budget.") and value is not None]
+    return given[0].removeprefix("budget.") if given else None
 
 
 def _unequal(runs: pd.DataFrame) -> list[Unequal]:

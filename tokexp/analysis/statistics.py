@@ -17,7 +17,7 @@ import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple, Self, TypeVar
 
@@ -39,6 +39,10 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    @property
+    def has_zero(self) -> bool:
+        return self.low <= 0 <= self.high
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -54,7 +58,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Scores:
+class SeedScores:
     """What the seeds of one contestant came to, at one point of their training."""
 
     bpb: np.ndarray  # (seeds,) bits per byte
@@ -94,12 +98,12 @@ class Difference:
 class Reason(Enum):
     """Why a difference is resolved, or is not."""
 
-    RESOLVED = "resolved"
-    TEXT = "this text does not tell the averages of these seeds apart"
-    SHORT_TEXT = "the held-out text is too short for so many comparisons"
-    ONE_SEED = "one seed cannot tell"
-    TOO_MANY_SEEDS = "a thousand seeds would not do"
-    SEEDS = "more seeds would do"
+    RESOLVED = auto()
+    TEXT = auto()  # it does not tell the averages of these seeds apart
+    SHORT_TEXT = auto()  # it is too short for so many comparisons
+    ONE_SEED = auto()  # which cannot tell
+    TOO_MANY_SEEDS = auto()  # over a thousand would be needed
+    SEEDS = auto()  # more of them would do
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ class Verdict:
 
 
 def compare_all(
-    cells: Mapping[K, Scores], n_bytes: int, pairs: Sequence[tuple[K, K]] | None = None
+    cells: Mapping[K, SeedScores], n_bytes: int, pairs: Sequence[tuple[K, K]] | None = None
 ) -> dict[tuple[K, K], Difference]:
     """Compare pairs of cells, scored on the same `n_bytes`, and correct for their being read together.
 
@@ -159,7 +163,7 @@ def holm_of_each(alone: list[float], p: list[float]) -> list[float]:
     return [max(float(least[rank]), min(1.0, (len(p) - rank) * one)) for rank, one in zip(ranks, alone, strict=True)]
 
 
-def _seeds_p(first: Scores, second: Scores) -> float:
+def _seeds_p(first: SeedScores, second: SeedScores) -> float:
     return welch_p(second.bpb, first.bpb) if min(len(first.bpb), len(second.bpb)) > 1 else 1.0
 
 
@@ -212,15 +216,15 @@ class _Text:
     @classmethod
     def of(cls, nats: np.ndarray, n_bytes: int) -> _Text:
         blocks = nats * len(nats) / (math.log(2) * n_bytes)
-        return cls(blocks.reshape(STRETCHES, -1).mean(axis=1), texts_drawn() @ blocks)
+        return cls(blocks.reshape(STRETCHES, -1).mean(axis=1), resampled_texts() @ blocks)
 
 
 def _text_interval(first: _Text, second: _Text) -> Interval:
-    return of_drawn(second.drawn - first.drawn)
+    return bootstrap_interval(second.drawn - first.drawn)
 
 
-def of_drawn(figures: np.ndarray) -> Interval:
-    """The 95 % interval of a figure that was had from each of `texts_drawn`: (draws,).
+def bootstrap_interval(figures: np.ndarray) -> Interval:
+    """The 95 % interval of a figure that was had from each of `resampled_texts`: (draws,).
 
     Percentiles, spread as far as t at eight stretches is wider than the normal, since a bootstrap over few
     is too narrow (Hesterberg 2015).
@@ -244,7 +248,7 @@ def _text_p(first: _Text, second: _Text) -> float:
 
 
 @lru_cache(maxsize=1)
-def texts_drawn() -> np.ndarray:
+def resampled_texts() -> np.ndarray:
     """(draws, 64): texts made of eight stretches of the held-out one, as the share of each block in them.
 
     The circular block bootstrap (Politis and Romano 1992): a stretch begins at any block, and after the last

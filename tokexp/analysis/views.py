@@ -58,7 +58,11 @@ class View:
 def views(comparison: Comparison) -> list[View]:
     """Read the runs under every kind of terms that they can be read under."""
     by_axis = [view for axis in AXES if (view := _equal(comparison, axis))]
-    points = {cell: Point(runs.best_val_bpb_crossfit.to_numpy(), 1.0, True) for cell, runs in by_cell(comparison.runs)}
+    points: dict[Cell, Point] = {}
+    for cell, runs in by_cell(comparison.runs):  # of a cell with several budgets, the best
+        point, key = Point(runs.best_val_bpb_crossfit.to_numpy(), 1.0, True), cell.without_budget()
+        if key not in points or point.bpb < points[key].bpb:
+            points[key] = point
     return [*by_axis, View(None, None, "", points)]
 
 
@@ -187,7 +191,8 @@ def _turn(all_views: list[View], one: Cell, other: Cell) -> Turn | None:
     for view in all_views:
         if {one, other} <= set(view.ranking):
             first, second = view.points[one].seeds, view.points[other].seeds
-            one_seed = min(len(first), len(second)) < 2
-            if one_seed or welch_p(second, first) < LEVEL:
+            single = min(len(first), len(second)) < 2
+            if single or welch_p(second, first) < LEVEL:
+                one_seed |= single
                 (ahead if first.mean() < second.mean() else behind).append(view)
     return Turn(one, other, ahead, behind, one_seed) if ahead and behind else None

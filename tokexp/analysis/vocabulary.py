@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statistics import Interval, of_drawn, texts_drawn
+from tokexp.analysis.statistics import Interval, bootstrap_interval, resampled_texts
 from tokexp.runs.study import Study, block_nats
 
 FEWEST = 4  # sizes of vocabulary
@@ -97,6 +97,8 @@ def over_seeds(seeds: dict[int, np.ndarray]) -> Interval:
 
 def over_text(blocks: dict[int, np.ndarray]) -> Interval:
     """Of the vertex at 95 %: it is found again in texts made of stretches of this one."""
-    texts = texts_drawn()[:DRAWS]
+    texts = resampled_texts()[:DRAWS]
     drawn = {v: texts @ nats for v, nats in blocks.items()}
-    return of_drawn(np.array([vertex({v: float(nats[i]) for v, nats in drawn.items()}) for i in range(DRAWS)]))
+    return bootstrap_interval(
+        np.array([vertex({v: float(nats[i]) for v, nats in drawn.items()}) for i in range(DRAWS)])
+    )

@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokexp.rendering.figures.gallery import FIGURES
+from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.page import fill
 from tokexp.rendering.text import Line, from_json, html, markdown, sentence
 from tokexp.system.files import write_text
 
 SUMMARY = "summary.json"  # of each report
 NOT_COMMITTED = ("demo",)
-PICTURE = next(picture for picture in FIGURES if picture.name == "with_baselines")
+PICTURE = next(picture for picture in PICTURES if picture.name == "with_baselines")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from tokexp.analysis.seed_experiment.insights import (
     FreeLunch,
     Granularity,
     Insight,
+    Judgement,
     LossAndOutput,
     Range,
     SizeOfModels,
@@ -18,6 +19,11 @@ from tokexp.analysis.seed_experiment.insights import (
 )
 
 MOST_NAMED = 2  # cells that are equally good
+JUDGEMENTS = {
+    Judgement.HOLDS: "holds here",
+    Judgement.NOT: "does not hold here",
+    Judgement.OPEN: "open",
+}
 CLAIMS: dict[type, str] = {
     LossAndOutput: "A lower loss is not better output",
     SizeOfModels: "The same architecture has another number of parameters",

@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison, comparisons
 from tokexp.analysis.statements import held_equal, ranking
-from tokexp.rendering.figures.gallery import FIGURES
+from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.style import STYLE
-from tokexp.rendering.sentences import held_equal_line, ranking_blocks, title
+from tokexp.rendering.sentences import held_equal_line, ranking_paragraphs, title
 from tokexp.rendering.tables.forms import html_table
 from tokexp.rendering.tables.scores import bits_per_byte
 from tokexp.rendering.tables.sections import SECTIONS
-from tokexp.rendering.text import html, html_block
+from tokexp.rendering.text import html, html_paragraph
 from tokexp.runs.study import Study, read_study
 
 DIFFERENCES = next(section for section in SECTIONS if section.name == "differences")
@@ -60,7 +60,7 @@ class StudyReport:
         """Every picture of the report by its name; where there are several held-out texts, with the text's number."""
         figures = {}
         for i, comparison in enumerate(self.comparisons):
-            for picture in FIGURES:
+            for picture in PICTURES:
                 with mpl.rc_context(STYLE):
                     figure = picture.draw(comparison)
                 if figure is not None:
@@ -79,10 +79,10 @@ class StudyReport:
 def _shown(comparison: Comparison) -> Iterator[Markup]:
     """The answer, what was held equal, the main table, and the picture."""
     yield Markup("<h3>{}</h3>").format(title(comparison))
-    yield from map(html_block, ranking_blocks(ranking(comparison)))
+    yield from map(html_paragraph, ranking_paragraphs(ranking(comparison)))
     yield Markup("<p><small>{}</small></p>").format(html(held_equal_line(held_equal(comparison))))
     yield html_table(bits_per_byte(comparison))
-    picture = next(picture for picture in FIGURES if picture.name == SHOWN)
+    picture = next(picture for picture in PICTURES if picture.name == SHOWN)
     with mpl.rc_context(STYLE):
         figure = picture.draw(comparison)
         if figure is not None:

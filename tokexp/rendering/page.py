@@ -23,22 +23,22 @@ from plotly.offline import get_plotlyjs
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements import held_equal, ranking
-from tokexp.rendering.chart import AXIS_TITLES, MEASURES, caption, chart, island
-from tokexp.rendering.figures.gallery import FIGURES
+from tokexp.rendering.chart import AXIS_TITLES, MEASURE_TITLES, MEASURES, caption, chart, island, variable_of
+from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.panels import panel_names
 from tokexp.rendering.figures.style import looks, on_dark
 from tokexp.rendering.pieces import passage_lines
 from tokexp.rendering.readme import MOST_PANELS, absent, provenance
-from tokexp.rendering.sentences import held_equal_line, question, ranking_blocks, title
+from tokexp.rendering.sentences import held_equal_line, question, ranking_paragraphs, title
 from tokexp.rendering.tables.columns import Column, Table, Value, line_of, sort_key
-from tokexp.rendering.tables.sections import ReportPart
-from tokexp.rendering.text import Block, html, html_block, plain, printable
+from tokexp.rendering.tables.sections import ComparisonTables
+from tokexp.rendering.text import Paragraph, html, html_paragraph, plain, printable
 from tokexp.runs.study import Study
 from tokexp.system.files import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Pictures that the curves show too, and so are for paper and for no JavaScript alone.
-DRAWN_AGAIN = ("bits_per_byte", "flops", "sweep_panel")
+SHOWN_AS_CURVES = ("bits_per_byte", "flops", "sweep_panel")
 MOST_SAMPLED = 24  # runs whose samples are all shown; of more, those of each cell's first seed
 SHORT = 28  # characters that are kept in one line
 
@@ -76,7 +76,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class PagePart:
+class PageOfComparison:
     """What the page says of the runs that were scored on the same bytes."""
 
     title: str
@@ -92,18 +92,19 @@ class PagePart:
     chart: dict[str, Any]
 
 
-def write_page(study: Study, parts: list[ReportPart], folder: Path) -> Path:
+def write_page(study: Study, parts: list[ComparisonTables], folder: Path) -> Path:
     """Write `folder`/index.html and return its path. The pictures are those of `folder`/figures, drawn before."""
     path = folder / "index.html"
     write_text(path, page(study, parts, folder / "figures"))
     return path
 
 
-def page(study: Study, parts: list[ReportPart], figures: Path) -> str:
+def page(study: Study, parts: list[ComparisonTables], figures: Path) -> str:
     """The page; the same bytes for the same study and pictures."""
     shown = [_part(part, figures, i) for i, part in enumerate(parts)]
     scripts = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in ("theme.js", "page.js")}
     scripts["plotly"] = get_plotlyjs()
+    measures = {name: {"short": short, "title": MEASURE_TITLES[name]} for name, (short, _) in MEASURES.items()}
     colours = sorted({colour for part in shown for colour in part.colours.values()})
     return fill(
         "page.html.j2",
@@ -113,9 +114,9 @@ def page(study: Study, parts: list[ReportPart], figures: Path) -> str:
         missing=[absent(run) for run in study.missing],
         provenance=provenance(study.results),
         axes=AXIS_TITLES,
-        measures=MEASURES,
+        measures=MEASURE_TITLES,
         colours={colour: (variable_of(colour), on_dark(colour)) for colour in colours},
-        island=island({"axes": AXIS_TITLES, "measures": MEASURES, "parts": [part.chart for part in shown]}),
+        island=island({"axes": AXIS_TITLES, "measures": measures, "parts": [part.chart for part in shown]}),
         scripts={name: Markup(script) for name, script in scripts.items()},
         digests=[_digest(script) for script in scripts.values()],
     )
@@ -135,22 +136,22 @@ def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _part(part: ReportPart, figures: Path, i: int) -> PagePart:
+def _part(part: ComparisonTables, figures: Path, i: int) -> PageOfComparison:
     comparison = part.comparison
     colours = {cell: look.colour.lower() for cell, look in looks(comparison).items()}
-    images = {picture.name: _image(figures, f"{picture.name}_{i}", picture.caption) for picture in FIGURES}
-    names = panel_names(comparison)
+    images = {picture.name: _image(figures, f"{picture.name}_{i}", picture.caption) for picture in PICTURES}
+    names = panel_names(comparison, i)
     panels = [_image(figures, names[cell], f"Training of {cell}") for cell in comparison.cells[:MOST_PANELS]]
-    blocks: list[Block] = ranking_blocks(ranking(comparison))
-    return PagePart(
+    blocks: list[Paragraph] = ranking_paragraphs(ranking(comparison))
+    return PageOfComparison(
         title=title(comparison),
-        answer=[html_block(block) for block in blocks],
-        held_equal=html_block(held_equal_line(held_equal(comparison))),
+        answer=[html_paragraph(block) for block in blocks],
+        held_equal=html_paragraph(held_equal_line(held_equal(comparison))),
         sections=[
             (section.name, section.heading, html(section.note), grid(table, colours)) for section, table in part.tables
         ],
-        pictures=[image for name, image in images.items() if image and name not in DRAWN_AGAIN],
-        for_paper=[image for name, image in images.items() if image and name in DRAWN_AGAIN],
+        pictures=[image for name, image in images.items() if image and name not in SHOWN_AS_CURVES],
+        for_paper=[image for name, image in images.items() if image and name in SHOWN_AS_CURVES],
         panels=[image for image in panels if image],
         colours=colours,
         cards=cards(comparison, colours),
@@ -161,13 +162,7 @@ def _part(part: ReportPart, figures: Path, i: int) -> PagePart:
 
 def sampled(comparison: Comparison) -> list[str]:
     """The names of the runs whose samples are shown: all, or where they are many the first seeds."""
-    runs = comparison.runs
-    return list((runs if len(runs) <= MOST_SAMPLED else runs.sort_values("seed").drop_duplicates("cell"))["name"])
-
-
-def variable_of(colour: str) -> str:
-    """The CSS variable that has `colour`, or its like on the dark page."""
-    return f"--c{colour.removeprefix('#')}"
+    return list(comparison.cell_of) if len(comparison.runs) <= MOST_SAMPLED else comparison.first_seeds
 
 
 def _image(figures: Path, name: str, caption: str) -> Image | None:
@@ -218,7 +213,7 @@ def cards(comparison: Comparison, colours: dict[Cell, str]) -> list[tuple[str, l
     """The first sample of equal tokens of each run, and the first of equal characters, as plain text."""
     shown = []
     names = sampled(comparison)
-    cell_of = dict(zip(comparison.runs["name"], comparison.runs.cell, strict=True))
+    cell_of = comparison.cell_of
     for equal, heading in (("tokens", "equal tokens"), ("chars", "equal characters")):
         rows: dict[str, dict[str, Any]] = {}
         for row in comparison.study.samples:

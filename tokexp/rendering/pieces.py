@@ -20,11 +20,16 @@ SIGNS = {10: "⏎", 9: "⇥", 13: "␍"}
 
 
 @dataclass(frozen=True)
-class Span:
+class StyledText:
     """A bit of text that is drawn alike."""
 
     text: str
-    classes: str  # of CSS
+    piece: str = ""  # classes of CSS: of its piece
+    marks: str = ""  # and of what is said of it
+
+    @property
+    def classes(self) -> str:
+        return f"{self.piece} {self.marks}".strip()
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class CutLine:
     tokenizer: Cell
     cell: Cell  # the first with that tokenizer, which gives it its colour
     begin: int  # pieces that begin in the line
-    pieces: list[Span]
+    pieces: list[StyledText]
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def passage_lines(comparison: Comparison) -> list[list[CutLine]]:
     return lines
 
 
-def cut_lines(text: str, lengths: list[int], unknown: set[int]) -> Iterator[tuple[int, list[Span]]]:
+def cut_lines(text: str, lengths: list[int], unknown: set[int]) -> Iterator[tuple[int, list[StyledText]]]:
     """For each line of `text`: how many pieces begin in it, and what is drawn of them.
 
     A line ends after its newlines, empty lines below it included. A piece that goes on in the next line
@@ -87,18 +92,18 @@ def cut_lines(text: str, lengths: list[int], unknown: set[int]) -> Iterator[tupl
         for n, (a, b) in enumerate(pairwise(snapped)):
             begin += start <= edges[n] < end
             if a < min(b, end) and b > start:
-                marks = {"unknown": n in unknown, "on": a < start, "torn": b != edges[n + 1]}
-                classes = " ".join([f"p{n % 4}", *(mark for mark, is_so in marks.items() if is_so)])
-                shown.append(Span(visible(raw[max(a, start) : min(b, end)].decode()), classes))
+                piece = _piece(n, goes_on=a < start, torn=b != edges[n + 1])
+                marks = "unknown" if n in unknown else ""
+                shown.append(StyledText(visible(raw[max(a, start) : min(b, end)].decode()), piece, marks))
         yield begin, shown
 
 
-def cut_sample(text: str, row: dict[str, Any]) -> list[Span]:
+def cut_sample(text: str, row: dict[str, Any]) -> list[StyledText]:
     """A sample cut at every edge of a piece or mark. `row`: of segments.jsonl; of another text, the sample is whole."""
     raw = text.encode()
     edges = list(accumulate(row["bytes"], initial=0))
     if edges[-1] != len(raw):  # left by another run: no pieces rather than wrong ones
-        return [Span(text, "")]
+        return [StyledText(text)]
     ends = _snapped(text, edges)[1:]
     torn = {end for end, edge in zip(ends, edges[1:], strict=True) if end != edge}
     marks = [("copied", span) for span in row["copied"]] + [("new", span) for span in row["new_words"]]
@@ -111,12 +116,16 @@ def cut_sample(text: str, row: dict[str, Any]) -> list[Span]:
         kinds = [
             kind for (kind, _), a, b in zip(marks, marked[::2], marked[1::2], strict=True) if a <= start and end <= b
         ]
-        classes = [f"p{piece % 4}", *dict.fromkeys(kinds)]
-        classes += ["unknown"] if piece in unknown else []
-        classes += ["torn"] if end in torn else []
-        classes += ["on"] if start > (ends[piece - 1] if piece else 0) else []
-        spans.append(Span(raw[start:end].decode(), " ".join(classes)))
+        kinds += ["unknown"] if piece in unknown else []
+        goes_on = start > (ends[piece - 1] if piece else 0)
+        of_piece = _piece(piece, goes_on=goes_on, torn=end in torn)
+        spans.append(StyledText(raw[start:end].decode(), of_piece, " ".join(dict.fromkeys(kinds))))
     return spans
+
+
+def _piece(number: int, *, goes_on: bool, torn: bool) -> str:
+    """The classes of a piece: one of four colours, whether it began before, whether it ends within a character."""
+    return " ".join([f"p{number % 4}", *(["on"] if goes_on else []), *(["torn"] if torn else [])])
 
 
 def _snapped(text: str, edges: list[int]) -> list[int]:

@@ -12,14 +12,15 @@ import pandas as pd
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements import held_equal, ranking
 from tokexp.rendering.chart import caption
-from tokexp.rendering.figures.gallery import FIGURES
+from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.panels import panel_names
-from tokexp.rendering.pieces import passages
-from tokexp.rendering.sentences import held_equal_line, question, ranking_blocks, title
+from tokexp.rendering.pieces import passages, visible
+from tokexp.rendering.sentences import held_equal_line, question, ranking_paragraphs, title
 from tokexp.rendering.tables.forms import markdown_table
-from tokexp.rendering.tables.sections import ReportPart
-from tokexp.rendering.text import markdown, markdown_blocks, printable
+from tokexp.rendering.tables.sections import ComparisonTables
+from tokexp.rendering.text import markdown, markdown_paragraphs, printable
 from tokexp.runs.study import Study
+from tokexp.scoring.samples.segments import pieces_of
 from tokexp.system.files import write_text
 
 ABREAST = 4  # samples side by side
@@ -28,7 +29,7 @@ MOST_ROWS = 100  # of a table; the others are in tables/
 MOST_PANELS = 6  # pictures of the training of single cells; the others' stay in figures/
 
 
-def write_readme(study: Study, parts: list[ReportPart], folder: Path) -> Path:
+def write_readme(study: Study, parts: list[ComparisonTables], folder: Path) -> Path:
     """Write `folder`/README.md and return its path."""
     asked = question(study.name)
     blocks = [f"# {study.name}{': ' if asked else ''}{asked}"]
@@ -46,21 +47,21 @@ def write_readme(study: Study, parts: list[ReportPart], folder: Path) -> Path:
     return path
 
 
-def _part(part: ReportPart, i: int, folder: Path) -> list[str]:
+def _part(part: ComparisonTables, i: int, folder: Path) -> list[str]:
     comparison = part.comparison
     blocks = [markdown(held_equal_line(held_equal(comparison))), f"## {markdown([title(comparison)])}"]
-    blocks.append(markdown_blocks(ranking_blocks(ranking(comparison))))
+    blocks.append(markdown_paragraphs(ranking_paragraphs(ranking(comparison))))
     for section, table in part.tables:
         blocks += [f"### {section.heading}", markdown(section.note), markdown_table(table, MOST_ROWS)]
         if len(table) > MOST_ROWS:
             blocks.append(f"The first {MOST_ROWS} of {len(table):,}; all are in `tables/{section.name}.csv`.")
     blocks.append("### Pictures")
-    for picture in FIGURES:
+    for picture in PICTURES:
         name = f"{picture.name}_{i}"
         if (folder / "figures" / f"{name}.png").exists():
             blocks += [f"{picture.caption} ([SVG](figures/{name}.svg))", f"![{picture.caption}](figures/{name}.png)"]
     blocks.append("### Training")
-    names = panel_names(comparison)
+    names = panel_names(comparison, i)
     panels = [cell for cell in comparison.cells if (folder / "figures" / f"{names[cell]}.png").exists()]
     if len(panels) > MOST_PANELS:
         blocks.append(f"Of the {MOST_PANELS} best; those of the others are in `figures/`.")
@@ -77,13 +78,10 @@ def absent(run: dict[str, str]) -> str:
 
 def _samples(comparison: Comparison) -> str:
     """A sample of equal tokens of each cell's first seed, side by side, then one of equal characters."""
-    firsts = comparison.runs.sort_values("seed", kind="stable").drop_duplicates("cell")
-    cell_of = dict(zip(firsts["name"], firsts.cell, strict=True))
-    order = [name for name in comparison.runs["name"] if name in cell_of]
     blocks = []
     for equal in ("tokens", "chars"):
         rows = {row["name"]: row for row in reversed(comparison.study.samples) if row["equal"] == equal}
-        samples = [(cell_of[name], rows[name]) for name in order if name in rows]
+        samples = [(comparison.cell_of[name], rows[name]) for name in comparison.first_seeds if name in rows]
         if samples:
             blocks.append(f"Equal {'tokens' if equal == 'tokens' else 'characters'}, each after its prompt:")
         for start in range(0, len(samples), ABREAST):
@@ -100,9 +98,9 @@ def _passage(comparison: Comparison) -> str:
     lines = []
     for passage in sorted(passages(comparison), key=lambda passage: bytes_per_token[passage.row["name"]]):
         row: dict[str, Any] = passage.row
-        raw, ends = row["text"].encode(), accumulate(row["bytes"])
-        pieces = [raw[end - n : end] for n, end in zip(row["bytes"], ends, strict=True) if end <= SHOWN]
-        shown = "│".join(piece.decode(errors="replace") for piece in pieces).replace("\n", "⏎").replace("`", "'")
+        ends = accumulate(row["bytes"])
+        pieces = [text for text, end in zip(pieces_of(row["text"], row["bytes"]), ends, strict=True) if end <= SHOWN]
+        shown = visible("│".join(pieces)).replace("`", "'")
         lines.append(f"- {markdown([str(passage.tokenizer)])}, {len(row['bytes'])} pieces: `{shown}`")
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from tokexp.rendering.index import SUMMARY, write_index
 from tokexp.rendering.page import write_page
 from tokexp.rendering.readme import write_readme
 from tokexp.rendering.sentences import answer_lines, question, title
-from tokexp.rendering.tables.sections import ReportPart, parts_of, write_tables
+from tokexp.rendering.tables.sections import ComparisonTables, tables_of_study, write_tables
 from tokexp.rendering.text import to_json
 from tokexp.runs.gather import collect
 from tokexp.runs.identity import UNNAMED
@@ -37,7 +37,7 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
         for problem in collect(runs, folder / "data", keep=sweep not in UNNAMED and not prune):
             logging.getLogger(__name__).warning("left out: %s", problem)
         study = read_study(sweep, folder / "data")
-        parts = parts_of(study)
+        parts = tables_of_study(study)
         write_tables(parts, folder / "tables")
         draw_figures([part.comparison for part in parts], folder / "figures")
         write_page(study, parts, folder)
@@ -49,7 +49,7 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
     return readme
 
 
-def _write_summary(study: Study, parts: list[ReportPart], folder: Path) -> None:
+def _write_summary(study: Study, parts: list[ComparisonTables], folder: Path) -> None:
     """What was asked and answered, for the list of reports and for other programs."""
     answers = [
         {

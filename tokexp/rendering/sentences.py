@@ -10,7 +10,7 @@ from tokexp.analysis.statements import Answer, HeldEqual, Leader, Ranking, SizeL
 from tokexp.analysis.statistics import Estimate
 from tokexp.analysis.views import Agreement, Turn, View
 from tokexp.rendering.tables.columns import line_of, verdict_line
-from tokexp.rendering.text import Block, Bullets, Line, plain, sentence
+from tokexp.rendering.text import Bullets, Line, Paragraph, plain, sentence
 from tokexp.system.places import ROOT
 
 MOST_NAMED = 4  # cells that come after the best one
@@ -127,9 +127,9 @@ def under(views: Sequence[View]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def ranking_blocks(ranking: Ranking) -> list[Block]:
+def ranking_paragraphs(ranking: Ranking) -> list[Paragraph]:
     """The answer, what the leads of the best are worth, where the order turns round, what was tuned."""
-    blocks: list[Block] = [Bullets(answer_lines(ranking.answer))]
+    blocks: list[Paragraph] = [Bullets(answer_lines(ranking.answer))]
     if ranking.best_per_token is not None:
         blocks.append([f"By its loss per token {ranking.best_per_token} would be the best, which means nothing."])
     for lead in ranking.leads:

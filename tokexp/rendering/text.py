@@ -35,8 +35,8 @@ class Code:
     text: str
 
 
-Part = str | Strong | Emphasis | Code
-Line = list[Part]
+Inline = str | Strong | Emphasis | Code
+Line = list[Inline]
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Bullets:
     lines: list[Line]
 
 
-Block = Line | Bullets  # a paragraph or a list
+Paragraph = Line | Bullets  # a paragraph or a list
 
 
-def markdown(line: Iterable[Part]) -> str:
+def markdown(line: Iterable[Inline]) -> str:
     return "".join(_markdown(part) for part in line)
 
 
-def _markdown(part: Part) -> str:
+def _markdown(part: Inline) -> str:
     match part:
         case Strong(text):
             return f"**{_escaped(text)}**"
@@ -69,11 +69,11 @@ def _escaped(text: str) -> str:
     return MARKDOWN.sub(r"\\\g<0>", text)
 
 
-def html(line: Iterable[Part]) -> Markup:
+def html(line: Iterable[Inline]) -> Markup:
     return Markup("").join(_html(part) for part in line)
 
 
-def _html(part: Part) -> Markup:
+def _html(part: Inline) -> Markup:
     match part:
         case Strong(text):
             return Markup("<strong>{}</strong>").format(text)
@@ -85,29 +85,29 @@ def _html(part: Part) -> Markup:
             return escape(part)
 
 
-def latex(line: Iterable[Part]) -> str:
+def latex(line: Iterable[Inline]) -> str:
     return "".join(LATEX.get(char, char) for char in plain(line))
 
 
-def plain(line: Iterable[Part]) -> str:
+def plain(line: Iterable[Inline]) -> str:
     return "".join(part if isinstance(part, str) else part.text for part in line)
 
 
-def markdown_blocks(blocks: Iterable[Block]) -> str:
+def markdown_paragraphs(blocks: Iterable[Paragraph]) -> str:
     return "\n\n".join(
         "\n".join(f"- {markdown(line)}" for line in block.lines) if isinstance(block, Bullets) else markdown(block)
         for block in blocks
     )
 
 
-def html_block(block: Block) -> Markup:
+def html_paragraph(block: Paragraph) -> Markup:
     if isinstance(block, Bullets):
         items = Markup("").join(Markup("<li>{}</li>").format(html(line)) for line in block.lines)
         return Markup("<ul>{}</ul>").format(items)
     return Markup("<p>{}</p>").format(html(block))
 
 
-def sentence(*lines: Iterable[Part]) -> Line:
+def sentence(*lines: Iterable[Inline]) -> Line:
     """Lines end to end, a blank between two."""
     joined: Line = []
     for line in lines:
@@ -120,12 +120,12 @@ def printable(text: str) -> str:
     return text.translate(CONTROLS)
 
 
-def to_json(line: Iterable[Part]) -> list[dict[str, str]]:
+def to_json(line: Iterable[Inline]) -> list[dict[str, str]]:
     """For a file: each part as its text, by what it is: text, strong, emphasis or code."""
     return [{"text": part} if isinstance(part, str) else {type(part).__name__.lower(): part.text} for part in line]
 
 
 def from_json(line: list[dict[str, str]]) -> Line:
     """The reverse of `to_json`. Raises KeyError, TypeError or AttributeError for anything else."""
-    kinds: dict[str, Callable[[str], Part]] = {"text": str, "strong": Strong, "emphasis": Emphasis, "code": Code}
+    kinds: dict[str, Callable[[str], Inline]] = {"text": str, "strong": Strong, "emphasis": Emphasis, "code": Code}
     return [kinds[kind](text) for part in line for kind, text in part.items()]

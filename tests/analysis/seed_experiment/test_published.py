@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from made_up import by_protocol, compared
 
-from tokexp.analysis.seed_experiment.published import FIGURES, PROTOCOL, Reproduction, reproductions
+from tokexp.analysis.seed_experiment.published import PROTOCOL, PUBLISHED, Reproduction, reproductions
 
 LOSS = '"final loss": training, end (nats/token)'
 
@@ -21,7 +21,7 @@ def test_the_published_figures_are_met_by_runs_of_the_protocol_alone() -> None:
     assert {column: made.results[column].iloc[0] for column in PROTOCOL} == PROTOCOL
     met = by_figure()
     assert {cell for _, cell in met} == {"char", "word"}
-    assert len(met) == 2 * len(FIGURES)
+    assert len(met) == 2 * len(PUBLISHED)
     elsewhere = dataclasses.replace(made, results=made.results.assign(corpus="another"))
     assert reproductions(compared(elsewhere)) == []
 

@@ -23,23 +23,24 @@ def test_pictures_are_the_same_each_time_and_former_ones_go(tmp_path: Path) -> N
     draw_figures([comparison], tmp_path)
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert {"bits_per_byte_0.png", "bits_per_byte_0.svg", "parameters_0.png"} <= set(first)
-    assert {f"{name}.png" for name in panel_names(comparison).values()} <= set(first)
+    assert {f"{name}.png" for name in panel_names(comparison, 0).values()} <= set(first)
     assert not {"former_0.png", "forest_0.png", "human_band_0.png", "content_0.png", "by_vocabulary_0.png"} & set(first)
     draw_figures([compared(study([run("char")]))], tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
 
 
 def test_every_picture_has_a_name_of_its_own() -> None:
-    names = [picture.name for picture in gallery.FIGURES]
+    names = [picture.name for picture in gallery.PICTURES]
     assert len(set(names)) == len(names)
 
 
 def test_panels_have_names_of_their_own_and_every_seed() -> None:
     comparison = compared(study([*several(), run("bpe", settings={"train.lr": "a/b <c>"})]))
-    names = panel_names(comparison)
+    names = panel_names(comparison, 0)
     assert len(set(names.values())) == len(names) == 4
+    assert not set(names.values()) & set(panel_names(comparison, 1).values()), "of another held-out text"
     assert all(name.replace("-", "").replace("_", "").isalnum() for name in names.values()), "which are files"
-    drawn = dict(panels(comparison))
+    drawn = dict(panels(comparison, 0))
     assert list(drawn) == [names[cell] for cell in comparison.cells]
     title = drawn[names[comparison.cells[0]]].get_suptitle()
     assert title == "bpe lr=a/b <c>, seed 0: 2.000 bits per byte held out"

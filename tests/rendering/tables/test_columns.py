@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tokexp.analysis.cells import Cell
-from tokexp.analysis.comparison import Baseline
+from tokexp.analysis.cells import Cell, Setting
+from tokexp.analysis.comparison import BaselineName
 from tokexp.analysis.correlation import Correlation
 from tokexp.analysis.readability import Reading
 from tokexp.analysis.statistics import Estimate, Interval, Reason, Verdict
@@ -32,14 +32,14 @@ from tokexp.rendering.tables.columns import (
 from tokexp.rendering.text import Emphasis, Strong, markdown
 
 NAN = math.nan
-CELL = Cell("bpe", "nano", False, (("tokenizer.vocab_size", "300"),), False)
+CELL = Cell("bpe", "nano", False, (Setting("tokenizer.vocab_size", "300", 300),), False)
 READING = Reading(0.5, Interval(0.25, 0.75), -1.25)
 UNREAD = Reading(NAN, Interval(NAN, NAN), NAN)
 
 # value, form, as people read it, as machines do, by what it is sorted
 VALUES: list[tuple[Any, str, str, dict[str, Any], float | None]] = [
     (CELL, "", "bpe vocab_size=300", {"": "bpe vocab_size=300"}, None),
-    (Baseline("PPMd", "adaptive"), "", "*PPMd (adaptive)*", {"": "PPMd (adaptive)"}, None),
+    (BaselineName("PPMd", "adaptive"), "", "*PPMd (adaptive)*", {"": "PPMd (adaptive)"}, None),
     (Verdict(Reason.RESOLVED), "", "resolved", {"": "resolved", "_seeds": None}, None),
     (Absent("no way to know"), ",", "no way to know", {"": None}, None),
     (None, ".3f", "", {"": None}, None),
@@ -112,7 +112,7 @@ def test_figures_are_told_from_text() -> None:
 
 
 def test_a_table_by_rows() -> None:
-    made = table(Column("run", [CELL, Baseline("a", "static")]), Column("n", [1.0, None], ".1f"))
+    made = table(Column("run", [CELL, BaselineName("a", "static")]), Column("n", [1.0, None], ".1f"))
     assert len(made) == 2
     assert made.rows() == [[["bpe vocab_size=300"], ["1.0"]], [[Emphasis("a (static)")], [""]]]
     assert len(Table()) == 0

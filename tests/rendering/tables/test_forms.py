@@ -12,7 +12,7 @@ import pytest
 from made_up import HOSTILE
 
 from tokexp.analysis.cells import Cell
-from tokexp.analysis.comparison import Baseline
+from tokexp.analysis.comparison import BaselineName
 from tokexp.analysis.statistics import Estimate, Interval, Reason, Verdict
 from tokexp.rendering.tables.columns import Absent, Column, Table, table
 from tokexp.rendering.tables.forms import latex_table, markdown_table, numbers, write_table
@@ -23,7 +23,7 @@ def cell(name: str) -> Cell:
 
 
 MADE = table(
-    Column("run", [cell("char_a"), Baseline("PPMd", "adaptive")]),
+    Column("run", [cell("char_a"), BaselineName("PPMd", "adaptive")]),
     Column("= total", [Estimate(2.0, 0.125), 2.5], ".3f", "val_bpb"),
     Column("over seeds", [Interval(-0.5, 0.5), None], ".1f", "over_seeds"),
     Column("verdict", [Verdict(Reason.SEEDS, 7), Verdict(Reason.RESOLVED)]),

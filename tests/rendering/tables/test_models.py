@@ -35,7 +35,7 @@ def test_the_share_of_the_embeddings() -> None:
                             params_body=140, params_total=200)]))
     )  # fmt: skip
     assert first(table)["embedding-related"] == "30.0%"
-    assert numbers(table).embedding_share[0] == 0.3
+    assert numbers(table).embedding_share[0] == pytest.approx(0.3)
 
 
 def test_the_lengths_of_tokens_have_columns_of_their_own() -> None:

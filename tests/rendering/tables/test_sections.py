@@ -12,7 +12,7 @@ from made_up import HOSTILE, compared, run, seeds, several, study, whole_study, 
 
 from tokexp.analysis.comparison import comparisons
 from tokexp.rendering.tables.forms import numbers
-from tokexp.rendering.tables.sections import SECTIONS, parts_of, tables_of, write_tables
+from tokexp.rendering.tables.sections import SECTIONS, tables_of, tables_of_study, write_tables
 from tokexp.runs.study import Study
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +43,7 @@ def test_every_section_has_a_name_of_its_own() -> None:
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tables")
-    write_tables(parts_of(whole_study([*several(), *(run(name) for name in HOSTILE)])), folder)
+    write_tables(tables_of_study(whole_study([*several(), *(run(name) for name in HOSTILE)])), folder)
     return folder
 
 
@@ -81,7 +81,7 @@ def test_every_text_has_its_rows(tmp_path: Path) -> None:
     other = run("char", name="elsewhere", config_hash="elsewhere", corpus="b", val_sha256="b")
     made = study([*several(), other])
     assert len(comparisons(made)) == 2
-    write_tables(parts_of(made), tmp_path)
+    write_tables(tables_of_study(made), tmp_path)
     frame = pd.read_csv(tmp_path / "bits_per_byte.csv")
     assert frame.corpus.value_counts().to_dict() == {"text": 3, "b": 1}
     assert (tmp_path / "bits_per_byte.md").read_text().count("### ") == 2
@@ -90,7 +90,7 @@ def test_every_text_has_its_rows(tmp_path: Path) -> None:
 
 def test_files_of_former_names_go(tmp_path: Path) -> None:
     (tmp_path / "stretches.csv").write_text("")
-    write_tables(parts_of(study([run("char")])), tmp_path)
+    write_tables(tables_of_study(study([run("char")])), tmp_path)
     assert not (tmp_path / "stretches.csv").exists()
     assert (tmp_path / "cost.csv").exists()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 
 import numpy as np
 import pandas as pd
@@ -24,9 +24,9 @@ Range = tuple[float, float]  # least and most
 
 
 class Judgement(Enum):
-    HOLDS = "holds here"
-    NOT = "does not hold here"
-    OPEN = "open"
+    HOLDS = auto()
+    NOT = auto()
+    OPEN = auto()
 
 
 HOLDS, NOT, OPEN = Judgement
@@ -147,8 +147,8 @@ def loss_and_output(comparison: Comparison) -> LossAndOutput:
 
 def size_of_models(comparison: Comparison) -> SizeOfModels:
     means = comparison.means
-    related = 1 - means.params_body / means.params_total
-    ranges = [(float(values.min()), float(values.max())) for values in (means.params_body, means.params_total, related)]
+    columns = (means.params_body, means.params_total, means.embedding_share)
+    ranges = [(float(values.min()), float(values.max())) for values in columns]
     alike = means.groupby("params_body").params_total.agg(["size", "nunique"]).query("size > 1")
     judgement = OPEN if not len(alike) else HOLDS if alike["nunique"].max() > 1 else NOT
     return SizeOfModels(judgement, *ranges)

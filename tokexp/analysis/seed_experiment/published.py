@@ -23,29 +23,28 @@ PROTOCOL = {"n_layer": 4, "n_head": 4, "n_embd": 256, "block_size": 128, "batch_
 class Figure:
     name: str
     column: str  # of `_measured`
-    form: str  # how a value of it is written
     within: float  # the share by which a figure may differ and count as reproduced
     published: dict[str, float]  # by the tokenizer that it had
 
 
-FIGURES = [
-    Figure("vocabulary", "vocab_size", ",.0f", 0, {"char": 69, "word": 6551, "bpe": 6551}),
+PUBLISHED = [
+    Figure("vocabulary", "vocab_size", 0, {"char": 69, "word": 6551, "bpe": 6551}),
     Figure(
-        "parameters, at its vocabulary", "params_there", ",.0f", 0.005, {"char": 3.23e6, "word": 6.55e6, "bpe": 6.55e6}
+        "parameters, at its vocabulary", "params_there", 0.005, {"char": 3.23e6, "word": 6.55e6, "bpe": 6.55e6}
     ),
     Figure(
-        "of which for the vocabulary and positions", "embedding_there", ".2%", 0.01,
+        "of which for the vocabulary and positions", "embedding_there", 0.01,
         {"char": 0.0211, "word": 0.52, "bpe": 0.52},
     ),
-    Figure('"final loss": training, end (nats/token)', "train_loss", ".2f", 0.1, {"char": 1.5, "word": 3, "bpe": 3}),
-    Figure("held-out loss, end (nats/token)", "val_loss", ".2f", 0.05, {"char": 1.82, "word": 4.85, "bpe": 4.37}),
-    Figure("held-out loss, best (nats/token)", "best_val_loss", ".2f", 0.05, {"char": 1.79, "word": 4.58, "bpe": 4.24}),
+    Figure('"final loss": training, end (nats/token)', "train_loss", 0.1, {"char": 1.5, "word": 3, "bpe": 3}),
+    Figure("held-out loss, end (nats/token)", "val_loss", 0.05, {"char": 1.82, "word": 4.85, "bpe": 4.37}),
+    Figure("held-out loss, best (nats/token)", "best_val_loss", 0.05, {"char": 1.79, "word": 4.58, "bpe": 4.24}),
     Figure(
-        "characters in a sample of 500 tokens", "sample_chars_500", ",.0f", 0.1,
+        "characters in a sample of 500 tokens", "sample_chars_500", 0.1,
         {"char": 490, "word": 1602, "bpe": 1505},
     ),
-    Figure("bits per byte, end", "val_bpb", ".3f", 0, {}),
-    Figure("bits per byte, best, cross-fitted", "best_val_bpb_crossfit", ".3f", 0, {}),
+    Figure("bits per byte, end", "val_bpb", 0, {}),
+    Figure("bits per byte, best, cross-fitted", "best_val_bpb_crossfit", 0, {}),
 ]  # fmt: skip
 
 
@@ -87,14 +86,14 @@ def reproductions(comparison: Comparison) -> list[Reproduction]:
             figure.published.get(ARMS[cell.arm]),
             float(means[figure.column][cell]),
         )
-        for figure in FIGURES
+        for figure in PUBLISHED
         for cell in cells
     ]
 
 
 def _measured(means: pd.DataFrame) -> pd.DataFrame:
     """The means, with what the parameters would be at the vocabulary that the seed experiment had."""
-    vocabulary = FIGURES[0].published
+    vocabulary = PUBLISHED[0].published
     there = pd.Series([vocabulary[ARMS[cell.arm]] for cell in means.index], means.index)
     for_tokens = (means.params_token_embedding + means.params_lm_head) * there / means.vocab_size
     embedding = for_tokens + means.params_position_embedding

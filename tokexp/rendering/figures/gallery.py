@@ -24,7 +24,7 @@ class Picture:
     draw: Callable[[Comparison], Figure | None]  # None where there is nothing to see
 
 
-FIGURES = [
+PICTURES = [
     Picture("bits_per_byte", "Bits per byte against the text read", progress.against_bytes),
     Picture("with_baselines", "Every cell beside the baselines", ranking.with_baselines),
     Picture("forest", "The lead of the best", ranking.forest),
@@ -44,11 +44,11 @@ def draw_figures(comparisons: list[Comparison], folder: Path) -> None:
     written = set()
     with mpl.rc_context(STYLE):
         for i, comparison in enumerate(comparisons):
-            for picture in FIGURES:
+            for picture in PICTURES:
                 figure = picture.draw(comparison)
                 if figure is not None:
                     written |= _save(figure, folder, f"{picture.name}_{i}", svg=True)
-            for name, figure in panels(comparison):
+            for name, figure in panels(comparison, i):
                 written |= _save(figure, folder, name, svg=False)
     for path in folder.glob("*.*"):
         if path not in written:

@@ -18,9 +18,9 @@ from tokexp.rendering.figures.style import Look, looks
 MOST_PANELS = 40  # cells with a panel of their own
 
 
-def panels(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
-    """The 2x2 of each cell, every seed in it, and the name of its file."""
-    names, curves = panel_names(comparison), curves_by_run(comparison)
+def panels(comparison: Comparison, number: int) -> Iterator[tuple[str, Figure]]:
+    """Draw the 2x2 of each cell, every seed in it, and name its file. `number`: the comparison's in its report."""
+    names, curves = panel_names(comparison, number), curves_by_run(comparison)
     for cell, look in list(looks(comparison).items())[:MOST_PANELS]:
         runs = comparison.runs_of(cell)
         seeds = f"seed {runs.seed.iloc[0]}" if len(runs) == 1 else f"{len(runs)} seeds"
@@ -28,10 +28,10 @@ def panels(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
         yield names[cell], panel([curves[name] for name in runs["name"]], title, look)
 
 
-def panel_names(comparison: Comparison) -> dict[Cell, str]:
-    """The name of each cell's panel: its arm, size, and a hash of its settings."""
+def panel_names(comparison: Comparison, number: int) -> dict[Cell, str]:
+    """Name each cell's panel: by its arm, its size, a hash of its settings and the comparison's number."""
     return {
-        cell: f"panel_{run.arm}-{run.size}-{hashlib.sha256(str(run.settings).encode()).hexdigest()[:8]}"
+        cell: f"panel_{run.arm}-{run.size}-{hashlib.sha256(str(run.settings).encode()).hexdigest()[:8]}_{number}"
         for cell, run in zip(comparison.runs.cell, comparison.runs.itertuples(), strict=True)
     }
 

@@ -7,39 +7,30 @@ import textwrap
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, baseline_of
-from tokexp.analysis.differences import differences
-from tokexp.analysis.statistics import Difference
+from tokexp.analysis.statements import leads_of_best
 from tokexp.rendering.figures.style import looks
 
 
 def forest(comparison: Comparison) -> Figure | None:
     """The lead of each size's best cell, and of the best that loses no text: over the seeds, and over the text."""
-    by_pair, looking = differences(comparison), looks(comparison)
-    leads: list[tuple[Cell, list[tuple[Cell, Difference]]]] = []
-    for size in comparison.sizes:
-        lossless = [cell for cell in size.cells if not comparison.loses_text(cell)]
-        for cells in (size.cells, lossless) if comparison.loses_text(size.cells[0]) else (size.cells,):
-            if len(cells) > 1:
-                best, *others = cells
-                leads.append((best, [(cell, by_pair[best, cell]) for cell in others]))
+    leads, looking = leads_of_best(comparison), looks(comparison)
     if not leads:
         return None
-    rows = [len(behind) for _, behind in leads]
+    rows = [len(lead.ahead_of) for lead in leads]
     figure = Figure(figsize=(8, sum(1.2 + 0.4 * n for n in rows)), layout="constrained")
-    for axes, (best, behind) in zip(
+    for axes, lead in zip(
         figure.subplots(len(leads), 1, squeeze=False, height_ratios=rows, sharex=True)[:, 0], leads, strict=True
     ):
-        for row, (cell, difference) in enumerate(reversed(behind)):
+        for row, (cell, difference) in enumerate(reversed(lead.ahead_of)):
             line = looking[cell].colour
             if difference.over_seeds:
                 axes.plot(difference.over_seeds, [row + 0.12] * 2, color=line, lw=2)
             axes.plot(difference.over_text, [row - 0.12] * 2, color=line, lw=2, ls=(0, (1, 1)))
             axes.plot(difference.mean, row, marker="o" if difference.resolved else "|", color=line, ms=6)
         axes.axvline(0, color="0.3", lw=0.8)
-        axes.set_yticks(range(len(behind)), [str(cell) for cell, _ in reversed(behind)])
-        axes.set(title=f"bits per byte behind {best}", ylim=(-0.6, len(behind) - 0.4))
+        axes.set_yticks(range(len(lead.ahead_of)), [str(cell) for cell, _ in reversed(lead.ahead_of)])
+        axes.set(title=f"bits per byte behind {lead.cell}", ylim=(-0.6, len(lead.ahead_of) - 0.4))
     figure.axes[-1].set_xlabel("95 %: solid over seeds, dotted over the text; a dot where resolved")
     return figure
 

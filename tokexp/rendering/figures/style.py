@@ -15,7 +15,7 @@ from tokexp.analysis.comparison import Comparison, computed_once
 # Okabe and Ito (2008): told apart with any colour vision.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C00"]
 # So that a tokenizer has the same colour in every report.
-OWN = dict(
+FIXED_COLOURS = dict(
     zip(["bpe", "bpe_4k", "bpe_fallback", "byte", "char", "sp_unigram", "word", "word_cased"], COLOURS, strict=True)
 )
 LIGHT_ENOUGH, DARK_ENOUGH = 0.2, 0.183  # relative luminance, on a dark page and on a white one
@@ -45,11 +45,11 @@ class Look:
 
 
 def arm_colours(arms: Iterable[str]) -> dict[str, str]:
-    """A colour for each arm: its own where it has one, else one that no other has as long as there are any."""
+    """A colour for each arm: its fixed one where it has one, else one that no other has as long as there are any."""
     arms = sorted(set(arms))
-    colours = {arm: OWN[arm] for arm in arms if arm in OWN}
+    colours = {arm: FIXED_COLOURS[arm] for arm in arms if arm in FIXED_COLOURS}
     left = [colour for colour in COLOURS if colour not in colours.values()] or COLOURS
-    colours |= {arm: left[i % len(left)] for i, arm in enumerate(arm for arm in arms if arm not in OWN)}
+    colours |= {arm: left[i % len(left)] for i, arm in enumerate(arm for arm in arms if arm not in FIXED_COLOURS)}
     return {arm: colours[arm] for arm in arms}
 
 
@@ -64,7 +64,7 @@ def looks(comparison: Comparison) -> dict[Cell, Look]:
     sizes = [size.name for size in comparison.sizes]
     looks = _shades(comparison.cells, sizes, *colours.values()) if len(colours) == 1 else {}
     for arm, colour in colours.items() if len(colours) > 1 else ():
-        cells = sorted((cell for cell in comparison.cells if cell.arm == arm), key=lambda cell: _by_number(str(cell)))
+        cells = sorted((cell for cell in comparison.cells if cell.arm == arm), key=lambda cell: cell.by_number)
         for i, cell in enumerate(sorted(cells, key=lambda cell: sizes.index(cell.size))):
             looks[cell] = Look(colour, LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
     return {cell: looks[cell] for cell in comparison.cells}
@@ -72,7 +72,8 @@ def looks(comparison: Comparison) -> dict[Cell, Look]:
 
 def _shades(cells: list[Cell], sizes: list[str], colour: str) -> dict[Cell, Look]:
     """The looks of one arm's cells; `colour` is the arm's, where its cells differ in the size of the model alone."""
-    order = sorted({str(cell.without_size()) for cell in cells}, key=_by_number)
+    order = [str(cell) for cell in sorted((cell.without_size() for cell in cells), key=lambda cell: cell.by_number)]
+    order = list(dict.fromkeys(order))
     looks = {}
     for cell in cells:
         place = order.index(str(cell.without_size()))
@@ -111,18 +112,3 @@ def _channels(colour: str) -> list[int]:
 
 def _hex(channels: list[int]) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in channels)
-
-
-def _by_number(name: str) -> list[Any]:
-    """Sorts names by the numbers in them: vocab_size=512 before vocab_size=1024."""
-    return [int(part) if part.isdigit() else part for part in _parts(name)]
-
-
-def _parts(name: str) -> list[str]:
-    parts, word = [], ""
-    for char in name:
-        if word and char.isdigit() != word[-1].isdigit():
-            parts.append(word)
-            word = ""
-        word += char
-    return [*parts, word]

@@ -11,12 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tokexp.analysis.cells import Cell
-from tokexp.analysis.comparison import Baseline
+from tokexp.analysis.comparison import BaselineName
 from tokexp.analysis.correlation import Correlation
 from tokexp.analysis.readability import Reading
 from tokexp.analysis.statistics import Estimate, Interval, Reason, Verdict
 from tokexp.analysis.views import Point
 from tokexp.rendering.text import Emphasis, Line, Strong
+
+UNRESOLVED = {
+    Reason.TEXT: "this text does not tell the averages of these seeds apart",
+    Reason.SHORT_TEXT: "the held-out text is too short for so many comparisons",
+    Reason.ONE_SEED: "one seed is an anecdote; add seed=0,1,2",
+    Reason.TOO_MANY_SEEDS: "a thousand seeds would not do",
+    Reason.SEEDS: "some {seeds} seeds a cell would do",
+}
 
 
 @dataclass(frozen=True)
@@ -67,10 +75,10 @@ class Absent:
 
 
 Value = (
-    Absent | Cell | Baseline | Verdict | Estimate | Interval | Point | Reading | Correlation | Percentiles
+    Absent | Cell | BaselineName | Verdict | Estimate | Interval | Point | Reading | Correlation | Percentiles
     | HumanBand | Number | Distance | MeasureAndDistance | list[int] | int | float | str | None
 )  # fmt: skip
-FIGURES = (
+NUMERIC = (
     Estimate, Interval, Point, Reading, Correlation, Percentiles, HumanBand, Number, Distance, MeasureAndDistance,
     list, int, float, type(None),
 )  # fmt: skip
@@ -90,7 +98,7 @@ class Column:
     @property
     def is_figures(self) -> bool:
         """Whether its values are numbers, which stand at the right and are sorted as such."""
-        return all(isinstance(value, FIGURES) for value in self.values)
+        return all(isinstance(value, NUMERIC) for value in self.values)
 
     def lines(self) -> list[Line]:
         return [line_of(value, self.form) for value in self.values]
@@ -114,7 +122,7 @@ def table(*columns: Column) -> Table:
 def line_of(value: Value, form: str = "") -> Line:
     """A value as people read it; nothing where there is none."""
     match value:
-        case Baseline():
+        case BaselineName():
             return [Emphasis(str(value))]
         case Verdict():
             return verdict_line(value)
@@ -155,8 +163,8 @@ def _figure(value: Any, form: str) -> str:
             return f"{mean:.3f} ± {deviation:.3f} sd"
         case Distance(estimate):
             return f"{_figure(estimate, '.2f')} sd"
-        case Number(number, own_form, after):
-            return f"{number:{own_form}}{after}"
+        case Number(number, number_form, after):
+            return f"{number:{number_form}}{after}"
         case list():
             return ", ".join(f"{item:{form}}" for item in value)
         case _:
@@ -164,22 +172,15 @@ def _figure(value: Any, form: str) -> str:
 
 
 def verdict_line(verdict: Verdict) -> Line:
-    match verdict.reason:
-        case Reason.RESOLVED:
-            return ["resolved"]
-        case Reason.ONE_SEED:
-            why = "one seed is an anecdote; add seed=0,1,2"
-        case Reason.SEEDS:
-            why = f"some {verdict.seeds} seeds a cell would do"
-        case _:
-            why = verdict.reason.value
-    return [Strong("not resolved"), f": {why}"]
+    if verdict.resolved:
+        return ["resolved"]
+    return [Strong("not resolved"), f": {UNRESOLVED[verdict.reason].format(seeds=verdict.seeds)}"]
 
 
 def numbers_of(value: Value) -> dict[str, Any]:
     """A value as machines read it: by the end of the column's name, "" for the value itself."""
     match value:
-        case Cell() | Baseline():
+        case Cell() | BaselineName():
             return {"": str(value)}
         case Absent():
             return {"": None}
@@ -211,7 +212,7 @@ def numbers_of(value: Value) -> dict[str, Any]:
 
 def sort_key(value: Value) -> float | None:
     """The number by which a table is sorted; None for text and for nothing."""
-    if isinstance(value, FIGURES) and not isinstance(value, list):
+    if isinstance(value, NUMERIC) and not isinstance(value, list):
         first = next(iter(numbers_of(value).values()))
         return None if first is None or math.isnan(first) else float(first)
     return None

@@ -6,7 +6,7 @@ from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.correlation import correlations
 from tokexp.analysis.vocabulary import optima
 from tokexp.rendering.tables.columns import Absent, Column, Number, Percentiles, Table, table
-from tokexp.rendering.tables.scores import of_means
+from tokexp.rendering.tables.scores import columns_of_means, of_means
 
 # heading, column of results.csv, form
 COST = [
@@ -25,6 +25,7 @@ PARAMETERS = [
     ("LM head", "params_lm_head", ",.0f"),
     ("transformer body", "params_body", ",.0f"),
     ("total", "params_total", ",.0f"),
+    ("embedding-related", "embedding_share", ".1%"),
 ]
 TOKENIZERS = [
     ("vocabulary", "vocab_size", ",.0f"),
@@ -35,7 +36,7 @@ TOKENIZERS = [
     ("unknown", "unk_rate", ".2%"),
     ("byte fallback", "byte_fallback_rate", ".2%"),
 ]
-TOKENIZERS_TOO = [
+COSTS_OF_TOKENIZERS = [
     ("longest", "token_bytes_max", ",.0f"),
     ("unigram entropy, bits", "unigram_entropy", ".3f"),
     ("Rényi efficiency", "renyi_efficiency", ".3f"),
@@ -49,17 +50,15 @@ def cost_table(comparison: Comparison) -> Table:
 
 
 def parameter_table(comparison: Comparison) -> Table:
-    means = comparison.means
-    embedding = means.params_token_embedding + means.params_position_embedding + means.params_lm_head
-    share = Column("embedding-related", (embedding / means.params_total).tolist(), ".1%", "embedding_share")
-    return Table([*of_means(comparison, PARAMETERS).columns, share])
+    return of_means(comparison, PARAMETERS)
 
 
 def tokenizer_table(comparison: Comparison) -> Table:
     lengths = comparison.means[["token_bytes_p10", "token_bytes_p50", "token_bytes_p90"]].values.tolist()
     percentiles = Column("bytes of a token, 10/50/90 %", [Percentiles(*row) for row in lengths], name="token_bytes")
-    rest = of_means(comparison, TOKENIZERS_TOO).columns[2:]
-    return Table([*of_means(comparison, TOKENIZERS).columns, percentiles, *rest])
+    return Table(
+        [*of_means(comparison, TOKENIZERS).columns, percentiles, *columns_of_means(comparison, COSTS_OF_TOKENIZERS)]
+    )
 
 
 def optimum_table(comparison: Comparison) -> Table:
@@ -78,15 +77,27 @@ def optimum_table(comparison: Comparison) -> Table:
     )
 
 
+def optimum_rows(comparison: Comparison) -> Table:
+    """The table for machines: tokenizer, size and the score of the best apart."""
+    rows = optima(comparison)
+    if not rows:
+        return Table()
+    return table(
+        Column("arm", [row.arm for row in rows]),
+        Column("size", [row.size for row in rows]),
+        *optimum_table(comparison).columns[1:],
+        Column("best_val_bpb", [row.best_bpb for row in rows]),
+    )
+
+
 def prediction_table(comparison: Comparison) -> Table:
     rows = correlations(comparison)
     if not rows:
         return Table()
-    with_zero = [row.interval.low <= 0 <= row.interval.high for row in rows]
     return table(
         Column("model", [row.size for row in rows]),
         Column("known without training", [row.predictor for row in rows], name="predictor"),
         Column("cells", [row.cells for row in rows]),
         Column("rank correlation with bits per byte", rows, name="rank_correlation"),
-        Column("interval", ["has zero in it" if zero else "excludes zero" for zero in with_zero]),
+        Column("interval", ["has zero in it" if row.interval.has_zero else "excludes zero" for row in rows]),
     )

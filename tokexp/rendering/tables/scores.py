@@ -9,7 +9,7 @@ import numpy as np
 from tokexp.analysis.comparison import Comparison, baseline_of
 from tokexp.analysis.content import bits_along
 from tokexp.analysis.differences import differences, leads
-from tokexp.analysis.statistics import STRETCHES, Difference, Estimate
+from tokexp.analysis.statistics import STRETCHES, Difference
 from tokexp.analysis.views import views
 from tokexp.rendering.sentences import view_heading
 from tokexp.rendering.tables.columns import Column, Table, table
@@ -33,12 +33,15 @@ LOSSES = [
 
 def of_means(comparison: Comparison, columns: list[tuple[str, str, str]]) -> Table:
     """A row a cell, best total first: columns of its means."""
-    means = comparison.means
     return table(
         Column("run", comparison.cells),
-        Column("seeds", means.seeds.tolist()),
-        *(Column(heading, means[name].tolist(), form, name) for heading, name, form in columns),
+        Column("seeds", comparison.means.seeds.tolist()),
+        *columns_of_means(comparison, columns),
     )
+
+
+def columns_of_means(comparison: Comparison, columns: list[tuple[str, str, str]]) -> list[Column]:
+    return [Column(heading, comparison.means[name].tolist(), form, name) for heading, name, form in columns]
 
 
 def bits_per_byte(comparison: Comparison) -> Table:
@@ -51,10 +54,7 @@ def bits_per_byte(comparison: Comparison) -> Table:
         values = [*of_cells, *of_baselines]
         return Column(heading, [values[i] for i in order], form, name)
 
-    marginal = [
-        None if np.isnan(gain) else Estimate(gain, 1.96 * error)
-        for gain, error in means[["marginal_gain_bpb", "marginal_gain_error"]].to_numpy(float).tolist()
-    ]
+    marginal = list(map(comparison.marginal_gain, comparison.cells))
     naive = (baselines.val_bpb - baselines.val_bpb_restoration).tolist()
     restoration = baselines.val_bpb_restoration.tolist()
     return table(

@@ -148,6 +148,7 @@ SECTIONS = [
             " does.",
         ],
         seed_experiment.published_table,
+        for_machines=seed_experiment.published_rows,
     ),
     Section(
         "insights",
@@ -180,6 +181,7 @@ SECTIONS = [
         "The best size of vocabulary",
         ["By a parabola over the logarithm of the size, through the best one tried and its two neighbours."],
         models.optimum_table,
+        for_machines=models.optimum_rows,
     ),
     Section(
         "prediction",
@@ -206,23 +208,23 @@ SECTIONS = [
 
 
 @dataclass(frozen=True)
-class ReportPart:
+class ComparisonTables:
     """What a report has of the runs that were scored on the same bytes: each section that they have something for."""
 
     comparison: Comparison
     tables: list[tuple[Section, Table]]
 
 
-def parts_of(study: Study) -> list[ReportPart]:
+def tables_of_study(study: Study) -> list[ComparisonTables]:
     """One for each held-out text, with every table made."""
-    return [ReportPart(comparison, tables_of(comparison)) for comparison in comparisons(study)]
+    return [ComparisonTables(comparison, tables_of(comparison)) for comparison in comparisons(study)]
 
 
 def tables_of(comparison: Comparison) -> list[tuple[Section, Table]]:
     return [(section, table) for section in SECTIONS if len(table := section.make(comparison))]
 
 
-def write_tables(parts: list[ReportPart], folder: Path) -> None:
+def write_tables(parts: list[ComparisonTables], folder: Path) -> None:
     """Write the files of every table; those of a section that has another name now, or nothing to say, go."""
     written: set[Path] = set()
     for section in SECTIONS:

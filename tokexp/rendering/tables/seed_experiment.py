@@ -5,8 +5,14 @@ from __future__ import annotations
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.seed_experiment.insights import Ticked, insights, ticked
 from tokexp.analysis.seed_experiment.published import Reproduction, reproductions
-from tokexp.rendering.insights import claim, evidence
+from tokexp.rendering.insights import JUDGEMENTS, claim, evidence
 from tokexp.rendering.tables.columns import Column, MeasureAndDistance, Number, Table, table
+
+# How the figures are written, by column; others with two digits.
+FORMS = {
+    "vocab_size": ",.0f", "params_there": ",.0f", "embedding_there": ".2%", "sample_chars_500": ",.0f",
+    "val_bpb": ".3f", "best_val_bpb_crossfit": ".3f",
+}  # fmt: skip
 
 
 def insight_table(comparison: Comparison) -> Table:
@@ -14,7 +20,7 @@ def insight_table(comparison: Comparison) -> Table:
     return table(
         Column("the seed experiment said", [claim(insight) for insight in rows], name="claim"),
         Column("this sweep", [evidence(insight) for insight in rows], name="evidence"),
-        Column("verdict", [insight.judgement.value for insight in rows]),
+        Column("verdict", [JUDGEMENTS[insight.judgement] for insight in rows]),
     )
 
 
@@ -50,14 +56,25 @@ def published_table(comparison: Comparison) -> Table:
     rows = reproductions(comparison)
     if not rows:
         return Table()
+    forms = [FORMS.get(row.figure.column, ".2f") for row in rows]
+    published = [_or_none(row.published, form) for row, form in zip(rows, forms, strict=True)]
+    here = [Number(row.here, form) for row, form in zip(rows, forms, strict=True)]
     return table(
         Column("figure", [row.figure.name for row in rows]),
         Column("tokenizer", [row.cell for row in rows]),
         Column("seeds", [row.seeds for row in rows]),
-        Column("the seed experiment", [_or_none(row.published, row.figure.form) for row in rows], name="published"),
-        Column("here", [Number(row.here, row.figure.form) for row in rows]),
+        Column("the seed experiment", published, name="published"),
+        Column("here", here),
         Column("verdict", [_verdict(row) for row in rows]),
     )
+
+
+def published_rows(comparison: Comparison) -> Table:
+    """The table for machines: by which share ours is off."""
+    rows = reproductions(comparison)
+    if not rows:
+        return Table()
+    return Table([*published_table(comparison).columns[:-1], Column("off", [row.off for row in rows])])
 
 
 def _verdict(row: Reproduction) -> str:

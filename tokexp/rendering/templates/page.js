@@ -13,10 +13,9 @@
     return made;
   };
   const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const variable = (colour) => colour.replace("#", "--c"); // which is another one on the dark page
   const dot = (colour) => {
     const made = element("i", { className: "dot" });
-    made.style.setProperty("--c", `var(${variable(colour)})`);
+    made.style.setProperty("--c", `var(${colour})`);
     return made;
   };
 
@@ -135,10 +134,10 @@
     const steps = curve.x.steps;
     return steps.map((step, i) => {
       const value = curve.y[measure][i];
-      const lines = [`<b>${plain(title)}</b>`, `${value === null ? "" : written(value)} ${plain(data.measures[measure].split(",")[0])}`];
+      const lines = [`<b>${plain(title)}</b>`, `${value === null ? "" : written(value)} ${plain(data.measures[measure].short)}`];
       if (range) lines.push(`${written(range.low[measure][i])} to ${written(range.high[measure][i])} over ${range.seeds} seeds`);
       lines.push(
-        `step ${written(step)}, ${Math.round((100 * step) / steps.at(-1))} % of its schedule`,
+        `step ${written(step)}, ${curve.percent[i]} % of its schedule`,
         `${written(curve.x.bytes[i])} bytes, ${curve.x.FLOPs[i].toExponential(2)} FLOPs, ${written(curve.x.seconds[i])} s`,
       );
       return lines.join("<br>");
@@ -146,7 +145,7 @@
   };
 
   const cellTraces = (cell, x, measure, each) => {
-    const colour = css(variable(cell.colour));
+    const colour = css(cell.colour);
     const line = (curve, title, range) => ({
       type: "scatter", mode: "lines+markers", x: curve.x[x], y: curve.y[measure], name: plain(title),
       line: { color: colour, width: 1.8, dash: cell.dash },
@@ -185,7 +184,7 @@
       Plotly.react(chart, traces, layout({
         margin: { l: 60, r: 16, t: 12, b: 52 },
         xaxis: xAxis(x, scale),
-        yaxis: axis(data.measures[measure], { ...si, ...(values.length ? { range: [low - space, high + space] } : {}) }),
+        yaxis: axis(data.measures[measure].title, { ...si, ...(values.length ? { range: [low - space, high + space] } : {}) }),
         shapes: lines.map((baseline) => ({
           type: "line", xref: "paper", x0: 0, x1: 1, y0: baseline.bpb, y1: baseline.bpb, layer: "below",
           line: { color: css("--soft"), width: 1, dash: "dot" },
@@ -201,8 +200,7 @@
   };
 
   const atFirst = (cells) => {
-    const best = cells.filter((cell, i) => cells.findIndex((other) => other.arm === cell.arm) === i);
-    return (cells.length > CELLS_AT_ONCE ? best : cells).slice(0, CELLS_AT_ONCE);
+    return (cells.length > CELLS_AT_ONCE ? cells.filter((cell) => cell.best_of_arm) : cells).slice(0, CELLS_AT_ONCE);
   };
 
   const chips = (box, part, shown, changed) => {
@@ -214,7 +212,7 @@
       path.setAttribute("d", "M0 4H24");
       path.setAttribute("stroke-width", 3);
       path.setAttribute("stroke-dasharray", STROKES[cell.dash]);
-      path.style.stroke = `var(${variable(cell.colour)})`;
+      path.style.stroke = `var(${cell.colour})`;
       svg.append(path);
       return svg;
     };
@@ -256,14 +254,12 @@
 
   // --- samples ---
 
-  const MARKS = ["copied", "new", "unknown"]; // the other classes are those of pieces
-
   // A text in the spans that Python cut, with the classes that are wanted.
   const spans = (text, classes, pieces, marks) => {
     let at = 0;
     return text.lengths.map((length, i) => {
-      const names = classes[text.kinds[i]].split(" ").filter((name) => name && (MARKS.includes(name) ? marks : pieces));
-      return [text.text.slice(at, (at += length)), names];
+      const [piece, mark] = classes[text.kinds[i]];
+      return [text.text.slice(at, (at += length)), [pieces && piece, marks && mark].filter(Boolean)];
     });
   };
 

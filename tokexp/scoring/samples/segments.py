@@ -70,12 +70,17 @@ def run_segments(tokenizer: Tokenizer, samples: Sequence[Row], corpus: Corpus) -
 
 def piece_rows(row: Row) -> list[Row]:
     """The pieces of a row that has its `text`: the text of each, its length in bytes, whether it is unknown."""
-    raw, unknown = row["text"].encode(), set(row["unknown"])
-    ends = accumulate(row["bytes"])
+    unknown = set(row["unknown"])
     return [
-        {"piece": raw[end - length : end].decode(errors="replace"), "bytes": length, "unknown": n in unknown}
-        for n, (length, end) in enumerate(zip(row["bytes"], ends, strict=True))
+        {"piece": piece, "bytes": length, "unknown": n in unknown}
+        for n, (piece, length) in enumerate(zip(pieces_of(row["text"], row["bytes"]), row["bytes"], strict=True))
     ]
+
+
+def pieces_of(text: str, lengths: Sequence[int]) -> list[str]:
+    """Cut `text` into pieces of so many bytes; a part of a character becomes U+FFFD."""
+    raw = text.encode()
+    return [raw[end - n : end].decode(errors="replace") for n, end in zip(lengths, accumulate(lengths), strict=True)]
 
 
 def segmented(tokenizer: Tokenizer, text: str) -> Segmentation:
