@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 
 class InputError(ValueError):
@@ -269,15 +269,23 @@ def _check_types(where: str, config: Any) -> None:
     """Refuse a value of another type than its field's; a whole number may stand for a float."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
-        allowed = [_origin(k) for k in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
-        exact = Any in allowed or type(value) in allowed
-        if not exact and not (float in allowed and type(value) is int):
-            names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
-            raise InputError(f"{where}{name}: got {value!r}, expected {names}")
+        _check(fits(value, kind), f"{where}{name}", repr(value), describe_type(kind))
 
 
-def _origin(kind: Any) -> Any:
-    return getattr(kind, "__origin__", kind)
+def fits(value: Any, kind: Any) -> bool:
+    """Whether `value` has the type `kind`, what a list or dict holds aside; a whole number may stand for a float."""
+    allowed = _alternatives(kind)
+    return Any in allowed or type(value) in allowed or (float in allowed and type(value) is int)
+
+
+def describe_type(kind: Any) -> str:
+    """The types that `fits` accepts for `kind`, in the words of a settings file."""
+    return " or ".join("null" if t is type(None) else t.__name__ for t in _alternatives(kind))
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    """The types of a union, or the one type, without what a list or a dict holds."""
+    return [get_origin(t) or t for t in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
 
 
 def _absolute(name: str, path: Any) -> Any:
