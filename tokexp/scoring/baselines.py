@@ -47,14 +47,12 @@ import pyppmd
 import zstandard
 
 from tokexp.config import InputError
-from tokexp.data.corpus import Corpus
+from tokexp.data.corpus import Corpus, cached_for
 from tokexp.encoding.prepare import prepare
 from tokexp.scoring.blocks import BLOCKS, by_block
 from tokexp.scoring.ngram import CODE_POINTS, CharModel, KneserNey
 from tokexp.scoring.restoration import restoration_cost
-from tokexp.system.cache import cached, source_hash
 from tokexp.system.files import write_json
-from tokexp.system.provenance import versions
 
 log = logging.getLogger(__name__)
 
@@ -78,18 +76,12 @@ def baselines(corpus: Corpus) -> list[Baseline]:
 
     The word trigram is left out, with a warning, where the text has no words to count.
     """
-    what = {
-        "what": "baselines",
-        "train": corpus.train_sha256,
-        "val": corpus.val_sha256,
-        "code": source_hash(__name__),
-        "versions": {**versions("regex", "pyppmd", "zstandard"), "zlib": zlib.ZLIB_RUNTIME_VERSION},
-    }
 
     def build(folder: Path) -> None:
         write_json(folder / "baselines.json", [dataclasses.asdict(row) for row in measure(corpus)])
 
-    rows = json.loads((cached(what, build) / "baselines.json").read_bytes())
+    folder = cached_for(corpus, {"baselines": None}, build, __name__, zlib=zlib.ZLIB_RUNTIME_VERSION)
+    rows = json.loads((folder / "baselines.json").read_bytes())
     return [Baseline(**row) for row in rows]
 
 

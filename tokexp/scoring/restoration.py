@@ -24,11 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tokexp.data.corpus import Corpus
+from tokexp.data.corpus import Corpus, cached_for
 from tokexp.scoring.ngram import Speller, WittenBell
-from tokexp.system.cache import cached, source_hash
 from tokexp.system.files import sha256
-from tokexp.system.provenance import versions
 from tokexp.tokenizer.base import Tokenizer
 
 PARTS = ("spacing", "case", "spelling")
@@ -58,19 +56,13 @@ def restoration_cost(tokenizer: Tokenizer, train: str, text: str) -> Restoration
 
 def restoration_of(tokenizer: Tokenizer, corpus: Corpus) -> Restoration:
     """The bits that restore the held-out part of a corpus, kept for the next run: fitting the model takes seconds."""
-    what = {
-        "restoration": sha256(json.dumps(tokenizer.to_json()).encode()),
-        "kind": tokenizer.kind,
-        "train": corpus.train_sha256,
-        "val": corpus.val_sha256,
-        "versions": versions("regex", "tokenizers", "sentencepiece"),
-        "code": source_hash(__name__, type(tokenizer).__module__),
-    }
+    what = {"restoration": sha256(json.dumps(tokenizer.to_json()).encode()), "kind": tokenizer.kind}
 
     def build(folder: Path) -> None:
         np.save(folder / "bits.npy", restoration_cost(tokenizer, corpus.train, corpus.val).bits)
 
-    return Restoration(np.load(cached(what, build) / "bits.npy"))
+    folder = cached_for(corpus, what, build, __name__, type(tokenizer).__module__)
+    return Restoration(np.load(folder / "bits.npy"))
 
 
 @dataclass(frozen=True)

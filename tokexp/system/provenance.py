@@ -63,10 +63,10 @@ def workers() -> int:
     return int(os.environ.get("TOKEXP_WORKERS", "1"))
 
 
-def versions(*packages: str) -> dict[str, str]:
-    """Those of Python and of `packages`, as far as they are installed; without any named, of all that makes figures."""
+def versions() -> dict[str, str]:
+    """The versions of Python and of all `PACKAGES`, as far as they are installed, by name."""
     installed = {"python": platform.python_version()}
-    for package in packages or PACKAGES:
+    for package in PACKAGES:
         try:
             installed[package] = version(package)
         except PackageNotFoundError:

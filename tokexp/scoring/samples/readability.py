@@ -40,12 +40,10 @@ from pathlib import Path
 import numpy as np
 import regex
 
-from tokexp.data.corpus import Corpus
+from tokexp.data.corpus import Corpus, cached_for
 from tokexp.scoring.ngram import CharModel
 from tokexp.scoring.samples.copies import longest_copies
 from tokexp.scoring.samples.grams import word_grams, words
-from tokexp.system.cache import cached, source_hash
-from tokexp.system.provenance import versions
 
 MEASURES = (
     "real_words",
@@ -100,13 +98,6 @@ class Reader:
 
     def human(self) -> list[dict[str, float]]:
         """The measures of each human passage, kept for the next run; `judge` is NaN where the judge learned from it."""
-        what = {
-            "readability": self.chars,
-            "train": self._corpus.train_sha256,
-            "val": self._corpus.val_sha256,
-            "code": source_hash(__name__),
-            "versions": versions("regex"),
-        }
 
         def build(folder: Path) -> None:
             rows = self.read(self._passages)
@@ -114,7 +105,8 @@ class Reader:
                 row["judge"] = row["judge"] if judged else float("nan")
             np.save(folder / "human.npy", np.array([[row[name] for name in MEASURES] for row in rows]))
 
-        table = np.load(cached(what, build) / "human.npy")
+        folder = cached_for(self._corpus, {"readability": self.chars}, build, __name__)
+        table = np.load(folder / "human.npy")
         return [dict(zip(MEASURES, row, strict=True)) for row in table.tolist()]
 
     def _bits(self, sample: str) -> float:
