@@ -1,4 +1,4 @@
-"""How fast is this machine, against what: ratios measured in one run, in turn, with their spread.
+"""Measures how fast this machine is, against what: ratios taken in one run, in turn, with their spread.
 
     python -m tokexp.bench tokenizers
     python -m tokexp.bench train

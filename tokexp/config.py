@@ -1,4 +1,4 @@
-"""What a run can be asked for: one frozen dataclass per group of `conf/`, nested in `RunConfig`.
+"""Defines the settings of a run: one frozen dataclass per group of `conf/`, nested in `RunConfig`.
 
 Plain Python: neither Hydra nor torch is imported here, so that `run_experiment(RunConfig(...))`
 works from a notebook. The defaults are those of `conf/`; a test keeps the two equal.
@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used. The message is one line: got, expected, what to do."""
+    """Refuses what the user gave, with a message of one line: got, expected, what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TokenizerConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What is chosen of a model; `GPTConfig` adds the vocabulary, which the tokenizer decides."""
+    """The settings of a model; `GPTConfig` adds the vocabulary, which the tokenizer decides."""
 
     block_size: int = 64  # tokens of context
     n_layer: int = 2
@@ -76,8 +76,8 @@ class ModelConfig:
         _one_of("model.norm", self.norm, "layernorm", "rmsnorm")
         _one_of("model.positions", self.positions, "learned", "rope")
         if self.n_kv_head is not None:
-            shared = self.n_head % self.n_kv_head == 0
-            _check(shared, "model.n_kv_head", self.n_kv_head, f"a divisor of model.n_head={self.n_head}")
+            divides = self.n_head % self.n_kv_head == 0
+            _check(divides, "model.n_kv_head", self.n_kv_head, f"a divisor of model.n_head={self.n_head}")
         if self.positions == "rope":
             pairs = self.n_embd // self.n_head % 2 == 0
             _check(pairs, "model.n_embd", self.n_embd, f"an even width a head for positions=rope, n_head={self.n_head}")
@@ -93,7 +93,7 @@ class TrainConfig:
     weight_decay: float = 0.1  # on matrices only
     grad_clip: float = 1.0  # largest gradient norm
     eval_every: int = 100  # steps; the end of the run is always evaluated
-    grad_accum: int = 1  # parts in which a batch is worked through, for less memory
+    grad_accum: int = 1  # micro-batches in which a batch is worked through, for less memory
     checkpoint_every: int | None = 500  # steps after which an interrupted run can go on; null: at its end only
     compile: str = "auto"  # auto | always | never: torch.compile; auto means on CUDA
     cuda_graph: str = "auto"  # auto | always | never: a step as one launch; auto means on CUDA
@@ -112,7 +112,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class BudgetConfig:
-    """How long a run trains. Exactly one is set; the others follow from it."""
+    """The length of a training. Exactly one is set; the others follow from it."""
 
     steps: int | None = None
     bytes: int | None = None  # of training text read, repetitions included
@@ -223,7 +223,7 @@ def to_dict(cfg: RunConfig) -> dict[str, Any]:
 
 
 def from_dict(tree: dict[str, Any]) -> RunConfig:
-    """The reverse of `to_dict`. Raises InputError naming a key that no group has."""
+    """The settings that `to_dict` gave as plain dicts. Raises InputError naming a key that no group has."""
     if not isinstance(tree, dict) or not isinstance(tree.get("tokenizer", {}), dict):
         raise InputError(f"settings: got {str(tree)[:80]!r}, expected groups of settings by name")
     tree = {name: value for name, value in tree.items() if name != "dry"}  # which older folders still have

@@ -1,4 +1,4 @@
-"""A trained run's bits per byte on any text.
+"""Prints a trained run's bits per byte on any text.
 
 python -m tokexp.evaluate RUN --text FILE
 """

@@ -1,4 +1,4 @@
-"""See what tokenizers do, without training a model: their pieces in colour, and figures over held-out text.
+"""Shows what tokenizers do, without training a model: their pieces in colour, and figures over held-out text.
 
 python -m tokexp.show char word bpe --text "Hello, world"
 """

@@ -94,5 +94,5 @@ def _name(target: Path) -> Path:
 
 def _show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
-        share = f" of {total:,} ({done / total:.0%})" if total else ""
-        print(f"\r{done:,}{share} bytes", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        of_total = f" of {total:,} ({done / total:.0%})" if total else ""
+        print(f"\r{done:,}{of_total} bytes", end="\n" if done == total else "", file=sys.stderr, flush=True)

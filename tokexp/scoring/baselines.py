@@ -67,7 +67,7 @@ class Baseline:
     name: str
     family: str  # static | adaptive
     val_bpb: float  # bits per byte of the held-out text, restoration included
-    val_bpb_restoration: float = 0.0  # the part of it that restores the text from its words
+    val_bpb_restoration: float = 0.0  # the share of it that restores the text from its words
     block_nats: list[float] | None = None  # (64,) of each block of that text; None where only the whole is known
 
 
@@ -78,14 +78,14 @@ def baselines(corpus: Corpus) -> list[Baseline]:
     """
 
     def build(folder: Path) -> None:
-        write_json(folder / "baselines.json", [dataclasses.asdict(row) for row in measure(corpus)])
+        write_json(folder / "baselines.json", [dataclasses.asdict(row) for row in measure_baselines(corpus)])
 
     folder = cached_for(corpus, {"baselines": None}, build, __name__, zlib=zlib.ZLIB_RUNTIME_VERSION)
     rows = json.loads((folder / "baselines.json").read_bytes())
     return [Baseline(**row) for row in rows]
 
 
-def measure(corpus: Corpus) -> list[Baseline]:
+def measure_baselines(corpus: Corpus) -> list[Baseline]:
     """Every baseline of `corpus`, measured anew."""
     starts = np.cumsum([0, *(len(char.encode()) for char in corpus.val)])
     rows = [_by_block("uniform", "static", uniform_bits(corpus.train, corpus.val), starts)]

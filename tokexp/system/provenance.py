@@ -1,4 +1,4 @@
-"""Where a result comes from: the commit of this checkout and the versions of what computed it."""
+"""Records where a result comes from: the commit of this checkout and the versions of what computed it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def processor() -> str:
 
 
 def workers() -> int:
-    """How many runs share this machine, as what launched them says; one where nothing does."""
+    """The number of runs that share this machine, as what launched them says; one where nothing does."""
     return int(os.environ.get("TOKEXP_WORKERS", "1"))
 
 

@@ -18,8 +18,8 @@ from tokexp.scoring.samples.readability import (
     Reader,
     band,
     distance,
+    human_passages,
     paragraphs,
-    passages,
 )
 from tokexp.system.files import sha256
 from tokexp.tokenizer.split import chunks
@@ -175,14 +175,14 @@ def test_degenerate_samples(text: str) -> None:
 
 def test_passages_lie_end_to_end_and_are_four_at_least() -> None:
     val = "".join(map(chr, range(100, 4600)))
-    cut, second = passages(val, 1000)
+    cut, second = human_passages(val, 1000)
     assert [part[0] for part in cut] == [val[i] for i in (0, 1000, 2000, 3000)]
     assert {len(part) for part in cut} == {1000}
     assert second == [False, False, False, True]  # the third begins in the first half
-    assert [len(part) for part in passages(val, 1500)[0]] == [1125] * 4
-    assert passages("ab", 1500) == (["a", "b"], [False, True])
-    assert passages("a", 1500)[0] == ["a"]
-    many, _ = passages(val, 5)
+    assert [len(part) for part in human_passages(val, 1500)[0]] == [1125] * 4
+    assert human_passages("ab", 1500) == (["a", "b"], [False, True])
+    assert human_passages("a", 1500)[0] == ["a"]
+    many, _ = human_passages(val, 5)
     assert len(set(many)) == len(many) == readability.MOST_PASSAGES
     assert (many[0], many[-1]) == (val[:5], val[-5:])
 
@@ -269,7 +269,7 @@ def test_what_people_did_not_write_is_told_apart(shakespeare: str) -> None:
     beyond = [name for row in fresh for name, far in row.items() if abs(far) > 3]
     assert len(beyond) <= 0.02 * len(fresh) * len(MEASURES), beyond
 
-    held_out = passages(corpus.val)[0][::7]
+    held_out = human_passages(corpus.val)[0][::7]
     assert mean([shuffled(passage, rng) for passage in held_out])["dialogue"] < -3
 
     start = rng.randrange(len(corpus.train) - 300)

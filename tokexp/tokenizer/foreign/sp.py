@@ -20,7 +20,7 @@ SPACE = "▁"
 
 
 class SentencePieceTokenizer(Tokenizer):
-    """Both kinds but for the model that the library learns."""
+    """The base of both kinds, which differ in the model that the library learns."""
 
     lossless = True
     model_type: ClassVar[str]
