@@ -1,7 +1,7 @@
 """The seed experiment's word tokenizer: words, punctuation and newlines, lower-cased, other spacing dropped.
 
 It loses case, spacing and every word outside its vocabulary, and says so (`lossless = False`);
-`restoration.py` measures in bits what was lost.
+`scoring/restoration.py` measures in bits what was lost.
 """
 
 from __future__ import annotations
