@@ -51,7 +51,7 @@ from tokexp.data.corpus import Corpus, cached_for
 from tokexp.encoding.prepare import prepare
 from tokexp.scoring.blocks import BLOCKS, by_block
 from tokexp.scoring.ngram import CODE_POINTS, CharModel, KneserNey
-from tokexp.scoring.restoration import restoration_cost
+from tokexp.scoring.restoration import restoration_of
 from tokexp.system.files import write_json
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def word_trigram(corpus: Corpus) -> Baseline:
     prepared = prepare("word", {"min_frequency": 2}, corpus)  # as in conf/tokenizer/word.yaml
     train, val = prepared.data.train.ids, prepared.data.val.ids
     model = KneserNey(train, 3, prepared.tokenizer.vocab_size)
-    restoration = restoration_cost(prepared.tokenizer, corpus.train, corpus.val)
+    restoration = restoration_of(prepared.tokenizer, corpus)
     bits = model.bits(val, train) + restoration.bits.sum(axis=1)
     baseline = _by_block("word trigram", "static", bits, prepared.data.val.starts)
     return dataclasses.replace(baseline, val_bpb_restoration=restoration.total / corpus.val_bytes)

@@ -77,9 +77,9 @@ class SentencePieceTokenizer(Tokenizer):
         ids: list[int] = []
         for i, between in enumerate(text.split(SPACE)):
             ids += self._space if i else []
-            for j, part in enumerate(between.split("\0")):
+            for j, plain in enumerate(between.split("\0")):
                 ids += [self._nul] if j else []
-                ids += self._library.encode(part)
+                ids += self._library.encode(plain)
         return ids
 
     def decode(self, ids: list[int]) -> str:
