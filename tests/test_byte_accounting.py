@@ -46,7 +46,7 @@ from tokexp.system import places
 from tokexp.tokenizer import KINDS, Tokenizer, train_tokenizer
 from tokexp.tokenizer.base import UNK, Span, spans_of_lengths
 from tokexp.tokenizer.bpe import BPETokenizer
-from tokexp.tokenizer.bpe_classic import WORD, BPEClassicTokenizer
+from tokexp.tokenizer.bpe_classic import WORD_OR_NEWLINE, BPEClassicTokenizer
 from tokexp.tokenizer.byte import ByteTokenizer
 from tokexp.tokenizer.char import CharTokenizer
 from tokexp.tokenizer.foreign.hf import HFBPETokenizer, HFWordPieceTokenizer
@@ -135,7 +135,7 @@ class EndMarkerCounted(BPEClassicTokenizer):
 
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         ids = self.encode(text)
-        gaps = len(text.encode()) - sum(len(word.encode()) for word in WORD.findall(text))
+        gaps = len(text.encode()) - sum(len(word.encode()) for word in WORD_OR_NEWLINE.findall(text))
         lengths = [len(self._written[i].encode()) for i in ids]
         return ids, spans_of_lengths([lengths[0] + gaps, *lengths[1:]])
 

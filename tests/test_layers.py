@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,20 @@ def test_a_modules_tests_are_found_by_its_name() -> None:
         folder = path.parent.relative_to(TESTS)
         if folder != Path() and path.stem not in ALL_KINDS:
             assert (PACKAGE / folder / f"{path.stem.removeprefix('test_')}.py").is_file(), path
+
+
+def test_paths_in_docstrings_and_on_the_front_are_there() -> None:
+    """A path in backticks is one from the checkout, from the package or from the folder of who names it."""
+    root, made_by_the_reader = PACKAGE.parent, {"plays.yaml", "batches.yaml", "vowel.py", "vowel.yaml"}
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    texts = [(root, (root / "README.md").read_text())]
+    for path in FILES:
+        nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, documented)]
+        texts += [(path.parent, ast.get_docstring(node) or "") for node in nodes]
+    for folder, text in texts:
+        for name in re.findall(r"`([\w./-]+\.py|(?:tokexp|conf|tests|docs|sweeps)/[\w./-]*)`", text):
+            there = any((base / name).exists() for base in (root, PACKAGE, folder))
+            assert there or Path(name).name in made_by_the_reader, f"{folder}: {name}"
 
 
 def test_one_module_names_the_files_of_a_run_and_of_a_study() -> None:

@@ -1,4 +1,4 @@
-"""How fast is this machine, against what: ratios measured in one run, in turn, with their spread.
+"""Measures how fast this machine is, against what: ratios taken in one run, in turn, with their spread.
 
     python -m tokexp.bench tokenizers
     python -m tokexp.bench train
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tokexp.config import DataConfig, InputError, ModelConfig
 from tokexp.data.corpus import load_corpus
-from tokexp.data.text import read_bytes
+from tokexp.data.text import read_text
 from tokexp.speed.tokenizers import bench_tokenizers
 from tokexp.speed.training import bench_train, describe_machine, trainings_of
 from tokexp.system.command import command
@@ -47,7 +47,7 @@ def main() -> int:
         print(describe_machine(trainings[0].device))
         bench_train(trainings, args.steps, args.rounds)
     else:
-        text = read_bytes(args.file).decode() if args.file else load_corpus(DataConfig()).train
+        text = read_text(args.file) if args.file else load_corpus(DataConfig()).train
         bench_tokenizers(text, args.vocab_size, args.rounds)
     return 0
 

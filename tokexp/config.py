@@ -1,4 +1,4 @@
-"""What a run can be asked for: one frozen dataclass per group of `conf/`, nested in `RunConfig`.
+"""Defines the settings of a run: one frozen dataclass per group of `conf/`, nested in `RunConfig`.
 
 Plain Python: neither Hydra nor torch is imported here, so that `run_experiment(RunConfig(...))`
 works from a notebook. The defaults are those of `conf/`; a test keeps the two equal.
@@ -12,11 +12,11 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used. The message is one line: got, expected, what to do."""
+    """Refuses what the user gave, with a message of one line: got, expected, what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TokenizerConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What is chosen of a model; `GPTConfig` adds the vocabulary, which the tokenizer decides."""
+    """The settings of a model; `GPTConfig` adds the vocabulary, which the tokenizer decides."""
 
     block_size: int = 64  # tokens of context
     n_layer: int = 2
@@ -76,8 +76,8 @@ class ModelConfig:
         _one_of("model.norm", self.norm, "layernorm", "rmsnorm")
         _one_of("model.positions", self.positions, "learned", "rope")
         if self.n_kv_head is not None:
-            shared = self.n_head % self.n_kv_head == 0
-            _check(shared, "model.n_kv_head", self.n_kv_head, f"a divisor of model.n_head={self.n_head}")
+            divides = self.n_head % self.n_kv_head == 0
+            _check(divides, "model.n_kv_head", self.n_kv_head, f"a divisor of model.n_head={self.n_head}")
         if self.positions == "rope":
             pairs = self.n_embd // self.n_head % 2 == 0
             _check(pairs, "model.n_embd", self.n_embd, f"an even width a head for positions=rope, n_head={self.n_head}")
@@ -93,7 +93,7 @@ class TrainConfig:
     weight_decay: float = 0.1  # on matrices only
     grad_clip: float = 1.0  # largest gradient norm
     eval_every: int = 100  # steps; the end of the run is always evaluated
-    grad_accum: int = 1  # parts in which a batch is worked through, for less memory
+    grad_accum: int = 1  # micro-batches in which a batch is worked through, for less memory
     checkpoint_every: int | None = 500  # steps after which an interrupted run can go on; null: at its end only
     compile: str = "auto"  # auto | always | never: torch.compile; auto means on CUDA
     cuda_graph: str = "auto"  # auto | always | never: a step as one launch; auto means on CUDA
@@ -112,7 +112,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class BudgetConfig:
-    """How long a run trains. Exactly one is set; the others follow from it."""
+    """The length of a training. Exactly one is set; the others follow from it."""
 
     steps: int | None = None
     bytes: int | None = None  # of training text read, repetitions included
@@ -223,7 +223,7 @@ def to_dict(cfg: RunConfig) -> dict[str, Any]:
 
 
 def from_dict(tree: dict[str, Any]) -> RunConfig:
-    """The reverse of `to_dict`. Raises InputError naming a key that no group has."""
+    """The settings that `to_dict` gave as plain dicts. Raises InputError naming a key that no group has."""
     if not isinstance(tree, dict) or not isinstance(tree.get("tokenizer", {}), dict):
         raise InputError(f"settings: got {str(tree)[:80]!r}, expected groups of settings by name")
     tree = {name: value for name, value in tree.items() if name != "dry"}  # which older folders still have
@@ -269,15 +269,23 @@ def _check_types(where: str, config: Any) -> None:
     """Refuse a value of another type than its field's; a whole number may stand for a float."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
-        allowed = [_origin(k) for k in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
-        exact = Any in allowed or type(value) in allowed
-        if not exact and not (float in allowed and type(value) is int):
-            names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
-            raise InputError(f"{where}{name}: got {value!r}, expected {names}")
+        _check(fits(value, kind), f"{where}{name}", repr(value), describe_type(kind))
 
 
-def _origin(kind: Any) -> Any:
-    return getattr(kind, "__origin__", kind)
+def fits(value: Any, kind: Any) -> bool:
+    """Whether `value` has the type `kind`, what a list or dict holds aside; a whole number may stand for a float."""
+    allowed = _alternatives(kind)
+    return Any in allowed or type(value) in allowed or (float in allowed and type(value) is int)
+
+
+def describe_type(kind: Any) -> str:
+    """The types that `fits` accepts for `kind`, in the words of a settings file."""
+    return " or ".join("null" if t is type(None) else t.__name__ for t in _alternatives(kind))
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    """The types of a union, or the one type, without what a list or a dict holds."""
+    return [get_origin(t) or t for t in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
 
 
 def _absolute(name: str, path: Any) -> Any:

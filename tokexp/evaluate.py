@@ -1,4 +1,4 @@
-"""A trained run's bits per byte on any text.
+"""Prints a trained run's bits per byte on any text.
 
 python -m tokexp.evaluate RUN --text FILE
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tokexp.config import InputError
 from tokexp.data.corpus import load_corpus
-from tokexp.data.text import decode, read_bytes
+from tokexp.data.text import read_text
 from tokexp.encoding.stream import encode_stream
 from tokexp.model.huggingface import Pretrained
 from tokexp.runs.load import load_any
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--weights", choices=["end", "best"], default="end")
     args = parser.parse_args()
     run = load_any(args.run, weights=args.weights)
-    text = decode(read_bytes(args.text), str(args.text))
+    text = read_text(args.text)
     stream = encode_stream(run.tokenizer, text)
     naive = score(run.model, run.context_id, stream).bits_per_byte
     restoration = 0.0

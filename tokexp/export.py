@@ -1,4 +1,4 @@
-"""A trained run as a folder for Hugging Face's `transformers`.
+"""Writes a trained run as a folder for Hugging Face's `transformers`.
 
 python -m tokexp.export RUN --to hf
 """

@@ -1,4 +1,4 @@
-"""Text from a trained run, or from a GPT-2 in Hugging Face's format.
+"""Prints text from a trained run, or from a GPT-2 in Hugging Face's format.
 
 python -m tokexp.sample RUN --prompt "KING"
 """

@@ -1,4 +1,4 @@
-"""See what tokenizers do, without training a model: their pieces in colour, and figures over held-out text.
+"""Shows what tokenizers do, without training a model: their pieces in colour, and figures over held-out text.
 
 python -m tokexp.show char word bpe --text "Hello, world"
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tokexp.config import InputError
 from tokexp.data.corpus import load_corpus
-from tokexp.data.text import read_bytes
+from tokexp.data.text import read_text
 from tokexp.encoding.prepare import prepare
 from tokexp.rendering.terminal import paint, table
 from tokexp.scoring.intrinsic import intrinsic
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--color", choices=["auto", "always", "never"], default="auto")
     args = parser.parse_args()
     corpus = load_corpus(data_option(args.data, args.data_path))
-    text = read_bytes(args.file).decode() if args.file else corpus.val[:300] if args.text is None else args.text
+    text = read_text(args.file) if args.file else corpus.val[:300] if args.text is None else args.text
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise InputError("--text: got bytes that are not UTF-8; give text, or a file by --file")
     colour = args.color == "always" or (args.color == "auto" and sys.stdout.isatty())

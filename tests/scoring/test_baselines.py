@@ -19,7 +19,7 @@ from tokexp.scoring.baselines import (
     baselines,
     compressors,
     conditional_bits,
-    measure,
+    measure_baselines,
     ppmd_bits,
     uniform_bits,
 )
@@ -40,7 +40,7 @@ def corpus_of(train: str, val: str) -> Corpus:
 
 
 def by_name(corpus: Corpus) -> dict[str, float]:
-    return {row.name: row.val_bpb for row in measure(corpus)}
+    return {row.name: row.val_bpb for row in measure_baselines(corpus)}
 
 
 def test_shakespeare_needs_what_was_measured(shakespeare: str) -> None:
@@ -60,7 +60,7 @@ def test_shakespeare_needs_what_was_measured(shakespeare: str) -> None:
 
 
 def test_families(text: str) -> None:
-    rows = measure(corpus_of(text[:7000], text[7000:8000]))
+    rows = measure_baselines(corpus_of(text[:7000], text[7000:8000]))
     assert [row.name for row in rows if row.family == "static"] == NAMES[:8]
     assert [row.name for row in rows if row.family == "adaptive"] == NAMES[8:]
 
@@ -112,7 +112,7 @@ def test_what_ppmd_writes_in_blocks_is_what_the_whole_adds(text: str, val: int) 
 def test_blocks_add_up_to_the_whole(text: str) -> None:
     """Letters of several bytes, the spelling of unknown words, PPMd's bytes: all is in some block."""
     corpus = corpus_of(text[:6000], "é" + text[6000:7000] + "ünheard-of zyxw\n")
-    rows = measure(corpus)
+    rows = measure_baselines(corpus)
     assert [row.name for row in rows if row.block_nats is None] == ["gzip", "bz2", "xz", "zstd"]
     for row in rows:
         if row.block_nats:
@@ -125,7 +125,8 @@ def test_a_baseline_pays_for_a_block_where_it_stands(text: str) -> None:
     """A passage of noise makes its own block dear, for whoever kept the blocks."""
     plain = text[6000:7000]
     noisy = plain[:500] + "qzxjvkq wzzxq kjq" + plain[517:]  # in block 32 and the one after it
-    for quiet, loud in zip(measure(corpus_of(text[:6000], plain)), measure(corpus_of(text[:6000], noisy)), strict=True):
+    without, with_noise = (measure_baselines(corpus_of(text[:6000], val)) for val in (plain, noisy))
+    for quiet, loud in zip(without, with_noise, strict=True):
         if quiet.block_nats and loud.block_nats and quiet.name != "uniform":
             dearer = np.array(loud.block_nats) - np.array(quiet.block_nats)
             assert dearer.argmax() in (31, 32, 33), quiet.name
@@ -157,7 +158,7 @@ def test_kneser_ney_is_conditioned_on_the_end_of_the_training_part(text: str) ->
 
 def test_word_trigram_pays_for_what_its_words_lose(text: str) -> None:
     corpus = corpus_of(text[:7000], text[7000:8000])
-    words = next(row for row in measure(corpus) if row.name == "word trigram")
+    words = next(row for row in measure_baselines(corpus) if row.name == "word trigram")
     cost = restoration_cost(train_tokenizer("word", corpus.train), corpus.train, corpus.val).total
     assert words.val_bpb_restoration == pytest.approx(cost / corpus.val_bytes)
     assert words.val_bpb > words.val_bpb_restoration > 0
@@ -204,7 +205,7 @@ def test_kept_by_corpus(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(places, "CACHE", tmp_path)
     corpus, other = corpus_of(text[:5000], text[5000:6000]), corpus_of(text[:5000], text[5000:6001])
     first = baselines(corpus)
-    assert first == measure(corpus)
+    assert first == measure_baselines(corpus)
     assert all(isinstance(row, Baseline) for row in first)
     assert len(list(tmp_path.rglob("baselines.json"))) == 1
 

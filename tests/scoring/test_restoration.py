@@ -22,8 +22,8 @@ import tokexp.scoring.restoration
 from tokexp.data.corpus import Corpus
 from tokexp.scoring.ngram import CODE_POINTS, Speller, WittenBell
 from tokexp.scoring.restoration import (
+    ASPECTS,
     NEW,
-    PARTS,
     SHAPES,
     Restoration,
     RestorationModel,
@@ -37,22 +37,22 @@ from tokexp.scoring.restoration import (
 from tokexp.tokenizer import Tokenizer, train_tokenizer
 
 
-def by_part(restoration: Restoration) -> dict[str, float]:
-    return dict(zip(PARTS, restoration.bits.sum(axis=0).tolist(), strict=True))
+def by_aspect(restoration: Restoration) -> dict[str, float]:
+    return dict(zip(ASPECTS, restoration.bits.sum(axis=0).tolist(), strict=True))
 
 
 def test_lossless_text_costs_nothing(text: str) -> None:
     for kind in ("char", "bpe"):
         cost = restoration_cost(train_tokenizer(kind, text), text, text[:500])
         assert cost.total == 0
-        assert cost.bits.shape[1] == len(PARTS)
+        assert cost.bits.shape[1] == len(ASPECTS)
 
 
 def test_a_lower_case_text_with_known_words_still_pays_a_little(text: str) -> None:
     """What the tokenizer could have lost must be said to be absent; that is cheap, not free."""
     word = train_tokenizer("word", text.lower())
     cost = RestorationModel(word, text.lower()).cost(text.lower()[:2000])
-    assert 0 < by_part(cost)["case"] < 60
+    assert 0 < by_aspect(cost)["case"] < 60
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_each_loss_is_charged_to_its_part(text: str, lost: str, part: str) -> No
     word = train_tokenizer("word", text)
     model = RestorationModel(word, text)
     plain, changed = model.cost("the king of love"), model.cost(f"the king of love {lost}")
-    extra = {name: by_part(changed)[name] - by_part(plain)[name] for name in PARTS}
+    extra = {name: by_aspect(changed)[name] - by_aspect(plain)[name] for name in ASPECTS}
     assert max(extra, key=lambda name: extra[name]) == part
     assert np.isfinite(changed.total)
 
@@ -88,7 +88,7 @@ def test_trailing_space_is_paid_for(text: str) -> None:
 def test_shakespeare_words_cost_what_was_measured(shakespeare: str) -> None:
     """DESIGN's reference: case 0.036, spacing 0.003, spelling 0.330 bits per character; at most 20 % more."""
     train, val = shakespeare[:1_003_854], shakespeare[1_003_854:]
-    parts = by_part(restoration_cost(train_tokenizer("word", train), train, val))
+    parts = by_aspect(restoration_cost(train_tokenizer("word", train), train, val))
     per_char = {name: bits / len(val) for name, bits in parts.items()}
     assert 0.02 < per_char["case"] < 0.036 * 1.2
     assert 0.001 < per_char["spacing"] < 0.003 * 1.2
@@ -98,7 +98,7 @@ def test_shakespeare_words_cost_what_was_measured(shakespeare: str) -> None:
 def test_a_gap_of_any_length_has_a_finite_cost(text: str) -> None:
     """2 to the minus thousands is nothing to a float."""
     model = RestorationModel(train_tokenizer("word", text), text)
-    short, long = (by_part(model.cost("the" + " " * n + "king"))["spacing"] for n in (200, 5000))
+    short, long = (by_aspect(model.cost("the" + " " * n + "king"))["spacing"] for n in (200, 5000))
     a_space = model._gap_speller.bits(" " * 201) - model._gap_speller.bits(" " * 200)
     assert long - short == pytest.approx(4800 * a_space)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import settings_of
 
+from tokexp.data import corpus
 from tokexp.data.corpus import Corpus
 from tokexp.scoring import restoration
 from tokexp.system import cache, places
@@ -50,6 +52,20 @@ def test_two_processes_build_one_thing_once(tmp_path: Path) -> None:
     outputs = [process.communicate(timeout=60)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0]
     assert "".join(outputs).count("built") == 1
+
+
+def test_what_cannot_be_kept_goes_with_its_process(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where the folder should be")
+    code = (
+        "import sys; from pathlib import Path; from tokexp.system import cache, places\n"
+        "places.CACHE = Path(sys.argv[1]) / 'data'\n"
+        "folder = cache.cached({'y': 1}, lambda folder: (folder / 'x').write_text('x'))\n"
+        "print((folder / 'x').is_file())\n"
+    )
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, env=env)
+    assert done.stdout == "True\n", done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 @pytest.fixture
@@ -114,11 +130,11 @@ def test_restoration_is_measured_anew_where_the_spans_may_be_others(
         keys.append(what)
         return tmp_path
 
-    monkeypatch.setattr(restoration, "cached", cached)
-    corpus = Corpus("made", text, "the KING", "0" * 64)
+    monkeypatch.setattr(corpus, "cached", cached)
+    made = Corpus("made", text, "the KING", "0" * 64)
     tokenizer = train_tokenizer(kind, text, **settings_of(kind, tmp_path, text))
     for changed in (None, f"tokenizer/{file}", "tokenizer/word_cased.py"):
         checkouts(changed)
-        restoration.restoration_of(tokenizer, corpus)
+        restoration.restoration_of(tokenizer, made)
     assert keys[0] != keys[1]
     assert keys[0] == keys[2], "of another kind"

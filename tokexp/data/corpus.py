@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 from tokexp.config import DataConfig, InputError
 from tokexp.data.pinned import UnreachableError, find
-from tokexp.data.text import decode, pydoc_text, read_bytes, text_files, text_name
+from tokexp.data.text import decode, pydoc_text, read_text, text_files, text_name
+from tokexp.system.cache import cached, source_hash
 from tokexp.system.files import sha256
+from tokexp.system.provenance import versions
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,19 @@ class Corpus:
         return len(self.val.encode())
 
 
+def cached_for(
+    corpus: Corpus, what: dict[str, Any], build: Callable[[Path], None], *modules: str, **libraries: str
+) -> Path:
+    """The cached folder of something that `modules` make of both parts of a corpus; see `cache.cached`.
+
+    `what`: what else decides it, its name included; `libraries`: versions that `provenance.PACKAGES` lack. It is made
+    anew where one of the texts, the code or the version of a package is another.
+    """
+    texts = {"train": corpus.train_sha256, "val": corpus.val_sha256}
+    code = {"code": source_hash(*modules), "versions": {**versions(), **libraries}}
+    return cached({**what, **texts, **code}, build)
+
+
 def load_corpus(cfg: DataConfig) -> Corpus:
     """The corpus that `cfg` asks for, split. Raises InputError, one line, when it cannot be had."""
     path = tuple(cfg.path) if isinstance(cfg.path, list) else cfg.path
@@ -61,35 +77,35 @@ def _load_corpus(
     val_max_bytes: int | None,
     stamps: tuple[tuple[int, int], ...],  # of the files, so that a text that was changed is read again
 ) -> Corpus:
-    name, raw = _read(name, path)
-    text = decode(raw, name)
+    name, text = _read(name, path)
     if val_path is None:
         cut = int(len(text) * (1 - val_fraction))
         train, val = text[:cut], text[cut:]
     else:
-        train, val = text, decode(read_bytes(Path(val_path)), val_path)
+        train, val = text, read_text(Path(val_path))
         if val and val in train:
             raise InputError(f"data.val_path={val_path} is a part of the training text; give a text that is not")
     if val_max_bytes is not None:
         val = val.encode()[:val_max_bytes].decode("utf-8", errors="ignore")  # a character cut in two is dropped
-    for part, piece in (("training", train), ("held-out", val)):
-        if not piece.strip():
-            what = "is only white space" if piece else "is empty"
+    for part, text_of_part in (("training", train), ("held-out", val)):
+        if not text_of_part.strip():
+            what = "is only white space" if text_of_part else "is empty"
             source = f" ({val_path})" if part == "held-out" and val_path else ""
             raise InputError(
                 f"corpus {name}: the {part} part{source} {what}, of {len(train) + len(val)} characters in all; "
                 "give a longer text, or another data.val_fraction, data.val_path or data.val_max_bytes"
             )
-    return Corpus(name, train, val, sha256(raw))
+    return Corpus(name, train, val, sha256(text.encode()))
 
 
-def _read(name: str, path: Any) -> tuple[str, bytes]:
+def _read(name: str, path: Any) -> tuple[str, str]:
+    """The corpus's name, which data=auto leaves open, and its text before the split."""
     if name == "text":
         if path is None:
             raise InputError("data=text needs data.path: a UTF-8 text file, a folder or a list of them")
-        return text_name(path), b"\n".join(read_bytes(file) for file in text_files(path))
+        return text_name(path), "\n".join(read_text(file) for file in text_files(path))
     if name == "pydoc":
-        return "pydoc", pydoc_text().encode()
+        return "pydoc", pydoc_text()
     try:
         file = find(SHAKESPEARE, SHAKESPEARE_SHA256, SHAKESPEARE_URL, path)
     except UnreachableError as error:
@@ -97,5 +113,5 @@ def _read(name: str, path: Any) -> tuple[str, bytes]:
             raise InputError(str(error)) from error
         log.warning("! %s", error)
         log.warning("! data=auto falls back to pydoc, the text of Python's own help: NOT TinyShakespeare")
-        return "pydoc", pydoc_text().encode()
-    return "tinyshakespeare", file.read_bytes()
+        return "pydoc", pydoc_text()
+    return "tinyshakespeare", decode(file.read_bytes(), str(file))

@@ -25,17 +25,17 @@ def find(relative: Path, digest: str, url: str, path: str | None = None) -> Path
     A file from elsewhere is copied into `data/`. Raises InputError where a file has another
     SHA-256 than `digest`, UnreachableError where there is none and no network either.
     """
-    cached = places.CACHE / relative
+    kept = places.CACHE / relative
     folders = [Path(path) / relative] if path is not None else []
     folders += [Path(folder) / relative for folder in [os.environ.get("TOKEXP_DATA")] if folder]
-    for place in [*folders, cached]:
+    for place in [*folders, kept]:
         if place.is_file():
             got = sha256(place.read_bytes())
             if got != digest:
                 raise InputError(f"{place}: got SHA-256 {got}, expected {digest}; delete or replace that file")
-            if place != cached and not cached.exists():
+            if place != kept and not kept.exists():
                 try:
-                    with replacing(cached) as temporary:
+                    with replacing(kept) as temporary:
                         shutil.copyfile(place, temporary)
                 except OSError as error:
                     log.warning("%s cannot be kept in data/ (%s): going on without", relative, error.strerror)
@@ -45,8 +45,8 @@ def find(relative: Path, digest: str, url: str, path: str | None = None) -> Path
                 f"data.path={path} holds no {relative}; give the folder that does, "
                 "or add data=text for a text of your own"
             )
-    download(url, cached, digest)
-    return cached
+    download(url, kept, digest)
+    return kept
 
 
 class UnreachableError(Exception):
@@ -94,5 +94,5 @@ def _name(target: Path) -> Path:
 
 def _show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
-        share = f" of {total:,} ({done / total:.0%})" if total else ""
-        print(f"\r{done:,}{share} bytes", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        of_total = f" of {total:,} ({done / total:.0%})" if total else ""
+        print(f"\r{done:,}{of_total} bytes", end="\n" if done == total else "", file=sys.stderr, flush=True)

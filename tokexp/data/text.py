@@ -25,10 +25,10 @@ def text_files(path: Any) -> list[Path]:
         item = Path(item)
         if item.is_dir():
             inside = [p for p in item.rglob("*") if p.is_file()]
-            visible = [p for p in inside if not any(s.startswith(".") for s in p.relative_to(item).parts)]
-            if not visible:
+            not_hidden = [p for p in inside if not any(s.startswith(".") for s in p.relative_to(item).parts)]
+            if not not_hidden:
                 raise InputError(f"{item}: got a folder without files, expected UTF-8 texts in it")
-            files += visible
+            files += not_hidden
         else:
             files.append(item)
     if len(set(files)) < len(files):
@@ -42,11 +42,9 @@ def text_name(path: Any) -> str:
     return Path(items[0]).stem + (f"+{len(items) - 1}" if len(items) > 1 else "")
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a UTF-8 text file. Raises InputError for a file that is not UTF-8, with the position in it."""
-    raw = read_file(path)
-    decode(raw, str(path))
-    return raw
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, its newlines as they are. Raises InputError where it is not UTF-8, with the place."""
+    return decode(read_file(path), str(path))
 
 
 def read_file(path: Path) -> bytes:

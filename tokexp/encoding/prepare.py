@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tokexp.config import InputError
-from tokexp.data.corpus import Corpus
+from tokexp.data.corpus import Corpus, cached_for
 from tokexp.encoding.checks import check_claim
 from tokexp.encoding.stream import TokenStream, chunks_for, read_stream, write_stream
-from tokexp.system.cache import cached, source_hash
 from tokexp.system.files import write_json
-from tokexp.system.provenance import versions
 from tokexp.tokenizer import Tokenizer, identity, load_tokenizer, train_tokenizer
 
 
@@ -48,14 +46,6 @@ def prepare(kind: str, settings: dict[str, Any], corpus: Corpus) -> Prepared:
     The arrays are mapped from files, not read into memory. Raises InputError for what the user can put right,
     ValueError for a tokenizer whose spans do not tile the text or whose claim to be lossless is false.
     """
-    what = {
-        "kind": kind,
-        "settings": identity(settings),
-        "train": corpus.train_sha256,
-        "val": corpus.val_sha256,
-        "code": source_hash(__name__),
-        "versions": versions("regex", "tokenizers", "sentencepiece"),
-    }
 
     def build(folder: Path) -> None:
         began = time.perf_counter()
@@ -70,7 +60,7 @@ def prepare(kind: str, settings: dict[str, Any], corpus: Corpus) -> Prepared:
         write_stream(tokenizer, chunks_for(tokenizer, corpus.val), folder, "val")
         write_json(folder / "seconds.json", seconds)
 
-    folder = cached(what, build)
+    folder = cached_for(corpus, {"tokenizer": kind, "settings": identity(settings)}, build, __name__)
     streams = {name: read_stream(folder, name) for name in ("train", "train_slice", "val")}
     seconds = json.loads((folder / "seconds.json").read_bytes())
     tokenizer = load_tokenizer(folder / "tokenizer.json")

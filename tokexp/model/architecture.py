@@ -1,4 +1,4 @@
-"""The model that a run's settings and its tokenizer come to, where one of the two decides a size of the other.
+"""Fills in the sizes of a model that follow from its tokenizer.
 
 Usually nothing is left to decide: the architecture is that of `conf/model/` for every tokenizer. Two other
 comparisons fix something else instead, and then a size follows from the tokenizer:
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 MOST_OFF = 0.02  # of params_total
 
 
-def work_out(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> RunConfig:
+def fill_in_sizes(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> RunConfig:
     """`cfg` with the sizes that it leaves to the tokenizer filled in.
 
     `bytes_per_token`: over the training part. Raises InputError where no width comes within 2 % of

@@ -191,7 +191,7 @@ class GPT(nn.Module):
         return self.lm_head(self.hidden(idx_BT, cache))
 
     def hidden(self, idx_BT: Tensor, cache: KVCache | None = None) -> Tensor:
-        """What the LM head reads, (B, T, C): a loss that never holds all logits begins here."""
+        """The last hidden states (B, T, C), which the LM head reads; a loss that never holds all logits needs them."""
         past = cache.length if cache else 0
         T = idx_BT.shape[1]
         if past + T > self.config.block_size:

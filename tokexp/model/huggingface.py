@@ -35,7 +35,7 @@ OUR_TOKENIZER = "tokexp_tokenizer.json"  # it has every kind, and knows which id
 TRANSPOSED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 MASK = re.compile(r"h\.\d+\.attn\.(masked_)?bias")  # constants that older files hold
 
-# What our model is, by GPT-2's settings there: the values that it can be, GPT-2's default first.
+# Our model, by GPT-2's settings there: the values that it can be, GPT-2's default first.
 ONLY: dict[str, tuple[Any, ...]] = {
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),  # two names of one function
     "layer_norm_epsilon": (1e-5,),
@@ -134,7 +134,7 @@ def to_tensors(model: GPT) -> dict[str, Tensor]:
 
 
 def load_pretrained(folder: Path) -> Pretrained:
-    """A folder in Hugging Face's format, its tokenizer included: our own file, theirs, or GPT-2's by its size."""
+    """Read a folder in Hugging Face's format, its tokenizer included: our own file, theirs, or GPT-2's by its size."""
     model = load_hf(folder)
     size = model.config.vocab_size
     ours, theirs = folder / OUR_TOKENIZER, folder / "tokenizer.json"
@@ -161,7 +161,7 @@ def load_pretrained(folder: Path) -> Pretrained:
 
 
 def load_hf(folder: Path | str) -> GPT:
-    """A GPT-2 in Hugging Face's format as our model, on the CPU in eval mode.
+    """Read a GPT-2 in Hugging Face's format as our model, on the CPU in eval mode.
 
     Raises InputError, one line, for what our model cannot express and for weights that are not safetensors.
     """

@@ -1,4 +1,4 @@
-"""Counts a model's parameters by part, and the FLOPs of training it, from its settings alone."""
+"""Counts a model's parameters by component, and the FLOPs of training it, from its settings alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # a result is read without torch
 
 @dataclass(frozen=True)
 class ParameterSplit:
-    """Parameters by part, as a run's result has them."""
+    """Parameters by component, as a run's result has them."""
 
     params_token_embedding: int
     params_position_embedding: int

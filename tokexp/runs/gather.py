@@ -32,7 +32,7 @@ from tokexp.runs.result import flatten, load_result
 from tokexp.runs.state import read_state
 from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
 from tokexp.scoring.blocks import BLOCKS
-from tokexp.scoring.samples.segments import SHOWN
+from tokexp.scoring.samples.segments import SAMPLES_SHOWN
 from tokexp.system.files import write_text
 from tokexp.training.record import EvalRow, Row, StepRow
 
@@ -156,7 +156,7 @@ def read_run(folder: Path) -> RunRows:
     for table, rows in tables.items():
         if not rows and table != "readability":
             raise InputError(f"{folder}: damaged, with no rows for {table}; run again with rerun=true")
-    samples = [{**name, **row} for row in load_lines(folder / SAMPLES) if row["sample"] < SHOWN]
+    samples = [{**name, **row} for row in load_lines(folder / SAMPLES) if row["sample"] < SAMPLES_SHOWN]
     return RunRows(tables, samples, read_segments(folder, result.name))
 
 
@@ -174,7 +174,7 @@ def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:
     """How a run's tokenizer cuts the samples that are kept and the held-out passage; `run` is its name."""
     path = folder / SEGMENTS
     rows = load_lines(path) if path.is_file() else []
-    return [{"name": run, **row} for row in rows if row.get("sample", 0) < SHOWN]
+    return [{"name": run, **row} for row in rows if row.get("sample", 0) < SAMPLES_SHOWN]
 
 
 def latest_runs(sweep: Path) -> list[Path]:

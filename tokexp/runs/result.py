@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 import pandas as pd
 
-from tokexp.config import InputError
+from tokexp.config import InputError, fits
 from tokexp.model.sizes import ParameterSplit
 from tokexp.runs.files import RESULT
 from tokexp.scoring.intrinsic import IntrinsicFigures
@@ -181,7 +181,7 @@ def load_result(folder: Path) -> RunResult:
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(f"{path}: got schema_version {version}, expected {SCHEMA_VERSION}; run again")
-    wrong = [name for name, kind in columns().items() if not _is_a(data.get(name, _ABSENT), kind)]
+    wrong = [name for name, kind in columns().items() if not fits(data.get(name, _ABSENT), kind)]
     if wrong:
         raise InputError(
             f"{path}: {', '.join(wrong)} missing or of another type than expected; delete it and run again"
@@ -191,13 +191,6 @@ def load_result(folder: Path) -> RunResult:
 
 
 _ABSENT = object()
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    allowed = [getattr(option, "__origin__", option) for option in get_args(kind) or (kind,)]
-    origin = getattr(kind, "__origin__", None)
-    allowed = [origin] if origin in (dict, list) else allowed
-    return type(value) in allowed or (float in allowed and type(value) is int)
 
 
 def has_result(folder: Path, digest: str) -> bool:

@@ -7,7 +7,7 @@ content.csv     a row a run and class of bytes: total bits on it at the end
 readability.csv a row a sample, and one a passage of the held-out text, which people wrote
 baselines.csv   a row a held-out text and baseline, with its nats of each block where they are known
 samples.jsonl   a row a sample, a few of each run
-segments.jsonl  how its tokenizer cuts each of those and a passage of the held-out text (`tokexp/scoring/segments.py`)
+segments.jsonl  how its tokenizer cuts each of those and a passage of the held-out text (`scoring/samples/segments.py`)
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Tracker:
     def __init__(self, folder: Path, name: str, cfg: RunConfig, rows: Sequence[Row] = ()) -> None:
         """`rows`: what an interrupted run had logged up to where it goes on; later ones are cut off.
 
-        `name`: as `results.run_name` has it, the hash of the settings last.
+        `name`: as `run_name` of `runs/identity.py` gives it, the hash of the settings last.
         """
         self._folder, self._rows = folder, list(rows)
         self._path = folder / METRICS

@@ -47,14 +47,12 @@ import pyppmd
 import zstandard
 
 from tokexp.config import InputError
-from tokexp.data.corpus import Corpus
+from tokexp.data.corpus import Corpus, cached_for
 from tokexp.encoding.prepare import prepare
 from tokexp.scoring.blocks import BLOCKS, by_block
 from tokexp.scoring.ngram import CODE_POINTS, CharModel, KneserNey
-from tokexp.scoring.restoration import restoration_cost
-from tokexp.system.cache import cached, source_hash
+from tokexp.scoring.restoration import restoration_of
 from tokexp.system.files import write_json
-from tokexp.system.provenance import versions
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +67,7 @@ class Baseline:
     name: str
     family: str  # static | adaptive
     val_bpb: float  # bits per byte of the held-out text, restoration included
-    val_bpb_restoration: float = 0.0  # the part of it that restores the text from its words
+    val_bpb_restoration: float = 0.0  # the share of it that restores the text from its words
     block_nats: list[float] | None = None  # (64,) of each block of that text; None where only the whole is known
 
 
@@ -78,22 +76,16 @@ def baselines(corpus: Corpus) -> list[Baseline]:
 
     The word trigram is left out, with a warning, where the text has no words to count.
     """
-    what = {
-        "what": "baselines",
-        "train": corpus.train_sha256,
-        "val": corpus.val_sha256,
-        "code": source_hash(__name__),
-        "versions": {**versions("regex", "pyppmd", "zstandard"), "zlib": zlib.ZLIB_RUNTIME_VERSION},
-    }
 
     def build(folder: Path) -> None:
-        write_json(folder / "baselines.json", [dataclasses.asdict(row) for row in measure(corpus)])
+        write_json(folder / "baselines.json", [dataclasses.asdict(row) for row in measure_baselines(corpus)])
 
-    rows = json.loads((cached(what, build) / "baselines.json").read_bytes())
+    folder = cached_for(corpus, {"baselines": None}, build, __name__, zlib=zlib.ZLIB_RUNTIME_VERSION)
+    rows = json.loads((folder / "baselines.json").read_bytes())
     return [Baseline(**row) for row in rows]
 
 
-def measure(corpus: Corpus) -> list[Baseline]:
+def measure_baselines(corpus: Corpus) -> list[Baseline]:
     """Every baseline of `corpus`, measured anew."""
     starts = np.cumsum([0, *(len(char.encode()) for char in corpus.val)])
     rows = [_by_block("uniform", "static", uniform_bits(corpus.train, corpus.val), starts)]
@@ -134,7 +126,7 @@ def word_trigram(corpus: Corpus) -> Baseline:
     prepared = prepare("word", {"min_frequency": 2}, corpus)  # as in conf/tokenizer/word.yaml
     train, val = prepared.data.train.ids, prepared.data.val.ids
     model = KneserNey(train, 3, prepared.tokenizer.vocab_size)
-    restoration = restoration_cost(prepared.tokenizer, corpus.train, corpus.val)
+    restoration = restoration_of(prepared.tokenizer, corpus)
     bits = model.bits(val, train) + restoration.bits.sum(axis=1)
     baseline = _by_block("word trigram", "static", bits, prepared.data.val.starts)
     return dataclasses.replace(baseline, val_bpb_restoration=restoration.total / corpus.val_bytes)

@@ -1,6 +1,6 @@
-"""The held-out text in 64 blocks of equal length, and what a model or a baseline needs for each.
+"""Sums the cost of the held-out text over 64 blocks of equal length.
 
-They are kept with every total, and say how much of a difference is this text's (`analysis/statistics.py`), and
+The sums are kept with every total, and say how much of a difference is this text's (`analysis/statistics.py`), and
 what the best of several checkpoints is worth. A token or character belongs to the block of its first byte.
 """
 

@@ -35,7 +35,7 @@ from tokexp.data.corpus import Corpus
 from tokexp.encoding.prepare import TokenizedCorpus
 from tokexp.model.gpt import GPT
 from tokexp.scoring.bits_per_byte import predictions, target_nats, windows
-from tokexp.scoring.restoration import PARTS, Restoration
+from tokexp.scoring.restoration import ASPECTS, Restoration
 from tokexp.tokenizer import Tokenizer
 
 PROBABILITIES_AT_ONCE = 1 << 22  # float64, of the whole vocabulary at some positions
@@ -46,7 +46,7 @@ HEADING_CHARS = 40  # at most
 
 # Letters and digits with the marks on them, and apostrophes between two of them: "don't" and "3rd" are
 # words, of "'tis" only "tis" is, and "3.14" is two.
-WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['\u2019][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
+WORD_OR_NUMBER = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['\u2019][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*")
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,14 @@ def byte_bits(
         split = first + np.flatnonzero(several[first:end])
         for tokens in (split[i : i + at_once] for i in range(0, len(split), at_once)):
             rows = torch.from_numpy(tokens - first).to(logits_NV.device)
-            parts = prefixes.bits(logits_NV[rows], val.ids[tokens], total[tokens])
+            of_bytes = prefixes.bits(logits_NV[rows], val.ids[tokens], total[tokens])
             n = lengths[tokens]
-            bits[_ranges(starts[tokens + 1] - n, n)] = parts[np.arange(parts.shape[1]) < n[:, None]]
+            bits[_ranges(starts[tokens + 1] - n, n)] = of_bytes[np.arange(of_bytes.shape[1]) < n[:, None]]
         del logits_BTV, logits_NV
     single = np.flatnonzero(aligned & (lengths == 1))
     bits[starts[single + 1] - 1] = total[single]
 
-    restored = dict(zip(PARTS, restoration.bits.T, strict=True))
+    restored = dict(zip(ASPECTS, restoration.bits.T, strict=True))
     spans.spread_over_gap(bits, restored["spacing"])
     spans.spread_over_body(bits, np.where(aligned, 0, total) + restored["case"] + restored["spelling"])
     return bits
@@ -176,10 +176,10 @@ class _Spans:
         """`starts`: (tokens + 1,), in bytes."""
         chars, widths = _characters(text)
         n = int(starts[-1])
-        visible = ~np.repeat(_is_space(chars), widths)
-        next_visible = np.minimum.accumulate(np.where(visible, np.arange(n), n)[::-1])[::-1]
+        not_space = ~np.repeat(_is_space(chars), widths)
+        next_not_space = np.minimum.accumulate(np.where(not_space, np.arange(n), n)[::-1])[::-1]
         begins, ends = starts[:-1], starts[1:]
-        body = np.minimum(np.append(next_visible, n)[begins], ends)
+        body = np.minimum(np.append(next_not_space, n)[begins], ends)
         # Where a span is empty, as where a token is only a part of a character, its bits go to the byte after.
         empty = begins == ends
         begins = np.where(empty, np.minimum(begins, n - 1), begins)
@@ -211,7 +211,7 @@ def byte_classes(val: str, train: str) -> tuple[Partition, Partition]:
     """The bytes of `val` by place, and those of its words by how often the training part has the word.
 
     A heading is a line that ends with ":", of at most 40 characters, at the beginning or after an empty
-    line; its newline is spacing. A word (`WORD`) begins with its whole first character, however many
+    line; its newline is spacing. A word (`WORD_OR_NUMBER`) begins with its whole first character, however many
     bytes that is. Punctuation is what is none of the others. Frequencies are those of the lower-cased
     word anywhere in `train`, headings too; words within the headings of `val` are not classed.
     """
@@ -220,11 +220,11 @@ def byte_classes(val: str, train: str) -> tuple[Partition, Partition]:
     for begin, end in _headings(val):
         headings[begin:end] = True
     counts: Counter[str] = Counter()
-    for word, n in Counter(WORD.findall(train)).items():
+    for word, n in Counter(WORD_OR_NUMBER.findall(train)).items():
         counts[word.lower()] += n
     place = np.where(_is_space(chars), PLACES.index("spacing"), PLACES.index("punctuation"))
     frequency = np.full(len(chars), -1)
-    for match in WORD.finditer(val):
+    for match in WORD_OR_NUMBER.finditer(val):
         begin, end = match.span()
         place[begin] = PLACES.index("word_first")
         place[begin + 1 : end] = PLACES.index("word_rest")
@@ -242,7 +242,7 @@ def byte_classes(val: str, train: str) -> tuple[Partition, Partition]:
 
 
 def _headings(text: str) -> list[tuple[int, int]]:
-    """Where the heading lines are, in characters, without their line ends."""
+    """The heading lines of `text`: where each begins and ends, in characters, its line end left out."""
     headings, begin, before = [], 0, ""
     for line in text.split("\n"):
         shown = line.removesuffix("\r")

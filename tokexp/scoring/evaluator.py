@@ -16,7 +16,7 @@ from tokexp.training.record import Evaluation, Scores
 
 
 class Evaluator:
-    """Scores a model during its training, each time on the same texts, and keeps its best weights."""
+    """The evaluations of one training: a call makes the next one, `final_scores` sums them up."""
 
     def __init__(self, model: GPT, data: TokenizedCorpus, restoration: Restoration) -> None:
         self._model = model
@@ -57,8 +57,8 @@ class Evaluator:
         """The end of the budget, which is ranked, and beside it the best checkpoint and the wider context."""
         last, best, val = self._evaluations[-1], self._best, self._data.val
         sliding = score(self._model, self._data.context_id, val, sliding=True).nats
-        parts = self._restoration.bits.sum(axis=0) / val.n_bytes
-        spacing, case, spelling = parts.tolist()  # the order of restoration.PARTS
+        restoration = self._restoration.bits.sum(axis=0) / val.n_bytes
+        spacing, case, spelling = restoration.tolist()  # the order of restoration.ASPECTS
         blocks = np.array([evaluation.val_block_nats for evaluation in self._evaluations])
         return Scores(
             train_loss=last.train_loss,
@@ -68,7 +68,7 @@ class Evaluator:
             val_bytes=val.n_bytes,
             val_tokens=len(val),
             val_bpb_naive=last.val_bpb_naive,
-            val_bpb_restoration=float(parts.sum()),
+            val_bpb_restoration=float(restoration.sum()),
             val_bpb_restoration_spacing=spacing,
             val_bpb_restoration_case=case,
             val_bpb_restoration_spelling=spelling,

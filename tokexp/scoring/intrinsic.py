@@ -15,7 +15,7 @@ import numpy as np
 from tokexp.encoding.stream import TokenStream
 from tokexp.tokenizer.base import Tokenizer
 
-WORD = re.compile(r"\S+")
+BETWEEN_SPACES = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def renyi_entropy(p: np.ndarray, order: float) -> float:
 
 
 def tokens_per_word(text: str, stream: TokenStream) -> np.ndarray:
-    """How many tokens stand for bytes of each word of `text`, (words,) int."""
+    """The number of tokens that stand for bytes of each word of `text`, (words,) int."""
     byte_at = np.concatenate([[0], np.cumsum([len(char.encode()) for char in text])])
-    spans = np.array([match.span() for match in WORD.finditer(text)]).reshape(-1, 2)
+    spans = np.array([match.span() for match in BETWEEN_SPACES.finditer(text)]).reshape(-1, 2)
     starts, ends = byte_at[spans[:, 0]], byte_at[spans[:, 1]]
     first = np.searchsorted(stream.starts, starts, side="right") - 1
     last = np.searchsorted(stream.starts, ends, side="left") - 1

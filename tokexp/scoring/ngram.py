@@ -1,4 +1,4 @@
-"""Smoothed counts: how probable a symbol is after what came before it, with nothing ever impossible.
+"""Smooths counts: how probable a symbol is after what came before it, with nothing ever impossible.
 
 These are small models, fitted in seconds, whose probabilities sum to one. `WittenBell` is the
 mechanism; `Speller` uses it to give every string a probability. `KneserNey` is for long texts;
@@ -169,7 +169,7 @@ class _Counts:
 
 
 def _find(keys: np.ndarray, wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Where each of `wanted` stands in the sorted `keys`; -1 where it does not, or is not `known`."""
+    """The index in the sorted `keys` of each of `wanted`; -1 for one that is not there, or is not `known`."""
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(known & (keys[at] == wanted), at, -1)
 

@@ -3,7 +3,7 @@
 For a deterministic tokenizer t = f(x), -log p(x) = -log p(t) - log p(x | t). A model's loss over t
 is the first term alone; comparing it with a lossless tokenizer's is a free lunch. Here is the
 second: a normalised model, fitted on the training part, that writes the piece of text of each token,
-left to right, given the tokens and what was written before. It has three parts, in the order in which
+left to right, given the tokens and what was written before. It has three aspects, in the order in which
 they are written, each given those before it:
 
     spelling  the letters of an UNK (and, by an escape, whatever the other two cannot express)
@@ -24,19 +24,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tokexp.data.corpus import Corpus
+from tokexp.data.corpus import Corpus, cached_for
 from tokexp.scoring.ngram import Speller, WittenBell
-from tokexp.system.cache import cached, source_hash
 from tokexp.system.files import sha256
-from tokexp.system.provenance import versions
 from tokexp.tokenizer.base import Tokenizer
 
-PARTS = ("spacing", "case", "spelling")
+ASPECTS = ("spacing", "case", "spelling")
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """Bits that restore a text from its tokens, by token and part: `bits` is (tokens, 3) float64."""
+    """Bits that restore a text from its tokens, by token and aspect: `bits` is (tokens, 3) float64."""
 
     bits: np.ndarray
 
@@ -52,25 +50,19 @@ def restoration_cost(tokenizer: Tokenizer, train: str, text: str) -> Restoration
     """
     ids, _ = tokenizer.encode_with_spans(text)  # those that a model is scored on
     if tokenizer.decode(ids) == text:
-        return Restoration(np.zeros((len(ids), len(PARTS))))
+        return Restoration(np.zeros((len(ids), len(ASPECTS))))
     return RestorationModel(tokenizer, train).cost(text)
 
 
 def restoration_of(tokenizer: Tokenizer, corpus: Corpus) -> Restoration:
     """The bits that restore the held-out part of a corpus, kept for the next run: fitting the model takes seconds."""
-    what = {
-        "restoration": sha256(json.dumps(tokenizer.to_json()).encode()),
-        "kind": tokenizer.kind,
-        "train": corpus.train_sha256,
-        "val": corpus.val_sha256,
-        "versions": versions("regex", "tokenizers", "sentencepiece"),
-        "code": source_hash(__name__, type(tokenizer).__module__),
-    }
+    what = {"restoration": sha256(json.dumps(tokenizer.to_json()).encode()), "kind": tokenizer.kind}
 
     def build(folder: Path) -> None:
         np.save(folder / "bits.npy", restoration_cost(tokenizer, corpus.train, corpus.val).bits)
 
-    return Restoration(np.load(cached(what, build) / "bits.npy"))
+    folder = cached_for(corpus, what, build, __name__, type(tokenizer).__module__)
+    return Restoration(np.load(folder / "bits.npy"))
 
 
 @dataclass(frozen=True)
@@ -127,7 +119,7 @@ class RestorationModel:
                 if token.shape == "other":
                     case += log2(2**letters - 3)  # all but: all small, the first capital, all capital
             rows.append((spacing, case, spelling))
-        return Restoration(np.array(rows).reshape(-1, len(PARTS)))
+        return Restoration(np.array(rows).reshape(-1, len(ASPECTS)))
 
     def _gap_bits(self, contexts: list[tuple], gap: str) -> float:
         if gap in self._known_gaps:

@@ -1,4 +1,4 @@
-"""The two training loops that are compared, on the same model and random ids: ours, and what most people write."""
+"""Defines the two loops that are compared, on the same model and random ids: ours, and what most people write."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WARM_UP = 3  # steps before anything is timed
 
 
 def our_loop(training: Training) -> Steps:
-    """The loop of `tokexp.training`, with random ids for a text."""
+    """Train by the loop of `tokexp.training`, with random ids for a text."""
     model, ids = model_and_ids(training)
     stream = TokenStream(ids, np.arange(len(ids) + 1))
     cfg = TrainConfig(
@@ -62,7 +62,7 @@ def our_loop(training: Training) -> Steps:
 
 
 def plain_loop(training: Training) -> Steps:
-    """What most people write: nanoGPT's training loop, on the same model and ids.
+    """Train as most people write it: nanoGPT's loop, on the same model and ids.
 
     Eager PyTorch (compiled where `ours` is), all logits and `F.cross_entropy`, a batch stacked from
     slices, AdamW as torch has it by default (fused on CUDA, as nanoGPT chooses), gradients clipped, and

@@ -1,4 +1,4 @@
-"""The memory that training takes, a fresh process for each loop: a peak never comes down again."""
+"""Measures the memory that training takes, a fresh process for each loop: a peak never comes down again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tokexp.speed.loops import LOOPS, WARM_UP, Training, model_and_ids, take
 
 
 def compare_memory(training: Training) -> None:
-    """What each loop's steps add to the memory of a process that holds the model and the text, at the peak.
+    """Print how much memory each loop's steps add, at the peak, to a process that holds the model and the text.
 
     Of the machine's memory, as the system counts it (to some MB), or the GPU's. It includes the
     gradients and the optimizer's state.
@@ -33,7 +33,7 @@ def compare_memory(training: Training) -> None:
 
 
 def peak_memory(name: str, training: Training) -> int:
-    """What `name`'s first steps add to the peak of this process, in bytes."""
+    """The bytes that `name`'s first steps add to the peak of this process."""
     if training.device != "cpu":
         take(LOOPS[name](training), WARM_UP)
         return torch.cuda.max_memory_allocated() if training.device.startswith("cuda") else 0

@@ -1,4 +1,4 @@
-"""Our BPE against other libraries."""
+"""Times our BPE against other libraries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
-from tokexp.speed.compare import Contestants, compare
+from tokexp.speed.in_turn import Contestants, time_in_turn
 from tokexp.tokenizer import train_tokenizer
 from tokexp.tokenizer.base import SPECIALS
 from tokexp.tokenizer.bpe import BPETokenizer
@@ -29,8 +29,8 @@ def hugging_face(text: str, vocab_size: int) -> tokenizers.Tokenizer:
 
 
 def bench_tokenizers(text: str, vocab_size: int, rounds: int) -> None:
-    """Our BPE against Hugging Face's and, for encoding, tiktoken with the same ranks; caches are fresh each time."""
-    compare(
+    """Time our BPE, with fresh caches, against Hugging Face's and, for encoding, tiktoken with the same ranks."""
+    time_in_turn(
         f"BPE training, {len(text.encode()) / 1e6:.1f} MB, vocabulary {vocab_size:,}",
         {
             "tokexp": lambda: lambda: train_tokenizer("bpe", text, vocab_size=vocab_size),
@@ -52,9 +52,9 @@ def bench_tokenizers(text: str, vocab_size: int, rounds: int) -> None:
 
         return {"tokexp": ours, "Hugging Face": theirs, **tiktoken_of(trained, text)}
 
-    compare("encoding it, cold", encoders(text), rounds)
-    compare("encoding 'a' a million times", encoders("a" * 1_000_000), rounds)
-    compare("encoding 1 MB of it without white space", encoders("".join(text.split())[:1_000_000]), rounds)
+    time_in_turn("encoding it, cold", encoders(text), rounds)
+    time_in_turn("encoding 'a' a million times", encoders("a" * 1_000_000), rounds)
+    time_in_turn("encoding 1 MB of it without white space", encoders("".join(text.split())[:1_000_000]), rounds)
 
 
 def tiktoken_of(trained: BPETokenizer, text: str) -> Contestants:

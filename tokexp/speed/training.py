@@ -1,4 +1,4 @@
-"""Our training loop against a plain one: speed, memory, and two runs at once."""
+"""Measures our training loop against a plain one: speed, memory, and two runs at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from tokexp.config import ModelConfig
 from tokexp.model.gpt import GPTConfig
-from tokexp.speed.compare import compare
+from tokexp.speed.in_turn import time_in_turn
 from tokexp.speed.loops import LOOPS, WARM_UP, Steps, Training, our_loop, take
 from tokexp.speed.memory import compare_memory, fresh_process
 from tokexp.system.device import describe_device, resolve_device, resolve_precision
@@ -39,7 +39,7 @@ def describe_machine(device: str) -> str:
 
 
 def bench_train(trainings: list[Training], steps: int, rounds: int) -> None:
-    """Our loop against the plain one: speed and peak memory; on a CPU also two runs at once against in turn."""
+    """Measure our loop against the plain one: speed and peak memory; on a CPU also two runs at once against in turn."""
     for training in trainings:
         compare_speed(training, steps, rounds)
         compare_memory(training)
@@ -55,27 +55,27 @@ def compare_speed(training: Training, steps: int, rounds: int) -> None:
     def contestant(loop: Steps) -> Callable[[], Callable[[], object]]:
         return lambda: lambda: take(loop, steps)
 
-    compare(f"{training.title}: {steps} steps", {name: contestant(loop) for name, loop in loops.items()}, rounds)
+    time_in_turn(f"{training.title}: {steps} steps", {name: contestant(loop) for name, loop in loops.items()}, rounds)
 
 
 def compare_sweep(training: Training, steps: int, rounds: int) -> None:
-    """Two runs on two cores: both at once, a thread each, or one after the other with two threads."""
+    """Time two runs on two cores: both at once, a thread each, or one after the other with two threads."""
     with ExitStack() as stack:
         single = [stack.enter_context(fresh_process()) for _ in range(2)]
         double = stack.enter_context(fresh_process())
         threads = {single[0]: 1, single[1]: 1, double: 2}
-        for waiting in [process.submit(start, training, count) for process, count in threads.items()]:
+        for waiting in [process.submit(start_loop, training, count) for process, count in threads.items()]:
             waiting.result()
 
         def at_once() -> None:
-            for waiting in [process.submit(go_on, steps) for process in single]:
+            for waiting in [process.submit(advance_loop, steps) for process in single]:
                 waiting.result()
 
-        compare(
+        time_in_turn(
             f"{training.title}: two runs of {steps} steps",
             {
                 "at once, 1 thread each": lambda: at_once,
-                "in turn, 2 threads": lambda: lambda: double.submit(go_on, 2 * steps).result(),
+                "in turn, 2 threads": lambda: lambda: double.submit(advance_loop, 2 * steps).result(),
             },
             rounds,
         )
@@ -84,11 +84,11 @@ def compare_sweep(training: Training, steps: int, rounds: int) -> None:
 _loops: list[Steps] = []  # of a process of compare_sweep: the one that it trains
 
 
-def start(training: Training, threads: int) -> None:
+def start_loop(training: Training, threads: int) -> None:
     torch.set_num_threads(threads)
     _loops.append(our_loop(training))
-    go_on(WARM_UP)
+    advance_loop(WARM_UP)
 
 
-def go_on(steps: int) -> None:
+def advance_loop(steps: int) -> None:
     take(_loops[0], steps)

@@ -17,7 +17,7 @@ from tokexp.scoring.baselines import baselines
 from tokexp.scoring.content import content
 from tokexp.scoring.restoration import Restoration
 from tokexp.scoring.samples.readability import Reader
-from tokexp.scoring.samples.segments import SHOWN, run_segments
+from tokexp.scoring.samples.segments import SAMPLES_SHOWN, run_segments
 from tokexp.scoring.segmentations.marginal import Marginal, marginal
 from tokexp.stages.prepare import PreparedRun
 from tokexp.tokenizer import Tokenizer
@@ -49,7 +49,7 @@ def measure_run(run: PreparedRun, restoration: Restoration, best_weights: dict[s
     return Measured(
         content=of_content,
         samples=samples,
-        segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SHOWN], corpus),
+        segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SAMPLES_SHOWN], corpus),
         readability=read_samples(reader, samples),
         text=facts_of_text(corpus, reader),
         segmentations=segmentations,

@@ -10,7 +10,7 @@ import torch
 from tokexp.config import InputError, RunConfig
 from tokexp.data.corpus import Corpus, load_corpus
 from tokexp.encoding.prepare import Prepared, TokenizedCorpus, prepare, require_length
-from tokexp.model.architecture import work_out
+from tokexp.model.architecture import fill_in_sizes
 from tokexp.model.generate import prompt_ids
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.model.sizes import training_flops_per_token
@@ -102,7 +102,7 @@ def prepare_run(spec: RunSpec) -> PreparedRun:
     corpus = spec.corpus
     encoded = prepare(spec.cfg.tokenizer.kind, spec.cfg.tokenizer.train_settings(), corpus)
     tokenizer, data = encoded.tokenizer, encoded.data
-    cfg = work_out(spec.cfg, tokenizer.vocab_size, data.train.n_bytes / len(data.train))
+    cfg = fill_in_sizes(spec.cfg, tokenizer.vocab_size, data.train.n_bytes / len(data.train))
     require_length(corpus, data, cfg.model.block_size)
     prompt_ids(tokenizer, cfg.sample.prompt)  # refused now rather than after training
 

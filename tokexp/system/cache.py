@@ -8,6 +8,7 @@ match its checksums is built anew.
 from __future__ import annotations
 
 import ast
+import atexit
 import fcntl
 import hashlib
 import json
@@ -32,7 +33,7 @@ CHECKSUMS = "checksums.json"
 def cached(what: dict[str, Any], build: Callable[[Path], None]) -> Path:
     """The folder for `what`, plain values that decide its content; `build` fills an empty one.
 
-    Where the cache cannot be written the folder is a temporary one, built each time.
+    Where the cache cannot be written the folder is a temporary one, built each time and removed as the process ends.
     """
     name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
     folder = places.CACHE / "cache" / name
@@ -42,6 +43,7 @@ def cached(what: dict[str, Any], build: Callable[[Path], None]) -> Path:
     except OSError as error:
         log.warning("%s cannot be written (%s): nothing is kept for the next run", folder.parent, error.strerror)
         unkept = Path(tempfile.mkdtemp(prefix="tokexp-"))
+        atexit.register(shutil.rmtree, unkept, ignore_errors=True)
         build(unkept)
         return unkept
     with lock:

@@ -1,4 +1,4 @@
-"""Where a result comes from: the commit of this checkout and the versions of what computed it."""
+"""Records where a result comes from: the commit of this checkout and the versions of what computed it."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def processor() -> str:
 
 
 def workers() -> int:
-    """How many runs share this machine, as what launched them says; one where nothing does."""
+    """The number of runs that share this machine, as what launched them says; one where nothing does."""
     return int(os.environ.get("TOKEXP_WORKERS", "1"))
 
 
-def versions(*packages: str) -> dict[str, str]:
-    """Those of Python and of `packages`, as far as they are installed; without any named, of all that makes figures."""
+def versions() -> dict[str, str]:
+    """The versions of Python and of all `PACKAGES`, as far as they are installed, by name."""
     installed = {"python": platform.python_version()}
-    for package in packages or PACKAGES:
+    for package in PACKAGES:
         try:
             installed[package] = version(package)
         except PackageNotFoundError:

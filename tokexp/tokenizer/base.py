@@ -1,4 +1,4 @@
-"""Defines what every tokenizer can do, and reads and writes `tokenizer.json`.
+"""Defines the protocol of every tokenizer, and reads and writes `tokenizer.json`.
 
 Nothing here knows a kind; the kinds know nothing of each other.
 """
@@ -112,7 +112,7 @@ class StreamingDecoder:
         return self._new(self._tokenizer.decode(self._ids))
 
     def _new(self, text: str) -> str:
-        """What of `text` has not been returned yet."""
+        """The rest of `text`, which has not been returned yet; counts it as returned."""
         new, self._shown = text[self._shown :], len(text)
         return new
 

@@ -16,7 +16,7 @@ from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_si
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
 from tokexp.tokenizer.split import PretokenEncoder, chunks
 
-WORD = re.compile(r"[^\s]+|\n")
+WORD_OR_NEWLINE = re.compile(r"[^\s]+|\n")
 FIRST = len(SPECIALS)  # symbol s has id s + FIRST
 END = "\v"  # marks a piece that ends a word: as white space, it stands in no word
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # what UNK is shown as
@@ -43,7 +43,7 @@ class BPEClassicTokenizer(Tokenizer):
         refuse_surrogates(text)
         words: Counter[str] = Counter()
         for chunk in chunks(text):
-            words.update(WORD.findall(chunk))
+            words.update(WORD_OR_NEWLINE.findall(chunk))
         inner = "".join(sorted({char for word in words for char in word[:-1]}))
         final = "".join(sorted({word[-1] for word in words}))
         check_vocab_size(vocab_size, FIRST + len(inner) + len(final), f"{len(inner) + len(final)} characters")
@@ -55,23 +55,25 @@ class BPEClassicTokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
-        return self._encode_words(WORD.findall(text))
+        return self._encode_words(WORD_OR_NEWLINE.findall(text))
 
     def _encode_new(self, words: list[str]) -> list[list[int]]:
-        runs = [itertools.groupby(characters(word), self._symbol_of.__contains__) for word in words]
-        parts = [[(known, list(run)) for known, run in word] for word in runs]
-        spelled = ["".join(map(self._symbol_of.__getitem__, run)) for word in parts for known, run in word if known]
+        groups = [itertools.groupby(characters(word), self._symbol_of.__contains__) for word in words]
+        grouped = [[(known, list(chars)) for known, chars in word] for word in groups]
+        spelled = [
+            "".join(map(self._symbol_of.__getitem__, chars)) for word in grouped for known, chars in word if known
+        ]
         merged = iter(self._merger.apply(spelled))
         return [
-            [i for known, run in word for i in ([s + FIRST for s in next(merged)] if known else [UNK] * len(run))]
-            for word in parts
+            [i for known, chars in word for i in ([s + FIRST for s in next(merged)] if known else [UNK] * len(chars))]
+            for word in grouped
         ]
 
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         """The white space before a word belongs to its first token."""
         refuse_surrogates(text)
         ids, ends = [], []
-        for match in WORD.finditer(text):
+        for match in WORD_OR_NEWLINE.finditer(text):
             word = self._encode_words([match[0]])
             lengths = [len(self._written[i].removesuffix(END)) for i in word]
             ends += list(itertools.accumulate(lengths, initial=match.start()))[1:]

@@ -64,9 +64,9 @@ class BPEFallbackTokenizer(Tokenizer):
         symbol_of = {char: chr(symbol) for symbol, char in enumerate(alphabet)}
         for chunk in chunks(text):
             for pretoken, count in Counter(PRETOKEN.findall(chunk)).items():
-                for known, run in groupby(pretoken, symbol_of.__contains__):
+                for known, chars in groupby(pretoken, symbol_of.__contains__):
                     if known:
-                        words["".join(map(symbol_of.__getitem__, run))] += count
+                        words["".join(map(symbol_of.__getitem__, chars))] += count
         pairs = learn_merges(words, list(alphabet), vocab_size - FIRST_CHAR)
         return cls(alphabet, [(left + FIRST_CHAR, right + FIRST_CHAR) for left, right in pairs])
 
@@ -75,20 +75,21 @@ class BPEFallbackTokenizer(Tokenizer):
         return self._encode_pretokens(PRETOKEN.findall(text))
 
     def _encode_new(self, pretokens: list[str]) -> list[list[int]]:
-        runs = [[(known, "".join(run)) for known, run in groupby(c, self._symbol_of.__contains__)] for c in pretokens]
-        words = ["".join(map(self._symbol_of.__getitem__, run)) for parts in runs for known, run in parts if known]
+        known_or_not = self._symbol_of.__contains__
+        grouped = [[(known, "".join(chars)) for known, chars in groupby(p, known_or_not)] for p in pretokens]
+        words = ["".join(map(self._symbol_of.__getitem__, chars)) for p in grouped for known, chars in p if known]
         merged = iter(self._merger.apply(words))
         return [
             [
                 i
-                for known, run in parts
+                for known, chars in groups
                 for i in (
                     [symbol + FIRST_CHAR for symbol in next(merged)]
                     if known
-                    else [FIRST_BYTE + byte for byte in run.encode()]
+                    else [FIRST_BYTE + byte for byte in chars.encode()]
                 )
             ]
-            for parts in runs
+            for groups in grouped
         ]
 
     def decode(self, ids: list[int]) -> str:

@@ -22,7 +22,7 @@ URL = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/"
 END_OF_TEXT = 50_256
 
 # How the files show bytes: printable ones as themselves, the rest as characters from U+0100 on.
-SHOWN = {chr(b) if i < 188 else chr(0x100 + i - 188): bytes([b]) for i, b in enumerate(BYTE_ORDER)}
+BYTE_OF_CHAR = {chr(b) if i < 188 else chr(0x100 + i - 188): bytes([b]) for i, b in enumerate(BYTE_ORDER)}
 
 
 class GPT2Tokenizer(BPETokenizer):
@@ -54,4 +54,4 @@ class GPT2Tokenizer(BPETokenizer):
 
 def written(shown: str) -> bytes:
     """The bytes behind a token as the files show it; the end of text writes none."""
-    return b"".join(SHOWN[char] for char in shown) if shown != "<|endoftext|>" else b""
+    return b"".join(BYTE_OF_CHAR[char] for char in shown) if shown != "<|endoftext|>" else b""

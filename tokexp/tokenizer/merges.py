@@ -23,7 +23,7 @@ Piece = TypeVar("Piece", bytes, str)  # what a symbol writes
 Pair = tuple[int, int]  # two symbols
 
 LONG = 500  # symbols; a longer word is merged rank by rank
-SHORTEST = 16  # symbols of a part that a long word is cut into
+SHORTEST = 16  # symbols of a chunk that a long word is cut into
 MANY = 100  # words; more of them are merged side by side
 
 
@@ -114,7 +114,7 @@ class Merges(Generic[Piece]):
     """Learned merges, ready to be applied: joins the earliest-learned pair present until none is left."""
 
     def __init__(self, pairs: list[Pair], alphabet: list[Piece]) -> None:
-        """Raises InputError for a pair of symbols that do not exist yet, or that is there twice."""
+        """Raise InputError for a pair of symbols that do not exist yet, or that is there twice."""
         self.pairs = pairs
         self.written: list[Piece] = list(alphabet)  # symbol -> what it writes
         symbol_of = {piece: symbol for symbol, piece in enumerate(self.written)}
@@ -141,19 +141,23 @@ class Merges(Generic[Piece]):
 
     def apply(self, words: list[str]) -> list[list[int]]:
         """The symbols of each word, a string of symbols, with every merge made."""
-        parts = [[word] if len(word) <= LONG else self._cut(word) for word in words]
-        short = [part for word in parts for part in word if len(part) <= LONG]
+        cut_words = [[word] if len(word) <= LONG else self._cut(word) for word in words]
+        short = [chunk for word in cut_words for chunk in word if len(chunk) <= LONG]
         if len(short) < MANY:
-            merged = iter([list(map(ord, self._one(part))) for part in short])
+            merged = iter([list(map(ord, self._one(chunk))) for chunk in short])
         else:
             merged = iter(self._many(short))
         return [
-            list(itertools.chain.from_iterable(next(merged) if len(p) <= LONG else self._long(p) for p in word))
-            for word in parts
+            list(
+                itertools.chain.from_iterable(
+                    next(merged) if len(chunk) <= LONG else self._long(chunk) for chunk in word
+                )
+            )
+            for word in cut_words
         ]
 
     def _cut(self, word: str) -> list[str]:
-        """A word in parts that no merge can join: cut between symbols that are neighbours in no piece."""
+        """A word in chunks that no merge can join: cut between symbols that are neighbours in no piece."""
         symbols = _array(word)
         adjacent = np.isin(self._key(symbols[:-1], symbols[1:]), self._bigrams)
         edges: list[int] = [0]

@@ -1,7 +1,7 @@
 """The seed experiment's word tokenizer: words, punctuation and newlines, lower-cased, other spacing dropped.
 
 It loses case, spacing and every word outside its vocabulary, and says so (`lossless = False`);
-`restoration.py` measures in bits what was lost.
+`scoring/restoration.py` measures in bits what was lost.
 """
 
 from __future__ import annotations
@@ -64,16 +64,16 @@ class WordTokenizer(Tokenizer):
 
     def decode(self, ids: list[int]) -> str:
         """Words joined by single spaces, none around newlines and where punctuation wants none."""
-        parts: list[str] = []
+        words: list[str] = []
         last = "\n"
         for i in ids:
             word = self._word_of[i]
             if word:
                 if last not in NO_SPACE_AFTER and word not in NO_SPACE_BEFORE:
-                    parts.append(" ")
-                parts.append(word)
+                    words.append(" ")
+                words.append(word)
                 last = word
-        return "".join(parts)
+        return "".join(words)
 
     def token_bytes(self) -> list[bytes]:
         return [b""] * len(SPECIALS) + [word.encode() for word in self.words]

@@ -1,6 +1,6 @@
 """The training loss: mean cross-entropy of the next token, the plain way or without ever holding all logits.
 
-Shape suffixes as in `model.py`, and N tokens in all, n tokens of a chunk.
+Shape suffixes as in `model/gpt.py`, and N tokens in all, n tokens of a chunk.
 """
 
 from __future__ import annotations

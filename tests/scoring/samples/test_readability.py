@@ -18,8 +18,8 @@ from tokexp.scoring.samples.readability import (
     Reader,
     band,
     distance,
+    human_passages,
     paragraphs,
-    passages,
 )
 from tokexp.system.files import sha256
 from tokexp.tokenizer.split import chunks
@@ -175,14 +175,14 @@ def test_degenerate_samples(text: str) -> None:
 
 def test_passages_lie_end_to_end_and_are_four_at_least() -> None:
     val = "".join(map(chr, range(100, 4600)))
-    cut, second = passages(val, 1000)
+    cut, second = human_passages(val, 1000)
     assert [part[0] for part in cut] == [val[i] for i in (0, 1000, 2000, 3000)]
     assert {len(part) for part in cut} == {1000}
     assert second == [False, False, False, True]  # the third begins in the first half
-    assert [len(part) for part in passages(val, 1500)[0]] == [1125] * 4
-    assert passages("ab", 1500) == (["a", "b"], [False, True])
-    assert passages("a", 1500)[0] == ["a"]
-    many, _ = passages(val, 5)
+    assert [len(part) for part in human_passages(val, 1500)[0]] == [1125] * 4
+    assert human_passages("ab", 1500) == (["a", "b"], [False, True])
+    assert human_passages("a", 1500)[0] == ["a"]
+    many, _ = human_passages(val, 5)
     assert len(set(many)) == len(many) == readability.MOST_PASSAGES
     assert (many[0], many[-1]) == (val[:5], val[-5:])
 
@@ -262,27 +262,32 @@ def test_what_people_did_not_write_is_told_apart(shakespeare: str) -> None:
     human = band([row for i, row in enumerate(rows) if i % 3])
     assert human["real_words"] == pytest.approx((0.935, 0.035), abs=0.01)
 
-    def mean(samples: list[str]) -> dict[str, float]:
-        return {name: distance(mean, human[name]) for name, (mean, _) in band(reader.read(samples)).items()}
-
     fresh = [{name: distance(row[name], human[name]) for name in MEASURES} for row in rows[::3]]
     beyond = [name for row in fresh for name, far in row.items() if abs(far) > 3]
     assert len(beyond) <= 0.02 * len(fresh) * len(MEASURES), beyond
 
-    held_out = passages(corpus.val)[0][::7]
-    assert mean([shuffled(passage, rng) for passage in held_out])["dialogue"] < -3
-
+    held_out = human_passages(corpus.val)[0][::7]
+    mixed = [shuffled(passage, rng) for passage in held_out]
     start = rng.randrange(len(corpus.train) - 300)
-    planted = mean([passage[:600] + corpus.train[start : start + 300] + passage[900:] for passage in held_out])
-    assert planted["longest_copy"] > 3
-    assert planted["copied_8grams"] > 3
-    whole = mean([corpus.train[start : start + 1500]])
-    assert whole["seen_trigrams"] > 3
+    planted = [passage[:600] + corpus.train[start : start + 300] + passage[900:] for passage in held_out]
+    whole = [corpus.train[start : start + 1500]]
+    ngram = ngram_texts(corpus.train, 4, rng)
+    generator, letters = np.random.default_rng(0), np.array(list(corpus.train))
+    unigram = ["".join(generator.choice(letters, 1500)) for _ in range(4)]
 
-    generator = np.random.default_rng(0)
-    ngram = mean(ngram_texts(corpus.train, 4, rng))
-    assert ngram["returning_speakers"] < -3
-    letters = np.array(list(corpus.train))
-    unigram = mean(["".join(generator.choice(letters, 1500)) for _ in range(4)])
-    assert unigram["real_words"] < -3
-    assert unigram["judge"] > 3
+    read = iter(reader.read([*mixed, *planted, *whole, *ngram, *unigram]))  # one pass over the training text
+
+    def mean(samples: list[str]) -> dict[str, float]:
+        measures = [next(read) for _ in samples]
+        return {name: distance(mean, human[name]) for name, (mean, _) in band(measures).items()}
+
+    assert mean(mixed)["dialogue"] < -3
+    far = mean(planted)
+    assert far["longest_copy"] > 3
+    assert far["copied_8grams"] > 3
+    assert mean(whole)["seen_trigrams"] > 3
+    assert mean(ngram)["returning_speakers"] < -3
+    far = mean(unigram)
+    assert far["real_words"] < -3
+    assert far["judge"] > 3
+    assert not list(read), "each group was read in its turn"

@@ -12,7 +12,14 @@ from conftest import settings_of
 from tokexp.data.corpus import Corpus
 from tokexp.scoring.samples import grams
 from tokexp.scoring.samples.readability import Reader
-from tokexp.scoring.samples.segments import Marks, marked, passage, piece_rows, run_segments, segmented
+from tokexp.scoring.samples.segments import (
+    Marks,
+    mark_copies_and_new_words,
+    piece_rows,
+    run_segments,
+    segment,
+    shown_passage,
+)
 from tokexp.tokenizer import KINDS, train_tokenizer
 from tokexp.tokenizer.base import UNK
 from tokexp.tokenizer.split import chunks
@@ -33,7 +40,7 @@ def slices(text: str, spans: list[list[int]]) -> list[str]:
 def test_pieces_are_the_text(kind: str, text: str, tmp_path: Path) -> None:
     tokenizer = train_tokenizer(kind, text, **settings_of(kind, tmp_path, text))
     for given in NASTY:
-        pieces = segmented(tokenizer, given)
+        pieces = segment(tokenizer, given)
         assert b"".join(cut(given, pieces.bytes)) == given.encode()
         assert len(pieces.bytes) == len(tokenizer.encode(given))
         assert tokenizer.lossless <= (pieces.unknown == [])
@@ -41,7 +48,7 @@ def test_pieces_are_the_text(kind: str, text: str, tmp_path: Path) -> None:
 
 def test_unknown_pieces_are_named(text: str) -> None:
     tokenizer = train_tokenizer("word", text)
-    pieces = segmented(tokenizer, "the king Zounds here")
+    pieces = segment(tokenizer, "the king Zounds here")
     assert pieces.unknown == [2] == [n for n, i in enumerate(tokenizer.encode("the king Zounds here")) if i == UNK]
     assert cut("the king Zounds here", pieces.bytes)[2] == b" Zounds"
 
@@ -56,7 +63,7 @@ def test_marks_by_hand() -> None:
     train = "One two three four, five six\nseven EIGHT nine ten eleven. The end"
     copy = "two Three four five six seven eight nine ten"
     texts = ["Ümlaut one " + copy + " the ténd. End", "two three four five six seven eight ten", ""]
-    first, second, empty = marked(train, texts)
+    first, second, empty = mark_copies_and_new_words(train, texts)
     assert slices(texts[0], first.copied) == ["one " + copy]
     assert slices(texts[0], first.new_words) == ["Ümlaut", "ténd"]
     assert second == Marks([], [])  # seven words in a row are too few
@@ -66,14 +73,14 @@ def test_marks_by_hand() -> None:
 def test_two_copies_stay_apart() -> None:
     train = "a b c d e f g h i j"
     text = "b c d e f g h i\nnew a b c d e f g h"
-    (marks,) = marked(train, [text])
+    (marks,) = mark_copies_and_new_words(train, [text])
     assert slices(text, marks.copied) == ["b c d e f g h i", "a b c d e f g h"]
 
 
 def test_a_copy_across_chunks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     train = "one two three four five six seven eight nine ten"
     monkeypatch.setattr(grams, "chunks", lambda text: chunks(text, 9))
-    (marks,) = marked(train, ["x " + train + " y"])
+    (marks,) = mark_copies_and_new_words(train, ["x " + train + " y"])
     assert slices("x " + train + " y", marks.copied) == [train]
     assert len(marks.new_words) == 2
 
@@ -82,7 +89,7 @@ def test_marks_count_what_readability_counts(text: str) -> None:
     samples = [text[40:600], text[40:200] + " zounds forsooth " + text[900:1300], "of my good lord shall not be here"]
     train, val = text[:8000], text[8000:]
     read = Reader(Corpus("play", train, val, "0" * 64), 400).read(samples)
-    for marks, measures in zip(marked(train, samples), read, strict=True):
+    for marks, measures in zip(mark_copies_and_new_words(train, samples), read, strict=True):
         assert bool(marks.copied) == (measures["copied_8grams"] > 0)
         assert bool(marks.new_words) == (measures["real_words"] < 1)
         if measures["copied_8grams"] == 1:
@@ -90,10 +97,10 @@ def test_marks_count_what_readability_counts(text: str) -> None:
 
 
 def test_the_passage_begins_after_a_break(text: str) -> None:
-    assert passage("half a line\n\n \nKING:\nSpeak." + "x" * 300).startswith("KING:\nSpeak.x")
-    assert len(passage("half a line\n\nKING:\nSpeak." + "x" * 300)) == 300
-    assert passage("no break " * 90) == ("no break " * 90)[:300]
-    assert passage("short\n\ntext") == "short\n\ntext"
+    assert shown_passage("half a line\n\n \nKING:\nSpeak." + "x" * 300).startswith("KING:\nSpeak.x")
+    assert len(shown_passage("half a line\n\nKING:\nSpeak." + "x" * 300)) == 300
+    assert shown_passage("no break " * 90) == ("no break " * 90)[:300]
+    assert shown_passage("short\n\ntext") == "short\n\ntext"
 
 
 def test_what_a_run_leaves(text: str) -> None:
@@ -106,5 +113,5 @@ def test_what_a_run_leaves(text: str) -> None:
     assert {key: row[key] for key in keys} == keys
     assert row["of"] == "sample"
     assert slices(sample["text"], row["new_words"]) == ["zounds"]
-    assert held_out["text"] == passage(corpus.val)
+    assert held_out["text"] == shown_passage(corpus.val)
     assert b"".join(cut(held_out["text"], held_out["bytes"])) == held_out["text"].encode()

@@ -7,7 +7,7 @@ import pytest
 
 from tokexp.encoding.prepare import TokenizedCorpus
 from tokexp.encoding.stream import encode_stream
-from tokexp.scoring.segmentations.excerpts import all_matches, choose
+from tokexp.scoring.segmentations.excerpts import all_matches, choose_excerpts
 from tokexp.tokenizer import train_tokenizer
 
 T = 16  # block size: excerpts of at most 8 bytes, 8 tokens of context
@@ -18,7 +18,7 @@ def test_excerpts_are_runs_of_the_text_apart_from_each_other(text: str, count: i
     bpe = train_tokenizer("bpe", text, vocab_size=300)
     raw = text[1000:4000].encode()
     stream = encode_stream(bpe, raw.decode())
-    chosen = choose(bpe, TokenizedCorpus(stream, stream, stream), raw, T, count)
+    chosen = choose_excerpts(bpe, TokenizedCorpus(stream, stream, stream), raw, T, count)
     assert chosen
     assert min(count, 300) <= len(chosen) <= count
     written, ends = bpe.token_bytes(), [0]

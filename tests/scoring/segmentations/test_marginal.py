@@ -18,7 +18,7 @@ from tokexp.model.gpt import GPT, GPTConfig, KVCache
 from tokexp.scoring.bits_per_byte import token_nats
 from tokexp.scoring.ngram import KneserNey
 from tokexp.scoring.segmentations import proposal
-from tokexp.scoring.segmentations.excerpts import Excerpt, choose
+from tokexp.scoring.segmentations.excerpts import Excerpt, choose_excerpts
 from tokexp.scoring.segmentations.marginal import marginal
 from tokexp.scoring.segmentations.proposal import weigh
 from tokexp.tokenizer import Tokenizer, train_tokenizer
@@ -96,7 +96,7 @@ def bigrams(vocab_size: int) -> KneserNey:
 
 def check_unbiased(model: GPT, tokenizer: Tokenizer, data: TokenizedCorpus, text: str, samples: int) -> None:
     """Of each excerpt, the mean weight is what the other segmentations have, within four standard errors."""
-    chosen = choose(tokenizer, data, text.encode(), T, 8)
+    chosen = choose_excerpts(tokenizer, data, text.encode(), T, 8)
     assert chosen
     assert len(chosen[0].context) == 1
     got_log_p, log_weights = weigh(model, chosen, bigrams(tokenizer.vocab_size), samples, seed=1)
@@ -133,7 +133,7 @@ def test_so_it_is_where_ids_share_their_bytes(text: str) -> None:
 
 
 def test_the_estimate_is_the_exact_ratio_of_sums(model: GPT, bpe: Tokenizer, data: TokenizedCorpus) -> None:
-    chosen = choose(bpe, data, VAL.encode(), T, 8)
+    chosen = choose_excerpts(bpe, data, VAL.encode(), T, 8)
     assert chosen
     both = np.array([exact(model, bpe, data, excerpt) for excerpt in chosen]).sum(axis=0)
     n_bytes = sum(excerpt.n_bytes for excerpt in chosen)
@@ -148,7 +148,7 @@ def test_the_estimate_is_the_exact_ratio_of_sums(model: GPT, bpe: Tokenizer, dat
 
 def test_canonical_cost_is_that_of_the_evaluation(model: GPT, bpe: Tokenizer, data: TokenizedCorpus) -> None:
     """The first window of the evaluation has the excerpt at its beginning, and all excerpts with its context."""
-    chosen = choose(bpe, data, VAL.encode(), T, 8)
+    chosen = choose_excerpts(bpe, data, VAL.encode(), T, 8)
     assert chosen
     costs, _ = weigh(model, chosen, bigrams(bpe.vocab_size), 1, seed=0)
     for excerpt, cost in zip(chosen, costs, strict=True):
@@ -290,7 +290,7 @@ def test_the_error_covers_the_truth_at_about_its_rate() -> None:
     """Over texts: the truth is the exact gain of a hundred times as many excerpts."""
     pair = Pair()
     long = pair.text(40_000, 2)
-    chosen = choose(pair.tokenizer, pair.corpus(long), long.encode(), T, 4000)
+    chosen = choose_excerpts(pair.tokenizer, pair.corpus(long), long.encode(), T, 4000)
     assert chosen
     truth = sum(map(pair.gain, chosen)) / sum(excerpt.n_bytes for excerpt in chosen)
     got = [pair.marginal(pair.text(1500, 100 + seed), 40, 64, seed) for seed in range(200)]

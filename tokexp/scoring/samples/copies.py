@@ -8,25 +8,25 @@ from functools import partial
 
 import numpy as np
 
-from tokexp.scoring.samples.grams import Grams, index_of, joined, slices
+from tokexp.scoring.samples.grams import Grams, index_of, join, slices
 
 SHORTEST_COPY = 16  # characters
 CHUNK = 1 << 17  # characters; small, so that a loop's copies are found before all of its places are looked at
 
 
 def longest_copies(train: str, samples: Sequence[str], least: int = SHORTEST_COPY) -> list[int]:
-    """The length of the longest run of characters of each sample that `train` has too; 0 below `least`.
+    """The length of the longest substring of each sample that `train` has too; 0 below `least`.
 
-    Runs of a power of two are numbered in the samples and looked up in `train`, chunk by chunk; a run of
-    another length is two of them that overlap. `train` has every run within one that it has, so that the
-    longest is found by bisection, and only where a chunk has a longer one than those before it: no run
-    is ever paired with each of its copies.
+    Substrings of a power of two are numbered in the samples and looked up in `train`, chunk by chunk; one of
+    another length is two of them that overlap. `train` has every substring of one that it has, so that the
+    longest is found by bisection, and only where a chunk has a longer one than those before it: no
+    substring is ever paired with each of its copies.
     """
     points = [_code_points(sample) for sample in samples]
     longest = max(map(len, points), default=0)
     alphabet = np.unique(np.concatenate([np.zeros(0, np.uint32), *points]))
     powers = [1 << k for k in range(1, longest.bit_length())]
-    grams = Grams(joined([index_of(alphabet, p) for p in points]), powers)
+    grams = Grams(join([index_of(alphabet, p) for p in points]), powers)
     places = slices(points)
     best = [least - 1] * len(samples)
     step = max(CHUNK, longest)
@@ -49,7 +49,7 @@ def _largest(holds: Callable[[int], bool], low: int, high: int) -> int:
 def _in_common(
     grams: Grams, where: slice, in_chunk: dict[int, np.ndarray], hits: dict[int, np.ndarray], length: int
 ) -> bool:
-    """Whether a run of `length` in the sample that lies at `where` of `grams` stands in the chunk too.
+    """Whether a substring of `length` in the sample that lies at `where` of `grams` stands in the chunk too.
 
     `in_chunk`: the chunk's look-up in `grams`; `hits`: where each of its arrays has a gram.
     """
@@ -61,8 +61,8 @@ def _in_common(
     begins_one[in_sample[0]] = True
     candidates = hits[n][begins_one[in_chunk[n][hits[n]]]]
     of_chunk = _ends(in_chunk[n], candidates, length - n)
-    runs = np.unique(in_sample[0] * grams.size[n] + in_sample[1])
-    return bool((index_of(runs, of_chunk[0] * grams.size[n] + of_chunk[1]) >= 0).any())
+    in_sample_keys = np.unique(in_sample[0] * grams.size[n] + in_sample[1])
+    return bool((index_of(in_sample_keys, of_chunk[0] * grams.size[n] + of_chunk[1]) >= 0).any())
 
 
 def _ends(at: np.ndarray, where: np.ndarray, shift: int) -> np.ndarray:

@@ -15,12 +15,12 @@ import regex
 
 from tokexp.tokenizer.split import chunks
 
-WORD = regex.compile(r"[\p{L}\p{M}]+(?:['\u2019-][\p{L}\p{M}]+)*")
+WORD_OF_LETTERS = regex.compile(r"[\p{L}\p{M}]+(?:['\u2019-][\p{L}\p{M}]+)*")
 
 
 def words(text: str) -> list[str]:
     """The words of `text`, in small letters. One that its beginning or end cuts in two counts as it stands."""
-    matches: list[str] = WORD.findall(text.lower())
+    matches: list[str] = WORD_OF_LETTERS.findall(text.lower())
     return matches
 
 
@@ -68,7 +68,7 @@ def _half(n: int) -> int:
 
 
 def index_of(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Where each of `wanted` stands in the sorted `keys`, -1 for one that does not or is negative."""
+    """The index in the sorted `keys` of each of `wanted`, -1 for one that is not there or is negative."""
     index = np.full(len(wanted), -1)
     if len(keys):
         valid = np.flatnonzero(wanted >= 0)
@@ -77,13 +77,13 @@ def index_of(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return index
 
 
-def joined(sequences: list[np.ndarray]) -> np.ndarray:
+def join(sequences: list[np.ndarray]) -> np.ndarray:
     """`sequences` end to end, each followed by the boundary -1."""
     return np.concatenate([np.zeros(0, dtype=np.int64), *(np.append(sequence, -1) for sequence in sequences)])
 
 
 def slices(sequences: list[np.ndarray]) -> list[slice]:
-    """Where each of `sequences` lies once they are `joined`."""
+    """The place of each of `sequences` once `join` has put them end to end."""
     ends = accumulate((len(sequence) + 1 for sequence in sequences), initial=0)
     return [slice(start, end - 1) for start, end in pairwise(ends)]
 
@@ -103,7 +103,7 @@ def word_grams(train: str, samples: Sequence[Sequence[str]], lengths: Sequence[i
     """
     number = {word: i for i, word in enumerate(dict.fromkeys(word for sample in samples for word in sample))}
     ids = [np.array([number[word] for word in sample], dtype=np.int64) for sample in samples]
-    grams = Grams(joined(ids), lengths)
+    grams = Grams(join(ids), lengths)
     seen = {n: np.zeros(size, dtype=bool) for n, size in grams.size.items()}
     last = np.zeros(0, dtype=np.int64)  # of the chunk before, as many as the longest gram may need
     for chunk in chunks(train):

@@ -1,7 +1,7 @@
 """Measures how samples read, and sets each measure against the held-out text, which people wrote.
 
-A word is a run of letters, in small letters, with apostrophes and hyphens inside: `don't` is one, `--`
-none. Punctuation and spacing stand between words and belong to none. In writing without spaces a run
+A word is letters in a row, in small letters, with apostrophes and hyphens inside: `don't` is one, `--`
+none. Punctuation and spacing stand between words and belong to none. In writing without spaces all
 between two marks is one word, and the measures that count words say little.
 
     real_words      share of the words that the training text has. A model that copies gets 1.
@@ -19,7 +19,7 @@ between two marks is one word, and the measures that count words say little.
     returning_speakers  share of the headings whose name heads another paragraph of the same sample: people
                     who talk answer each other. What an n-gram model, whose names come and go, cannot do.
     invalid_utf8    U+FFFD, what stands for bytes that are no UTF-8, as a share of the characters.
-    longest_copy    characters of the longest run that stands verbatim in the training text; 0 below 16,
+    longest_copy    characters of the longest substring that stands verbatim in the training text; 0 below 16,
                     some three words, which any two long texts have in common. Grows with the training text.
     copied_8grams   share of the word 8-grams that the training text has. Misses copies with a word changed.
     judge           bits per character under a Kneser-Ney model of order 6 fitted on the first half of
@@ -40,12 +40,10 @@ from pathlib import Path
 import numpy as np
 import regex
 
-from tokexp.data.corpus import Corpus
+from tokexp.data.corpus import Corpus, cached_for
 from tokexp.scoring.ngram import CharModel
 from tokexp.scoring.samples.copies import longest_copies
 from tokexp.scoring.samples.grams import word_grams, words
-from tokexp.system.cache import cached, source_hash
-from tokexp.system.provenance import versions
 
 MEASURES = (
     "real_words",
@@ -82,8 +80,8 @@ class Reader:
     def __init__(self, corpus: Corpus, chars: int = CHARS) -> None:
         """`chars`: the length of the samples, and so of the human passages."""
         self._corpus = corpus
-        self._passages, self._judged = passages(corpus.val, chars)
-        self.chars = len(self._passages[0])  # fewer where the held-out text is short: see `passages`
+        self._passages, self._judged = human_passages(corpus.val, chars)
+        self.chars = len(self._passages[0])  # fewer where the held-out text is short: see `human_passages`
         learned = corpus.val[: len(corpus.val) // 2][-JUDGE_CHARS:]
         self._judge = CharModel(learned, JUDGE_ORDER) if learned else None
 
@@ -100,13 +98,6 @@ class Reader:
 
     def human(self) -> list[dict[str, float]]:
         """The measures of each human passage, kept for the next run; `judge` is NaN where the judge learned from it."""
-        what = {
-            "readability": self.chars,
-            "train": self._corpus.train_sha256,
-            "val": self._corpus.val_sha256,
-            "code": source_hash(__name__),
-            "versions": versions("regex"),
-        }
 
         def build(folder: Path) -> None:
             rows = self.read(self._passages)
@@ -114,14 +105,15 @@ class Reader:
                 row["judge"] = row["judge"] if judged else float("nan")
             np.save(folder / "human.npy", np.array([[row[name] for name in MEASURES] for row in rows]))
 
-        table = np.load(cached(what, build) / "human.npy")
+        folder = cached_for(self._corpus, {"readability": self.chars}, build, __name__)
+        table = np.load(folder / "human.npy")
         return [dict(zip(MEASURES, row, strict=True)) for row in table.tolist()]
 
     def _bits(self, sample: str) -> float:
         return float(self._judge.bits(sample).mean()) if self._judge and sample else float("nan")
 
 
-def passages(val: str, chars: int = CHARS) -> tuple[list[str], list[bool]]:
+def human_passages(val: str, chars: int = CHARS) -> tuple[list[str], list[bool]]:
     """Passages of `chars` characters, end to end in `val`, and whether each lies in its second half.
 
     There are at most 256, evenly spread. Where there would be fewer than four, they are made shorter, down
@@ -191,16 +183,16 @@ def _in_words(train: str, samples: Sequence[str]) -> dict[str, list[float]]:
 
 def _in_paragraphs(train: str, samples: Sequence[str]) -> dict[str, list[float]]:
     """The measures of a play's form."""
-    headed = [[(HEADING.match(part), "\n" in part) for part in paragraphs(sample)] for sample in samples]
-    named = [[heading[1] for heading, _ in parts if heading] for parts in headed]
+    headed = [[(HEADING.match(paragraph), "\n" in paragraph) for paragraph in paragraphs(sample)] for sample in samples]
+    named = [[heading[1] for heading, _ in pairs if heading] for pairs in headed]
     wanted = {name for names in named for name in names}
     known = {heading[1] for heading in HEADING.finditer(train) if heading[1] in wanted}
     return {
-        "dialogue": [_share(sum(bool(heading and below) for heading, below in parts), len(parts)) for parts in headed],
+        "dialogue": [_share(sum(bool(heading and below) for heading, below in pairs), len(pairs)) for pairs in headed],
         "speaker_names": [_share(sum(name in known for name in names), len(names)) for names in named],
         "returning_speakers": [_share(sum(names.count(name) > 1 for name in names), len(names)) for names in named],
     }
 
 
-def _share(part: int, of: int) -> float:
-    return part / of if of else float("nan")
+def _share(count: int, of: int) -> float:
+    return count / of if of else float("nan")

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 
 from tokexp.data.corpus import Corpus
-from tokexp.scoring.samples.grams import WORD, word_grams
+from tokexp.scoring.samples.grams import WORD_OF_LETTERS, word_grams
 from tokexp.scoring.samples.readability import PARAGRAPH_BREAK
 from tokexp.tokenizer import Tokenizer
 
-PASSAGE = 300  # characters
+PASSAGE_CHARS = 300  # characters
 COPY = 8  # words in a row
-SHOWN = 2  # samples of equal characters, at each temperature, that a report shows
+SAMPLES_SHOWN = 2  # samples of equal characters, at each temperature, that a report shows
 
 Row = dict[str, Any]
 
@@ -46,7 +46,7 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class Marks:
-    """The parts of a sample that the training text has, and the words that it lacks: [start, end] in bytes."""
+    """Places in a sample: what the training text has, and the words that it lacks: [start, end] in bytes."""
 
     copied: list[list[int]]
     new_words: list[list[int]]
@@ -59,13 +59,13 @@ def run_segments(tokenizer: Tokenizer, samples: Sequence[Row], corpus: Corpus) -
         {
             "of": "sample",
             **{key: row[key] for key in ("equal", "temperature", "sample")},
-            **dataclasses.asdict(segmented(tokenizer, row["text"])),
+            **dataclasses.asdict(segment(tokenizer, row["text"])),
             **dataclasses.asdict(marks),
         }
-        for row, marks in zip(samples, marked(corpus.train, texts), strict=True)
+        for row, marks in zip(samples, mark_copies_and_new_words(corpus.train, texts), strict=True)
     ]
-    text = passage(corpus.val)
-    return [*rows, {"of": "held out", "text": text, **dataclasses.asdict(segmented(tokenizer, text))}]
+    text = shown_passage(corpus.val)
+    return [*rows, {"of": "held out", "text": text, **dataclasses.asdict(segment(tokenizer, text))}]
 
 
 def piece_rows(row: Row) -> list[Row]:
@@ -83,16 +83,16 @@ def pieces_of(text: str, lengths: Sequence[int]) -> list[str]:
     return [raw[end - n : end].decode(errors="replace") for n, end in zip(lengths, accumulate(lengths), strict=True)]
 
 
-def segmented(tokenizer: Tokenizer, text: str) -> Segmentation:
+def segment(tokenizer: Tokenizer, text: str) -> Segmentation:
     """`text` as `tokenizer` cuts it."""
     ids, spans = tokenizer.encode_with_spans(text)
     unknown = [] if tokenizer.lossless else [n for n, i in enumerate(ids) if i == tokenizer.unk_id]
     return Segmentation([end - start for start, end in spans], unknown)
 
 
-def marked(train: str, texts: Sequence[str]) -> list[Marks]:
-    """The marks of each text. One pass over `train` for all of them."""
-    matches = [list(WORD.finditer(text)) for text in texts]
+def mark_copies_and_new_words(train: str, texts: Sequence[str]) -> list[Marks]:
+    """Mark in each text what `train` has and which words it lacks. One pass over `train` for all of them."""
+    matches = [list(WORD_OF_LETTERS.finditer(text)) for text in texts]
     grams = word_grams(train, [[match[0].lower() for match in words] for words in matches], [2, 4, COPY])
     marks = []
     for text, words, at in zip(texts, matches, grams.at, strict=True):
@@ -110,7 +110,7 @@ def marked(train: str, texts: Sequence[str]) -> list[Marks]:
     return marks
 
 
-def passage(val: str, chars: int = PASSAGE) -> str:
+def shown_passage(val: str, chars: int = PASSAGE_CHARS) -> str:
     """The first `chars` characters of `val` that begin after a paragraph break, or at its beginning."""
     paragraph_break = PARAGRAPH_BREAK.search(val, 0, max(0, len(val) - chars))
     start = paragraph_break.end() if paragraph_break else 0

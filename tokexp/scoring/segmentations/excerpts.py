@@ -16,7 +16,7 @@ Matches = list[list[tuple[int, int]]]  # by byte of a text: (id, end) of the tok
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A run of canonical tokens, and every way to cut its bytes."""
+    """Canonical tokens in a row, and every way to cut their bytes."""
 
     context: np.ndarray  # (C,) int64, the canonical ids before it
     ids: np.ndarray  # (tokens,) int64, its canonical ids
@@ -29,7 +29,7 @@ class Excerpt:
         return len(self.matches)
 
 
-def choose(
+def choose_excerpts(
     tokenizer: Tokenizer, data: TokenizedCorpus, text: bytes, block_size: int, count: int
 ) -> list[Excerpt] | None:
     """At most `count` excerpts, spread evenly over the held-out text, none overlapping another.

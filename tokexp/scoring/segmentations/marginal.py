@@ -31,7 +31,7 @@ import numpy as np
 from tokexp.encoding.prepare import TokenizedCorpus
 from tokexp.model.gpt import GPT
 from tokexp.scoring.ngram import KneserNey
-from tokexp.scoring.segmentations.excerpts import choose
+from tokexp.scoring.segmentations.excerpts import choose_excerpts
 from tokexp.scoring.segmentations.proposal import weigh
 from tokexp.tokenizer import Tokenizer
 
@@ -40,7 +40,11 @@ BIGRAM_TOKENS = 1 << 20  # of the training part, that the look-ahead learns from
 
 @dataclass(frozen=True)
 class Marginal:
-    """Bits per byte of some excerpts of the held-out text: of the canonical segmentation, and of all."""
+    """Bits per byte of some excerpts of the held-out text: of the canonical segmentation, and of all.
+
+    A run's result keeps the gain and its error alone: the two figures that it lies between are those of the
+    excerpts, with less context than `val_bpb`, and must not be ranked.
+    """
 
     canonical_bpb: float
     marginal_bpb: float
@@ -73,7 +77,7 @@ def marginal(
         raise ValueError(f"got excerpts={excerpts} and samples={samples}, expected at least 2 and 1")
     if not tokenizer.lossless:
         return None
-    chosen = choose(tokenizer, data, val_text_bytes, model.config.block_size, excerpts)
+    chosen = choose_excerpts(tokenizer, data, val_text_bytes, model.config.block_size, excerpts)
     if chosen is None or len(chosen) < 2 or all(excerpt.segmentations == 1 for excerpt in chosen):
         return None
     bigrams = KneserNey(data.train.ids[:BIGRAM_TOKENS].astype(np.int64), 2, model.config.vocab_size)

@@ -120,10 +120,10 @@ class Proposal:
         """ln P / q of `samples` segmentations of each excerpt, none of them canonical: (N, samples)."""
         can_leave = np.flatnonzero(self._log_leave_NL[:, 0] > -np.inf)
         rows = np.repeat(can_leave, samples)
-        parts = [self._draw(rows[i : i + rows_at_once], rng) for i in range(0, len(rows), rows_at_once)]
+        drawn = [self._draw(rows[i : i + rows_at_once], rng) for i in range(0, len(rows), rows_at_once)]
         log_weights = np.full((len(self._lengths), samples), -np.inf)
-        if parts:
-            log_weights[can_leave] = np.concatenate(parts).reshape(-1, samples)
+        if drawn:
+            log_weights[can_leave] = np.concatenate(drawn).reshape(-1, samples)
         return log_weights
 
     def _draw(self, row: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tokenizers in the format of Hugging Face's `tokenizer.json`, with the same ids and the same text back.
+"""Writes tokenizers in the format of Hugging Face's `tokenizer.json`, with the same ids and the same text back.
 
 For every kind that the format can say; the others are refused, with the reason. There our specials are
 ordinary entries of the vocabulary that no text reaches.
@@ -19,21 +19,20 @@ from tokexp.config import InputError
 from tokexp.system.files import write_text
 from tokexp.tokenizer.base import BOS, EOS, PAD, SPECIALS, UNK, Tokenizer
 from tokexp.tokenizer.bpe import BPETokenizer
-from tokexp.tokenizer.bpe_classic import END, UNKNOWN, BPEClassicTokenizer
-from tokexp.tokenizer.bpe_classic import WORD as CLASSIC_WORD
+from tokexp.tokenizer.bpe_classic import END, UNKNOWN, WORD_OR_NEWLINE, BPEClassicTokenizer
 from tokexp.tokenizer.bpe_fallback import FIRST_BYTE, FIRST_CHAR, PRETOKEN, BPEFallbackTokenizer
 from tokexp.tokenizer.byte import ByteTokenizer
 from tokexp.tokenizer.char import CharTokenizer
 from tokexp.tokenizer.foreign.file import FileTokenizer
 from tokexp.tokenizer.foreign.hf import HFBPETokenizer, HFWordPieceTokenizer
-from tokexp.tokenizer.gpt2 import END_OF_TEXT, SHOWN, GPT2Tokenizer
+from tokexp.tokenizer.gpt2 import BYTE_OF_CHAR, END_OF_TEXT, GPT2Tokenizer
 from tokexp.tokenizer.split import PATTERNS
 from tokexp.tokenizer.word import NO_SPACE_AFTER, NO_SPACE_BEFORE, WordTokenizer
 
 UNK_NAME = SPECIALS[UNK]
 END_NAME = "<|endoftext|>"  # GPT-2's one special
 _SHOW_UNK = decoders.Replace(Regex(rf"\A{UNK_NAME}\z"), UNKNOWN)
-_SHOWN_AS = {byte[0]: char for char, byte in SHOWN.items()}
+_CHAR_OF_BYTE = {byte[0]: char for char, byte in BYTE_OF_CHAR.items()}
 
 
 def export_hf(tokenizer: Tokenizer, path: Path | str) -> None:
@@ -82,7 +81,7 @@ def named_specials(tokenizer: Tokenizer) -> dict[str, tuple[str, int]]:
 
 def shown(written: bytes) -> str:
     """Bytes as byte-level vocabularies show them."""
-    return "".join(_SHOWN_AS[byte] for byte in written)
+    return "".join(_CHAR_OF_BYTE[byte] for byte in written)
 
 
 def _byte_level(token_bytes: list[bytes], merges: list[tuple[int, int]], pattern: str) -> tokenizers.Tokenizer:
@@ -162,7 +161,7 @@ def _classic(tokenizer: BPEClassicTokenizer) -> tokenizers.Tokenizer:
     result = tokenizers.Tokenizer(model)
     result.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(CLASSIC_WORD.pattern), "isolated"),
+            pre_tokenizers.Split(Regex(WORD_OR_NEWLINE.pattern), "isolated"),
             pre_tokenizers.Split(Regex(r"[^\S\n]+"), "removed"),
         ]
     )

@@ -1,4 +1,4 @@
-"""A tokenizer that you already have: a Hugging Face `tokenizer.json`, a SentencePiece `.model`, tiktoken ranks.
+"""Reads a tokenizer that you already have: a Hugging Face `tokenizer.json`, a SentencePiece `.model`, tiktoken ranks.
 
 Whether it loses anything is not taken on trust: it is declared lossless only where it returns the
 training text and a probe of awkward characters exactly. What a lossy one drops is charged for.
@@ -22,7 +22,7 @@ from tokexp.config import InputError
 from tokexp.data.text import read_file
 from tokexp.tokenizer.base import Span, Tokenizer, refuse_surrogates, spans_of_ends, spans_of_lengths
 from tokexp.tokenizer.foreign.sp import SPACE
-from tokexp.tokenizer.gpt2 import SHOWN, written
+from tokexp.tokenizer.gpt2 import BYTE_OF_CHAR, written
 from tokexp.tokenizer.merges import Merges
 from tokexp.tokenizer.split import PretokenEncoder, splitter
 
@@ -96,7 +96,7 @@ class FileTokenizer(Tokenizer):
 
 
 def _read(content: bytes, pattern: str) -> Foreign:
-    """Whichever of the three formats `content` is."""
+    """Read `content` in whichever of the three formats it is."""
     try:
         settings = json.loads(content)
     except ValueError:
@@ -110,7 +110,7 @@ def _read(content: bytes, pattern: str) -> Foreign:
 
 
 def _hugging_face(settings: dict[str, Any]) -> Foreign:
-    """Special tokens are taken out of the library's hands: in a text they are ordinary text."""
+    """Read a `tokenizer.json`. Its special tokens are taken out of the library's hands: in a text they are text."""
     added = [token for token in settings.get("added_tokens", []) if not token.get("special")]
     unk_name = settings["model"].get("unk_token")
     try:
@@ -125,7 +125,7 @@ def _hugging_face(settings: dict[str, Any]) -> Foreign:
     def write(piece: str) -> bytes:
         if piece in specials:
             return b""
-        if byte_level and all(char in SHOWN for char in piece):
+        if byte_level and all(char in BYTE_OF_CHAR for char in piece):
             return written(piece)
         return _piece_bytes(piece.removeprefix("##"))
 
@@ -172,7 +172,7 @@ def _piece_bytes(piece: str) -> bytes:
 
 
 def _ranks(content: bytes) -> dict[bytes, int] | None:
-    """tiktoken's format: a line a token, its bytes in base64 and its rank. None for any other file."""
+    """Read tiktoken's format: a line a token, its bytes in base64 and its rank. None for any other file."""
     try:
         lines = [line.split() for line in content.decode("ascii").splitlines() if line]
         return {base64.b64decode(token, validate=True): int(rank) for token, rank in lines} or None
@@ -181,7 +181,7 @@ def _ranks(content: bytes) -> dict[bytes, int] | None:
 
 
 def _tiktoken(ranks: dict[bytes, int], pattern: str) -> Foreign:
-    """The ranks as merges of our own: a token joins the two parts that the tokens of lower rank make of its bytes."""
+    """Turn ranks into merges of our own: a token joins the two that the tokens of lower rank make of its bytes."""
     split = splitter(pattern)
     order = sorted(ranks, key=ranks.__getitem__)
     alphabet = [token for token in order if len(token) == 1]
@@ -191,12 +191,12 @@ def _tiktoken(ranks: dict[bytes, int], pattern: str) -> Foreign:
     pairs = []
     for token in order:
         if len(token) > 1:
-            parts = [bytes([byte]) for byte in token]
-            while len(parts) > 2:
-                joins = [ranks.get(a + b, len(ranks)) for a, b in itertools.pairwise(parts)]
+            tokens = [bytes([byte]) for byte in token]
+            while len(tokens) > 2:
+                joins = [ranks.get(a + b, len(ranks)) for a, b in itertools.pairwise(tokens)]
                 at = joins.index(min(joins))
-                parts[at : at + 2] = [parts[at] + parts[at + 1]]
-            pairs.append((symbol_of[parts[0]], symbol_of[parts[1]]))
+                tokens[at : at + 2] = [tokens[at] + tokens[at + 1]]
+            pairs.append((symbol_of[tokens[0]], symbol_of[tokens[1]]))
     merger = Merges(pairs, alphabet)
     id_of = [ranks[piece] for piece in merger.written]
     bytes_of = [b""] * (max(ranks.values()) + 1)

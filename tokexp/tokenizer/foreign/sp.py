@@ -20,7 +20,7 @@ SPACE = "▁"
 
 
 class SentencePieceTokenizer(Tokenizer):
-    """Both kinds but for the model that the library learns."""
+    """The base of both kinds, which differ in the model that the library learns."""
 
     lossless = True
     model_type: ClassVar[str]
@@ -77,9 +77,9 @@ class SentencePieceTokenizer(Tokenizer):
         ids: list[int] = []
         for i, between in enumerate(text.split(SPACE)):
             ids += self._space if i else []
-            for j, part in enumerate(between.split("\0")):
+            for j, plain in enumerate(between.split("\0")):
                 ids += [self._nul] if j else []
-                ids += self._library.encode(part)
+                ids += self._library.encode(plain)
         return ids
 
     def decode(self, ids: list[int]) -> str:

@@ -1,4 +1,4 @@
-"""Things timed in turn, and their ratios."""
+"""Times several things in turn, and prints the ratios."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable
 Contestants = dict[str, Callable[[], Callable[[], object]]]  # name -> what makes a fresh thing to time
 
 
-def compare(title: str, contestants: Contestants, rounds: int) -> None:
+def time_in_turn(title: str, contestants: Contestants, rounds: int) -> None:
     """Time each in turn, `rounds` times over; print the medians, and the first's speed over each other's."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, prepare in contestants.items():
-            run = prepare()
+            timed = prepare()
             began = time.perf_counter()
-            run()
+            timed()
             seconds[name].append(time.perf_counter() - began)
     ours = next(iter(contestants))
     print(f"{title} ({rounds} rounds, in turn)")

@@ -1,4 +1,4 @@
-"""What is timed in turn, and the ratios of it."""
+"""Things are timed in turn, and their ratios printed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tokexp.speed.compare import compare
+from tokexp.speed.in_turn import time_in_turn
 
 
 def test_medians_and_ratios_round_by_round(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,7 @@ def test_medians_and_ratios_round_by_round(capsys: pytest.CaptureFixture[str], m
 
         return prepare
 
-    compare("a title", {"ours": takes(1, 2, 4), "theirs": takes(3, 2, 12)}, 3)
+    time_in_turn("a title", {"ours": takes(1, 2, 4), "theirs": takes(3, 2, 12)}, 3)
     title, ours, theirs = capsys.readouterr().out.splitlines()
     assert title == "a title (3 rounds, in turn)"
     assert ours.split() == ["ours", "2.000", "s"]
