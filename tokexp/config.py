@@ -172,9 +172,7 @@ class RunConfig:
     sample: SampleConfig = field(default_factory=SampleConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     params_total: int | None = None  # total parameters: model.n_embd is worked out from it
-    tuned: list[str] = field(  # what was chosen by looking at held-out text: the report names it
-        default_factory=lambda: ["model=micro and train.lr, with characters, on TinyShakespeare"]
-    )
+    tuned: list[str] = field(default_factory=list)  # what was chosen by looking at held-out text: the report names it
     seed: int = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N | mps; auto is cuda where there is one, else cpu
     precision: str = "auto"  # auto | float32 | tf32 | bf16; auto is bf16 on cuda, else float32
@@ -266,18 +264,27 @@ def _positive(name: str, got: float | None) -> None:
 
 
 def _check_types(where: str, config: Any) -> None:
-    """Refuse a value of another type than its field's; a whole number may stand for a float."""
+    """Refuse a value of another type than its field's."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
-        allowed = [_origin(k) for k in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
-        exact = Any in allowed or type(value) in allowed
-        if not exact and not (float in allowed and type(value) is int):
-            names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
-            raise InputError(f"{where}{name}: got {value!r}, expected {names}")
+        if not fits(value, kind):
+            raise InputError(f"{where}{name}: got {value!r}, expected {describe_type(kind)}")
 
 
-def _origin(kind: Any) -> Any:
-    return getattr(kind, "__origin__", kind)
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value has a type as annotated; a whole number may stand for a float, and true for no number."""
+    allowed = _types(kind)
+    return Any in allowed or type(value) in allowed or (float in allowed and type(value) is int)
+
+
+def describe_type(kind: Any) -> str:
+    """The words for a type as annotated, such as "int or null"."""
+    return " or ".join("null" if t is type(None) else t.__name__ for t in _types(kind))
+
+
+def _types(kind: Any) -> list[Any]:
+    """The types that a union allows, without what is in a list or dict."""
+    return [getattr(k, "__origin__", k) for k in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
 
 
 def _absolute(name: str, path: Any) -> Any:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 MOST_OFF = 0.02  # of params_total
 
 
-def work_out(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> RunConfig:
+def fill_in_sizes(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> RunConfig:
     """`cfg` with the sizes that it leaves to the tokenizer filled in.
 
     `bytes_per_token`: over the training part. Raises InputError where no width comes within 2 % of

@@ -26,12 +26,12 @@ CONTENT = "content.jsonl"
 SAMPLES = "samples.jsonl"  # of a study too
 SEGMENTS = "segments.jsonl"  # of a study too
 READABILITY = "readability.jsonl"
-TEXT = "corpus.json"  # what belongs to the held-out text
+HELD_OUT = "corpus.json"  # what belongs to the held-out text
 RESULT = "result.json"  # its presence alone says that the run is done
 
 # What a run leaves once it has begun to train, beside its tokenizer.
 LEFT = (
-    RESULT, METRICS, CONTENT, SAMPLES, READABILITY, TEXT, SEGMENTS, END_WEIGHTS, BEST_WEIGHTS,
+    RESULT, METRICS, CONTENT, SAMPLES, READABILITY, HELD_OUT, SEGMENTS, END_WEIGHTS, BEST_WEIGHTS,
 )  # fmt: skip
 
 # In a sweep's folder, which has the folders of its runs.

@@ -12,6 +12,7 @@ import pandas as pd
 from tokexp.config import InputError
 from tokexp.runs.files import (
     CONTENT,
+    HELD_OUT,
     METRICS,
     MISSING,
     READABILITY,
@@ -19,7 +20,6 @@ from tokexp.runs.files import (
     RESULTS,
     SAMPLES,
     SEGMENTS,
-    TEXT,
     load_json,
     load_lines,
     load_metrics,
@@ -28,7 +28,7 @@ from tokexp.runs.files import (
     table_file,
     write_lines,
 )
-from tokexp.runs.result import flatten, load_result
+from tokexp.runs.result import csv_row, load_result
 from tokexp.runs.state import read_state
 from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
 from tokexp.scoring.blocks import BLOCKS
@@ -130,7 +130,7 @@ def read_run(folder: Path) -> RunRows:
     result = load_result(folder)
     name = {"name": result.name}
     of_text = {"corpus_sha256": result.corpus.corpus_sha256, "val_sha256": result.corpus.val_sha256}
-    text = load_json(folder / TEXT)
+    text = load_json(folder / HELD_OUT)
     metrics = load_metrics(folder)
     evaluations = [row for row in metrics if isinstance(row, EvalRow)]
     if not evaluations:
@@ -143,7 +143,7 @@ def read_run(folder: Path) -> RunRows:
     human = {"name": "", **of_text, "chars": text["chars"], "temperature": None}
     read = {**name, **of_text, "chars": text["chars"]}
     tables = {
-        "results": [flatten(result)],
+        "results": [csv_row(result)],
         "curves": [{**name, **row} for row in curve(metrics)],
         "blocks": [{**name, "step": row.step, **_by_column(row.scores.val_block_nats)} for row in evaluations],
         "content": [{**name, **row} for row in load_lines(folder / CONTENT)],

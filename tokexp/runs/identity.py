@@ -48,5 +48,5 @@ def config_hash(cfg: RunConfig, corpus: Corpus, precision: str) -> str:
     return sha256(canonical.encode())
 
 
-def run_name(cfg: RunConfig, digest: str) -> str:
-    return f"{cfg.arm}-{cfg.size}-s{cfg.seed}-{digest[:8]}"
+def run_name(cfg: RunConfig, config_hash: str) -> str:
+    return f"{cfg.arm}-{cfg.size}-s{cfg.seed}-{config_hash[:8]}"

@@ -30,11 +30,14 @@ from tokexp.training.record import Cost, EvalRow, Row, Scores, StepRow
 def assemble_result(
     run: PreparedRun, rows: list[Row], scores: Scores, measured: Measured, *, trained_as_one: int = 1
 ) -> RunResult:
-    """`rows`: all of the training. `trained_as_one`: how many runs were, this one among them."""
+    """Put a run's facts, costs and scores into its result.
+
+    `rows`: all of the training. `trained_as_one`: how many runs were, this one among them.
+    """
     spec, cfg, val = run.spec, run.cfg, run.data.val
     return RunResult(
         schema_version=SCHEMA_VERSION,
-        identity=Identity(spec.name, cfg.sweep, cfg.arm, cfg.size, spec.digest, settings_of(cfg, spec.precision)),
+        identity=Identity(spec.name, cfg.sweep, cfg.arm, cfg.size, spec.config_hash, settings_of(cfg, spec.precision)),
         provenance=provenance(),
         machine=Machine(torch.get_num_threads(), describe_device(spec.device), workers() * trained_as_one),
         tuned=cfg.tuned,

@@ -87,6 +87,6 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     return contextlib.nullcontext()
 
 
-def chosen(choice: str, device: torch.device) -> bool:
+def is_enabled(choice: str, device: torch.device) -> bool:
     """Whether auto, always or never means yes: auto does on CUDA."""
     return choice == "always" or (choice == "auto" and device.type == "cuda")

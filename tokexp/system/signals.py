@@ -29,7 +29,7 @@ class Request:
 
 
 @contextmanager
-def deferred() -> Iterator[Request]:
+def defer_signals() -> Iterator[Request]:
     """Within this context SIGTERM and SIGINT are only noted; a second one ends the program at once.
 
     SIGUSR2 is noted too where it has a handler: submitit's would queue the job again and end it wherever it stands.

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
-from tokexp.config import InputError
+from tokexp.config import InputError, describe_type, fits
 from tokexp.data.text import read_file
 from tokexp.system.files import sha256
 from tokexp.tokenizer.base import Tokenizer, read_json
@@ -80,10 +80,10 @@ def check_settings(kind: str, settings: dict[str, Any]) -> None:
         if name not in allowed:
             expected = ", ".join(allowed) or "none"
             raise InputError(f"tokenizer.{name}: kind {kind!r} has no such setting; expected {expected}")
-        options = get_args(types[name]) or (types[name],)
-        if type(value) not in options:
-            names = " or ".join("null" if t is type(None) else t.__name__ for t in options)
-            raise InputError(f"tokenizer.{name}: got {value!r}, expected {names} for kind {kind!r}")
+        if not fits(value, types[name]):
+            raise InputError(
+                f"tokenizer.{name}: got {value!r}, expected {describe_type(types[name])} for kind {kind!r}"
+            )
 
 
 def identity(settings: dict[str, Any]) -> dict[str, Any]:

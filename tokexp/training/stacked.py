@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from tokexp.config import InputError, TrainConfig
 from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT
-from tokexp.system.device import autocast, chosen
+from tokexp.system.device import autocast, is_enabled
 from tokexp.training.batches import Batches
 from tokexp.training.graph import Graph
 from tokexp.training.loss import NextTokenLoss
@@ -75,7 +75,7 @@ class StackedStepper:
             with self._attention():
                 return vmap(loss_of)(stack, ids)
 
-        self._losses = torch.compile(losses) if chosen(cfg.compile, self._device) else losses
+        self._losses = torch.compile(losses) if is_enabled(cfg.compile, self._device) else losses
         self._graph: Graph | None = None
 
     def step(self, step: int, offsets: Sequence[np.ndarray], lr: float) -> Tensor:
@@ -93,7 +93,7 @@ class StackedStepper:
                     lambda offsets: self._take(self._batches.gather(offsets)),
                     lambda offsets: self._gradients(self._batches.gather(offsets)),
                     sent,
-                    chosen(self._cfg.cuda_graph, self._device),
+                    is_enabled(self._cfg.cuda_graph, self._device),
                 )
             return self._graph(sent)
         except torch.OutOfMemoryError as error:

@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tokexp.config import InputError, TrainConfig
 from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT
-from tokexp.system.device import autocast, chosen
+from tokexp.system.device import autocast, is_enabled
 from tokexp.system.distributed import World
 from tokexp.training.batches import Batches
 from tokexp.training.graph import Graph
@@ -65,7 +65,7 @@ class Stepper:
         if world.size > 1:
             self._loss = DistributedDataParallel(self._loss)
         self._synchronised = self._loss
-        if chosen(cfg.compile, self._device):
+        if is_enabled(cfg.compile, self._device):
             self._loss = torch.compile(self._loss)
         self._graph: Graph | None = None
 
@@ -97,7 +97,7 @@ class Stepper:
 
     @property
     def _captures(self) -> bool:
-        return chosen(self._cfg.cuda_graph, self._device) and self._world.size == 1
+        return is_enabled(self._cfg.cuda_graph, self._device) and self._world.size == 1
 
     def _step_without_reading(self, offsets: Tensor) -> Tensor:
         """A step without a word to the CPU: the optimizer itself skips what is not finite."""

@@ -16,7 +16,7 @@ from tokexp.config import InputError, RunConfig
 from tokexp.runs.files import RESULTS, write_manifest
 from tokexp.runs.identity import UNNAMED
 from tokexp.runs.result import has_result
-from tokexp.sweep.with_hydra.schema import as_current, name_and_hash, to_config
+from tokexp.sweep.with_hydra.schema import make_current, name_and_hash, to_config
 
 Jobs = Sequence[Sequence[str]]  # the overrides of each job of a multirun
 
@@ -62,7 +62,7 @@ def compose_jobs(loader: ConfigLoader, config: DictConfig, jobs: Jobs) -> list[D
 
 def plan_run(composed: DictConfig) -> PlannedRun:
     """One of the runs of a multirun; makes its settings the current ones, since its folder's name depends on them."""
-    cfg = to_config(as_current(composed))
+    cfg = to_config(make_current(composed))
     folder = Path(composed.hydra.sweep.dir, composed.hydra.sweep.subdir)
     return PlannedRun(cfg, folder, name_and_hash(cfg)[1])
 

@@ -71,7 +71,7 @@ def name_and_hash(cfg: RunConfig) -> tuple[str, str]:
     return run_name(cfg, digest), digest
 
 
-def as_current(composed: DictConfig) -> DictConfig:
+def make_current(composed: DictConfig) -> DictConfig:
     """Make `composed` the settings that ${hydra:...} speaks of."""
     HydraConfig.instance().set_config(composed)
     return composed

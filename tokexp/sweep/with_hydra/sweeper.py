@@ -21,7 +21,7 @@ from tokexp.sweep.with_hydra.conclusion import conclude
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
 from tokexp.sweep.with_hydra.planning import compose_jobs, list_jobs, make_folders, plan_sweep
 from tokexp.sweep.with_hydra.schema import register_schema
-from tokexp.system.distributed import launched
+from tokexp.system.distributed import world_from_environment
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class ReportingSweeper(Sweeper):
         except Exception:  # the launcher gave up, whose jobs may have gone on: their folders know
             log.error("%s", traceback.format_exc())
             code = 1
-        if launched().writes:
+        if world_from_environment().writes:
             with errors_end_the_program():
                 code |= conclude(sweep)
         if code:
