@@ -1,4 +1,4 @@
-"""What a run can be asked for: one frozen dataclass per group of `conf/`, nested in `RunConfig`.
+"""The settings of a run: one frozen dataclass per group of `conf/`, nested in `RunConfig`.
 
 Plain Python: neither Hydra nor torch is imported here, so that `run_experiment(RunConfig(...))`
 works from a notebook. The defaults are those of `conf/`; a test keeps the two equal.
@@ -16,7 +16,7 @@ from typing import Any, get_args, get_type_hints
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used. The message is one line: got, expected, what to do."""
+    """Raised where what the user gave cannot be used. The message is one line: got, expected, what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TokenizerConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What is chosen of a model; `GPTConfig` adds the vocabulary, which the tokenizer decides."""
+    """The settings of a model; `GPTConfig` adds the vocabulary, which the tokenizer decides."""
 
     block_size: int = 64  # tokens of context
     n_layer: int = 2
@@ -112,7 +112,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class BudgetConfig:
-    """How long a run trains. Exactly one is set; the others follow from it."""
+    """The length of a training. Exactly one is set; the others follow from it."""
 
     steps: int | None = None
     bytes: int | None = None  # of training text read, repetitions included
@@ -214,14 +214,14 @@ GROUP_TYPES: dict[str, type] = {
 
 
 def to_dict(cfg: RunConfig) -> dict[str, Any]:
-    """Nested plain dicts, as in `config.yaml`: the tokenizer's settings stand beside its kind."""
+    """Make nested plain dicts, as in `config.yaml`: the tokenizer's settings stand beside its kind."""
     tree = dataclasses.asdict(cfg)
     tree["tokenizer"].update(tree["tokenizer"].pop("settings"))
     return tree
 
 
 def from_dict(tree: dict[str, Any]) -> RunConfig:
-    """The reverse of `to_dict`. Raises InputError naming a key that no group has."""
+    """Make the settings of which `to_dict` made `tree`. Raises InputError naming a key that no group has."""
     if not isinstance(tree, dict) or not isinstance(tree.get("tokenizer", {}), dict):
         raise InputError(f"settings: got {str(tree)[:80]!r}, expected groups of settings by name")
     tree = {name: value for name, value in tree.items() if name != "dry"}  # which older folders still have
@@ -288,7 +288,7 @@ def _types(kind: Any) -> list[Any]:
 
 
 def _absolute(name: str, path: Any) -> Any:
-    """A path, or a list of them, as text that means the same from another folder; null stays null."""
+    """Make a path, or a list of them, text that means the same from another folder; null stays null."""
     if isinstance(path, list | tuple) and path:
         return [_absolute(name, item) for item in path]
     if isinstance(path, int) and not isinstance(path, bool):

@@ -1,4 +1,4 @@
-"""How a sweep stands, from another terminal, while it runs here or on a cluster. Needs no torch.
+"""Show how a sweep stands, from another terminal, while it runs here or on a cluster. Needs no torch.
 
 python -m tokexp.status NAME
 python -m tokexp.status NAME --watch

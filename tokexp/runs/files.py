@@ -26,7 +26,7 @@ CONTENT = "content.jsonl"
 SAMPLES = "samples.jsonl"  # of a study too
 SEGMENTS = "segments.jsonl"  # of a study too
 READABILITY = "readability.jsonl"
-HELD_OUT = "corpus.json"  # what belongs to the held-out text
+HELD_OUT = "corpus.json"  # facts about the held-out text, the same for every run on it
 RESULT = "result.json"  # its presence alone says that the run is done
 
 # What a run leaves once it has begun to train, beside its tokenizer.
@@ -145,6 +145,6 @@ def whole_rows(folder: Path) -> list[Row]:
 
 
 def whole_steps(rows: list[Row]) -> int:
-    """How many steps `rows` have, from the first one on, without a gap."""
+    """Count the steps that `rows` have, from the first one on, without a gap."""
     steps = [row.step for row in rows if isinstance(row, StepRow)]
     return next((i for i, step in enumerate(steps) if step != i + 1), len(steps))

@@ -41,7 +41,7 @@ Weights = dict[str, torch.Tensor]
 
 @contextmanager
 def locked_folder(path: Path, cfg: RunConfig, config_hash: str) -> Iterator[RunFolder]:
-    """A run's folder, locked for as long as the context lasts, with `status.json` kept true.
+    """Lock a run's folder for as long as the context lasts, and keep its `status.json` true.
 
     A finished run in the folder must have the same `config_hash`. Raises InputError where another process is at
     work in it. Whatever ends the context is written to `status.json` and `run.log`.
@@ -141,11 +141,11 @@ class RunFolder:
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def write_config(self, cfg: RunConfig) -> None:
-        """The settings, resolved; once more where the tokenizer has decided some."""
+        """Write the settings, resolved; once more where the tokenizer has decided some."""
         write_text(self.path / CONFIG, yaml.safe_dump(to_dict(cfg), sort_keys=False, allow_unicode=True))
 
     def save_weights(self, end: Weights, best: Weights, keep: str) -> None:
-        """Every key of the model's state, tied ones too, as float32; `keep`: all, best or none of the two."""
+        """Write every key of the model's state, tied ones too, as float32; `keep`: all, best or none of the two."""
         if keep == "all":
             _save(self.path / END_WEIGHTS, end)
         if keep in ("all", "best"):

@@ -1,4 +1,4 @@
-"""What a run found, in parts; as one flat row in `result.json` and `results.csv`; and reading runs back.
+"""The result of a run: in parts, as one flat row in `result.json` and `results.csv`, and read back.
 
 Reading results needs no torch. The flat names are those of the parts' fields, in their order, but for a
 field whose metadata name another column.
@@ -27,7 +27,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes the run the run that it is, but for its seed."""
+    """The name of a run, and its settings without the seed."""
 
     name: str
     sweep: str
@@ -77,7 +77,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What was run, what it cost and what it scored."""
+    """The settings of a run, its costs and its scores."""
 
     schema_version: int
     identity: Identity

@@ -1,4 +1,4 @@
-"""How far each run of a sweep is, as the folders tell: at work here or on a cluster, or ended. Needs no torch."""
+"""See from their folders how far the runs of a sweep are: at work here or on a cluster, or ended. Needs no torch."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Standing:
 
 
 def standings(sweep: Path) -> list[Standing]:
-    """Every run of the sweep's latest command, or where it left no list, of the folder."""
+    """Read the standing of every run of the sweep's latest command, or where it left no list, of the folder."""
     names = planned_runs(sweep)
     if not names:
         raise InputError(
@@ -58,7 +58,7 @@ def standing(folder: Path) -> Standing:
 
 
 def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
-    """The last rows of a metrics.jsonl, back to an evaluation where there is one; half a row is left out."""
+    """Read the last rows of a metrics.jsonl, back to an evaluation where there is one; half a row is left out."""
     try:
         with path.open("rb") as file:
             size = path.stat().st_size

@@ -1,4 +1,4 @@
-"""Where a run's rows go: `metrics.jsonl` always, Weights & Biases as its mirror.
+"""Write a run's rows to `metrics.jsonl`, and to Weights & Biases as its mirror.
 
 `wandb` is imported only where its mode asks for it. A run never waits for a key; it waits for a network 12
 seconds at its start and a minute at its end at most, and goes on whatever becomes of W&B: what goes there is
@@ -99,7 +99,7 @@ class Tracker:
         self._mirror(row)
 
     def _mirror(self, row: Row) -> None:
-        """Steps that a run gone on with has in W&B already, or that are behind its last one, are not sent again."""
+        """Send a row's figures to W&B, unless the run there, gone on with, has that step already."""
         if isinstance(row, EvalRow):
             self._least = min(row.scores.val_bpb, self._least)
         if self._wandb is None or self._failed or row.step < self._wandb.starting_step:
@@ -111,7 +111,7 @@ class Tracker:
             self._failed = False
 
     def finish(self, result: dict[str, Any], samples: list[dict[str, Any]], **tables: list[dict[str, Any]]) -> None:
-        """The finished run's figures as W&B's summary, tables by name, its tokenizer and, if asked for, weights.
+        """Send W&B the finished run's figures, tables by name, its tokenizer and, if asked for, weights.
 
         A table, as `samples`, is a list of rows with the same keys.
         """
@@ -135,7 +135,7 @@ def _table(wandb: Any, rows: list[dict[str, Any]]) -> Any:
 
 
 def track_report(report: Path, sweep: str, tracking: TrackingConfig, folder: Path) -> None:
-    """A sweep's report as a run of its own in W&B: its figures as images, all of it as an artifact.
+    """Send W&B a sweep's report as a run of its own: its figures as images, all of it as an artifact.
 
     `report`: the folder reports/NAME. `folder`: where the recording goes, such as runs/NAME.
     """
@@ -154,7 +154,7 @@ def track_report(report: Path, sweep: str, tracking: TrackingConfig, folder: Pat
 
 @contextmanager
 def _harmless(what: str) -> Iterator[None]:
-    """What goes wrong in W&B, whatever it is, is said and ends nothing: it is a mirror."""
+    """Log whatever goes wrong in W&B, and go on: it is a mirror."""
     try:
         yield
     except Exception as error:

@@ -1,6 +1,8 @@
-"""From a run that was trained and measured to its result."""
+"""Put together the result of a run that was trained and measured."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import torch
 
@@ -46,7 +48,7 @@ def assemble_result(
         precision=spec.precision,
         corpus=CorpusFacts(run.corpus.name, run.corpus.sha256, run.corpus.val_sha256),
         tokenizer=_tokenizer_facts(run),
-        model=_architecture(run),
+        model=Architecture(**dataclasses.asdict(cfg.model)),
         batch_size=cfg.train.batch_size,
         parameters=parameter_split(run.model.config),
         cost=_cost(run, rows),
@@ -69,21 +71,6 @@ def _tokenizer_facts(run: PreparedRun) -> TokenizerFacts:
         trained_on=tokenizer.trained_on,
         lossless=tokenizer.lossless,
         vocab_size=tokenizer.vocab_size,
-    )
-
-
-def _architecture(run: PreparedRun) -> Architecture:
-    model = run.cfg.model
-    return Architecture(
-        n_layer=model.n_layer,
-        n_head=model.n_head,
-        n_embd=model.n_embd,
-        block_size=model.block_size,
-        dropout=model.dropout,
-        tie_weights=model.tie_weights,
-        norm=model.norm,
-        positions=model.positions,
-        n_kv_head=model.n_kv_head,
     )
 
 

@@ -42,9 +42,13 @@ class RunSpec:
     path: Path
 
     @property
+    def has_result(self) -> bool:
+        return has_result(self.path, self.config_hash)
+
+    @property
     def done(self) -> bool:
-        """Whether its folder has its result, which is then not to be found anew."""
-        return not self.asked.rerun and has_result(self.path, self.config_hash)
+        """Whether the folder has the result, and it is not to be found anew."""
+        return self.has_result and not self.asked.rerun
 
     def refuse_if_diverged(self) -> None:
         """Raise DivergedError where the same run diverged before: that is a result, and would be again."""
@@ -54,7 +58,7 @@ class RunSpec:
 
 
 def identify(cfg: RunConfig, folder: Path | str | None, device: torch.device) -> RunSpec:
-    """The run that `cfg` describes; `folder` is by default runs/SWEEP/NAME."""
+    """Identify the run that `cfg` describes; `folder` is by default runs/SWEEP/NAME."""
     git_state()  # asked now, and kept
     corpus = load_corpus(cfg.data)
     precision = resolve_precision(cfg.precision, device)

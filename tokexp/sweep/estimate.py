@@ -91,7 +91,7 @@ def evaluation_seconds(run: PreparedRun) -> float:
 
 
 def table(estimates: list[Estimate], workers: int = 1) -> str:
-    """The runs, and the whole; `workers` of them at the same time."""
+    """Lay out the runs, and the whole; `workers` of them at the same time."""
     rows = [
         [e.name, f"{e.vocab_size:,}", f"{e.params_total:,}", f"{e.steps:,}", f"{e.tokens:,}", f"{e.flops:.2e}",
          "done" if e.done else duration(e.seconds)]

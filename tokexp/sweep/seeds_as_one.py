@@ -1,4 +1,4 @@
-"""Several runs that differ in their seed alone, trained as one batched model."""
+"""Train several runs that differ in their seed alone as one batched model."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def _diverged_before(specs: list[RunSpec]) -> dict[str, DivergedError]:
 
 
 def _open_cell(specs: list[RunSpec], stack: ExitStack) -> dict[Session, ExitStack]:
-    """The sessions of runs that begin at the last step that all have saved, each with what ends it before the others.
+    """Open the sessions of runs, which begin at the last step that all have saved.
 
-    `stack` ends them all.
+    Returns with each what ends it before the others; `stack` ends them all.
     """
     common = set.intersection(*map(resumable_steps, specs)) if specs else set()
     cell = {}

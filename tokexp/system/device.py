@@ -58,7 +58,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def cores() -> int:
-    """How many cores of the CPU this process may use."""
+    """Count the cores of the CPU that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -85,7 +85,7 @@ def load_checkpoint(
 
 
 def saved_steps(folder: Path, config_hash: str) -> set[int]:
-    """The steps of the checkpoints of these settings whose beginning can be read."""
+    """List the steps of the checkpoints of these settings whose beginning can be read."""
     steps = set()
     for path in checkpoints(folder):
         try:
@@ -101,17 +101,17 @@ def saved_steps(folder: Path, config_hash: str) -> set[int]:
 
 
 def _cannot_be_read(path: Path, error: OSError) -> InputError:
-    """Not to be passed over: a run that began anew would delete it."""
+    """The error for what is not to be passed over, since a run that began anew would delete it."""
     return InputError(f"{path}: cannot be read ({error.strerror or error}); make it readable, or delete it")
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Those in `folder`, the latest last."""
+    """List the checkpoints in `folder`, the latest last."""
     return sorted(path for path in folder.glob("*.safetensors") if path.stem.isdigit())
 
 
 def _restore(model: nn.Module, state: TrainState, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Nothing is changed unless everything is there and fits."""
+    """Bring model and state to a checkpoint; change nothing unless all is there and fits."""
     changes = []
     for name, parameter in model.named_parameters():
         moments = state.optimizer.state[parameter]

@@ -1,4 +1,4 @@
-"""Where a training stands between two steps, beside the weights of its model."""
+"""The state of a training between two steps, beside the weights of its model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Around a run: bad input is refused before its folder is made, and after it the sweep's remaining time is told."""
+"""Refuse bad input before a run's folder is made, and tell after it the sweep's remaining time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tokexp.runs.standing import standings, summary
 from tokexp.sweep.estimate import print_estimates
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
 from tokexp.sweep.with_hydra.job import in_slurm_job
-from tokexp.sweep.with_hydra.schema import make_current, name_and_hash, to_config
+from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
 from tokexp.system.provenance import workers
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class RunCallback(Callback):
                 line = f"python -m tokexp.run -m sweeps={named}"
                 raise InputError(f"sweeps={named} is a sweep of many runs; type: {line}")
             cfg = to_config(make_current(config))
-            name_and_hash(cfg)
+            check_run(cfg)
             if config.dry:
                 print_estimates([cfg])
                 sys.exit(0)

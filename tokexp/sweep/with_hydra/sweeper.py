@@ -1,4 +1,4 @@
-"""Around a sweep: Hydra neither checks one before it starts nor says afterwards what became of it."""
+"""Check a sweep before it starts, and say afterwards what became of it: Hydra does neither."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ReportingSweeper(Sweeper):
             composed = compose_jobs(loader, self.config, jobs)
             sweep = plan_sweep(composed)
             if composed[0].dry:
-                print_estimates([run.cfg for run in sweep.runs])
+                print_estimates([run.asked for run in sweep.runs])
                 sys.exit(0)
             make_folders(sweep)
             OmegaConf.save(self.config, Path(self.config.hydra.sweep.dir, "multirun.yaml"))
