@@ -1,6 +1,7 @@
 """One run from end to end: a corpus, a tokenizer, a model trained on it, and what came of it.
 
-The file to read first: `stages/` has each step below, prepare, session, measure and assemble, in a file.
+The file to read first. `stages/` has the steps, a file each: prepare a run, then a session, which trains it, measures
+it and assembles its result.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from tokexp.runs.state import RunState, State, is_locked, read_state, write_stat
 
 def test_states_by_hand(tmp_path: Path) -> None:
     assert read_state(tmp_path) == RunState(State.NOT_STARTED)
+    assert not is_locked(tmp_path)
+    assert not list(tmp_path.iterdir()), "who looks leaves nothing"
     write_state(tmp_path, State.RUNNING, config_hash="h", steps=9)
     assert read_state(tmp_path).state is State.INTERRUPTED, "nobody holds the lock"
     code = (

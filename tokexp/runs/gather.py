@@ -71,7 +71,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         before = read_study("", data)
         again = before.results.config_hash.isin(frames["results"].config_hash)
         gone = set(before.results.name[again])
-        frames = {name: _joined(getattr(before, name), frame, gone) for name, frame in frames.items()}
+        frames = {name: _merge(getattr(before, name), frame, gone) for name, frame in frames.items()}
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
     for name, frame in frames.items():
@@ -108,8 +108,8 @@ def _is_new(row: dict[str, Any], keys: list[str], seen: set[tuple[Any, ...]]) ->
     return new
 
 
-def _joined(before: pd.DataFrame, new: pd.DataFrame, gone: set[str]) -> pd.DataFrame:
-    """The rows of both, by run, those of the runs `gone` left out of the first."""
+def _merge(before: pd.DataFrame, new: pd.DataFrame, gone: set[str]) -> pd.DataFrame:
+    """Merge the rows of both, by run, those of the runs `gone` left out of the first."""
     if "name" not in before:
         return pd.concat([new, before])
     both = [frame for frame in (new, before[~before.name.isin(gone)]) if len(frame)]

@@ -65,7 +65,7 @@ class Tracker:
     def __enter__(self) -> Self:
         """Begin in W&B. Raises InputError for what it refuses, while all of an earlier try is there."""
         cfg, prefix = self._cfg, self._config_hash[:8]
-        begun = None if cfg.rerun else _begun_online(self._folder, prefix)
+        begun = None if cfg.rerun else _find_id_online(self._folder, prefix)
         self._wandb = _start_wandb(
             self._folder, cfg.tracking, prefix, begun,
             name=self._name, group=cfg.sweep, job_type="train", config=to_dict(cfg),
@@ -185,8 +185,8 @@ def _sync_line(run: Any) -> str:
     return f"wandb sync {online}{shlex.quote(run.sync_dir)}"
 
 
-def _begun_online(folder: Path, prefix: str) -> str | None:
-    """The id in W&B, which begins with `prefix`, of the run that an earlier try began in `folder`."""
+def _find_id_online(folder: Path, prefix: str) -> str | None:
+    """Find the id in W&B, which begins with `prefix`, of the run that an earlier try began in `folder`."""
     begun = sorted(folder.glob(f"wandb/run-*-{prefix}*"))  # run-TIME-ID, and -1 where that was taken
     return begun[-1].name.split("-")[2] if begun else None
 

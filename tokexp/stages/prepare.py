@@ -106,7 +106,7 @@ class PreparedRun:
         return self.evaluates(step) or self.saves(step)
 
     def begin(self) -> TrainState:
-        """The state of a training that has not begun."""
+        """Make the state of a training that has not begun."""
         return TrainState(make_optimizer(self.model, self.cfg.train))
 
     def train(self, state: TrainState, world: World = ALONE) -> Iterator[list[StepRow]]:

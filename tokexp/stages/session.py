@@ -95,6 +95,7 @@ class Session:
         return result
 
     def _measure(self) -> Measured:
+        """Keep the weights, measure the model, and write down what was measured."""
         best = self._evaluator.best_weights
         self._folder.save_weights(self.run.model.state_dict(), best, self.run.cfg.keep_weights)
         measured = measure_run(self.run, self._restoration, best)
@@ -102,6 +103,7 @@ class Session:
         return measured
 
     def _conclude(self, result: RunResult, measured: Measured) -> None:
+        """Send the result to W&B and write it down; from then on the run is done."""
         self._tracker.finish(json_row(result), measured.samples, segmentation=piece_rows(measured.segments[-1]))
         save_result(self._folder.path, result)
         self._folder.remove_checkpoints()

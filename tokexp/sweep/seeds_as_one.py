@@ -47,8 +47,8 @@ def run_seeds_as_one(
                     diverged[name] = error
                     with suppress(DivergedError), context:  # which writes down how it ended
                         raise
-            stop_if_asked(request, _left(cell, diverged))
-        for session in _left(cell, diverged):
+            stop_if_asked(request, _remaining(cell, diverged))
+        for session in _remaining(cell, diverged):
             session.finish(trained_as_one=len(active))
     return [diverged.get(spec.name) or load_result(spec.path) for spec in specs]
 
@@ -76,7 +76,7 @@ def _open_cell(specs: list[RunSpec], stack: ExitStack) -> dict[Session, ExitStac
     return cell
 
 
-def _left(cell: dict[Session, ExitStack], diverged: dict[str, DivergedError]) -> list[Session]:
+def _remaining(cell: dict[Session, ExitStack], diverged: dict[str, DivergedError]) -> list[Session]:
     return [session for session in cell if session.run.spec.name not in diverged]
 
 
