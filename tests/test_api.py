@@ -101,7 +101,7 @@ def test_what_is_done_is_not_trained_again(
     base: RunConfig, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = tokexp.compare(["char"], text=text, seeds=[0], base=base, folder=tmp_path)
-    monkeypatch.setattr("tokexp.stages.session.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("tokexp.stages.prepare.train", lambda *_, **__: pytest.fail("trained again"))
     again = tokexp.compare(["char"], text=text, seeds=[0], base=base, folder=tmp_path)
     assert again.results.val_bpb.tolist() == first.results.val_bpb.tolist()
 

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import torch
 
-import tokexp.stages.session
+import tokexp.stages.prepare
 from tokexp.config import (
     BudgetConfig,
     DataConfig,
@@ -345,7 +345,7 @@ def config(folder: Path, text: Corpus, kind: str) -> RunConfig:
 
 def refused(cfg: RunConfig, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """What a run says when it refuses, before its first step."""
-    monkeypatch.setattr(tokexp.stages.session, "train", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(tokexp.stages.prepare, "train", lambda *_: pytest.fail("trained"))
     with pytest.raises(ValueError, match=r"got .*, expected ") as caught:
         run_experiment(cfg, folder)
     assert not (folder / "result.json").exists()

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-import tokexp.stages.session
+import tokexp.stages.prepare
 from tokexp.config import (
     BudgetConfig,
     DataConfig,
@@ -38,7 +38,7 @@ from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.runs.files import load_metrics
 from tokexp.runs.identity import config_hash
 from tokexp.runs.load import load_run
-from tokexp.runs.result import RunResult, flat, load_result, load_results
+from tokexp.runs.result import RunResult, json_row, load_result
 from tokexp.scoring.samples.readability import MEASURES
 from tokexp.system import provenance
 from tokexp.system.device import peak_memory
@@ -85,7 +85,7 @@ def test_result_is_flat_and_as_returned(run: tuple[RunConfig, Path, RunResult]) 
     _, folder, result = run
     data = json.loads((folder / "result.json").read_text())
     assert next(iter(data)) == "schema_version"
-    assert data == flat(result)
+    assert data == json_row(result)
     assert load_result(folder) == result
     assert result.val_bpb == pytest.approx(result.scores.val_bpb_naive + result.scores.val_bpb_restoration)
     parts = [data[f"val_bpb_restoration_{part}"] for part in ("spacing", "case", "spelling")]
@@ -187,13 +187,13 @@ def test_the_commit_is_that_of_the_start(
 ) -> None:
     """What is committed while it trains is not what it runs."""
     head = ["before"]
-    train = tokexp.stages.session.train
+    train = tokexp.stages.prepare.train
 
     def committing(*arguments: Any, **named: Any) -> Any:
         head[0] = "after"
         return train(*arguments, **named)
 
-    monkeypatch.setattr(tokexp.stages.session, "train", committing)
+    monkeypatch.setattr(tokexp.stages.prepare, "train", committing)
     monkeypatch.setattr(provenance, "_git", lambda *asked: head[0] if asked[0] == "rev-parse" else "")
     provenance.git_state.cache_clear()
     request.addfinalizer(provenance.git_state.cache_clear)
@@ -265,25 +265,15 @@ def test_second_time_returns_the_first_result(
     run: tuple[RunConfig, Path, RunResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg, folder, result = run
-    monkeypatch.setattr(tokexp.stages.session, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(tokexp.stages.prepare, "train", lambda *_: pytest.fail("trained again"))
     assert run_experiment(cfg, folder) == result
 
 
 def test_rerun_trains_again_to_the_same_figures(text_file: Path, tmp_path: Path) -> None:
     cfg = settings(text_file, rerun=True)
-    results = [flat(run_experiment(cfg, tmp_path)) for _ in range(2)]
+    results = [json_row(run_experiment(cfg, tmp_path)) for _ in range(2)]
     different = {key for key in results[0] if results[0][key] != results[1][key]}
     assert different <= {"train_seconds", "tokens_per_second"}
-
-
-def test_tables_of_many_runs(text_file: Path, tmp_path: Path) -> None:
-    for seed in (0, 1):
-        run_experiment(settings(text_file, seed=seed), tmp_path / f"run{seed}")
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken/result.json").write_text("{")
-    frame = load_results(tmp_path)
-    assert list(frame.seed) == [0, 1]
-    assert frame.val_bpb.nunique() == 2
 
 
 def test_hash_is_of_what_changes_figures(text_file: Path, tmp_path: Path) -> None:

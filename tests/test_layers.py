@@ -110,3 +110,10 @@ def test_one_module_names_the_files_of_a_run_and_of_a_study() -> None:
         if parts[0] in ("runs", "stages", "sweep", "experiment", "status", "analysis", "rendering"):
             spelled = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
             assert parts == ("runs", "files") or not spelled & names, f"{path} spells {spelled & names}"
+
+
+def test_files_that_the_docs_name_are_there() -> None:
+    example = "tokexp/tokenizer/vowel.py"  # which the README shows how to write
+    for path in (PACKAGE.parent / "README.md", *FILES):
+        named = set(re.findall(r"`(tokexp/[\w/]+\.py)`", path.read_text())) - {example}
+        assert all((PACKAGE.parent / name).is_file() for name in named), f"{path} names {named}"

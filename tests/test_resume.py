@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from test_experiment import settings
 
 import tokexp.stages.measure
-import tokexp.stages.session
+import tokexp.stages.prepare
 import tokexp.training.checkpoint
 from tokexp.config import BudgetConfig, InputError, RunConfig, SampleConfig, from_dict, to_dict
 from tokexp.experiment import run_experiment
@@ -105,7 +105,7 @@ def test_killed_while_training(
     saved = [int(path.stem) for path in checkpoints(tmp_path / "checkpoints")]
     assert saved == [s for s in (6, 12, 18, 24) if s < step][-2:]
     started = []
-    monkeypatch.setattr(tokexp.stages.session, "train", watched(started))
+    monkeypatch.setattr(tokexp.stages.prepare, "train", watched(started))
     run_experiment(short(text_file), tmp_path)
     assert started == saved[-1:] or started == [0] == [len(saved)]
     same(tmp_path, whole)
@@ -113,7 +113,7 @@ def test_killed_while_training(
 
 def watched(started: list[int]) -> Callable[..., Any]:
     """`train`, which notes the step that it is started at."""
-    train = tokexp.stages.session.train
+    train = tokexp.stages.prepare.train
 
     def watching(*arguments: Any, **named: Any) -> Any:
         started.append(arguments[6].step)
@@ -138,7 +138,7 @@ def test_killed_while_it_is_measured(
         with pytest.raises(Killed):
             run_experiment(short(text_file), tmp_path)
     started: list[int] = []
-    monkeypatch.setattr(tokexp.stages.session, "train", watched(started))
+    monkeypatch.setattr(tokexp.stages.prepare, "train", watched(started))
     run_experiment(short(text_file), tmp_path)
     assert started == [25]
     same(tmp_path, whole)
@@ -173,7 +173,7 @@ def test_a_damaged_checkpoint_is_passed_over(
         content = last.read_bytes()
         last.write_bytes({"cut short": content[: len(content) // 2], "rubbish": b"x" * 99, "empty": b""}[damage])
     started: list[int] = []
-    monkeypatch.setattr(tokexp.stages.session, "train", watched(started))
+    monkeypatch.setattr(tokexp.stages.prepare, "train", watched(started))
     run_experiment(short(text_file), tmp_path / "run")
     assert started == [int(first.stem)]
     assert f"{last}: passed over" in caplog.text
@@ -220,7 +220,7 @@ def test_other_settings_start_anew(text_file: Path, tmp_path: Path, monkeypatch:
 def test_rerun_starts_anew(text_file: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted_at(text_file, tmp_path, monkeypatch, 14)
     started: list[int] = []
-    monkeypatch.setattr(tokexp.stages.session, "train", watched(started))
+    monkeypatch.setattr(tokexp.stages.prepare, "train", watched(started))
     run_experiment(short(text_file, rerun=True), tmp_path)
     assert started == [0]
     same(tmp_path, whole)

@@ -12,11 +12,11 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 
 class InputError(ValueError):
-    """Refuses what the user gave, with a message of one line: got, expected, what to do."""
+    """Raised where what the user gave cannot be used. The message is one line: got, expected, what to do."""
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,7 @@ class RunConfig:
     sample: SampleConfig = field(default_factory=SampleConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     params_total: int | None = None  # total parameters: model.n_embd is worked out from it
-    tuned: list[str] = field(  # what was chosen by looking at held-out text: the report names it
-        default_factory=lambda: ["model=micro and train.lr, with characters, on TinyShakespeare"]
-    )
+    tuned: list[str] = field(default_factory=list)  # what was chosen by looking at held-out text: the report names it
     seed: int = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N | mps; auto is cuda where there is one, else cpu
     precision: str = "auto"  # auto | float32 | tf32 | bf16; auto is bf16 on cuda, else float32
@@ -216,14 +214,14 @@ GROUP_TYPES: dict[str, type] = {
 
 
 def to_dict(cfg: RunConfig) -> dict[str, Any]:
-    """Nested plain dicts, as in `config.yaml`: the tokenizer's settings stand beside its kind."""
+    """Make nested plain dicts, as in `config.yaml`: the tokenizer's settings stand beside its kind."""
     tree = dataclasses.asdict(cfg)
     tree["tokenizer"].update(tree["tokenizer"].pop("settings"))
     return tree
 
 
 def from_dict(tree: dict[str, Any]) -> RunConfig:
-    """The settings that `to_dict` gave as plain dicts. Raises InputError naming a key that no group has."""
+    """Make the settings of which `to_dict` made `tree`. Raises InputError naming a key that no group has."""
     if not isinstance(tree, dict) or not isinstance(tree.get("tokenizer", {}), dict):
         raise InputError(f"settings: got {str(tree)[:80]!r}, expected groups of settings by name")
     tree = {name: value for name, value in tree.items() if name != "dry"}  # which older folders still have
@@ -266,30 +264,31 @@ def _positive(name: str, got: float | None) -> None:
 
 
 def _check_types(where: str, config: Any) -> None:
-    """Refuse a value of another type than its field's; a whole number may stand for a float."""
+    """Refuse a value of another type than its field's."""
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
-        _check(fits(value, kind), f"{where}{name}", repr(value), describe_type(kind))
+        if not fits(value, kind):
+            raise InputError(f"{where}{name}: got {value!r}, expected {describe_type(kind)}")
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether `value` has the type `kind`, what a list or dict holds aside; a whole number may stand for a float."""
-    allowed = _alternatives(kind)
+    """Whether a value has a type as annotated; a whole number may stand for a float, and true for no number."""
+    allowed = _types(kind)
     return Any in allowed or type(value) in allowed or (float in allowed and type(value) is int)
 
 
 def describe_type(kind: Any) -> str:
-    """The types that `fits` accepts for `kind`, in the words of a settings file."""
-    return " or ".join("null" if t is type(None) else t.__name__ for t in _alternatives(kind))
+    """The words for a type as annotated, such as "int or null"."""
+    return " or ".join("null" if t is type(None) else t.__name__ for t in _types(kind))
 
 
-def _alternatives(kind: Any) -> list[Any]:
-    """The types of a union, or the one type, without what a list or a dict holds."""
-    return [get_origin(t) or t for t in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
+def _types(kind: Any) -> list[Any]:
+    """The types that a union allows, without what is in a list or dict."""
+    return [getattr(k, "__origin__", k) for k in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
 
 
 def _absolute(name: str, path: Any) -> Any:
-    """A path, or a list of them, as text that means the same from another folder; null stays null."""
+    """Make a path, or a list of them, text that means the same from another folder; null stays null."""
     if isinstance(path, list | tuple) and path:
         return [_absolute(name, item) for item in path]
     if isinstance(path, int) and not isinstance(path, bool):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tokexp.runs.identity import RESULTS_VERSION, config_hash, run_name
 from tokexp.runs.load import Run, load_config, load_run
-from tokexp.runs.result import RunResult, load_result, load_results
+from tokexp.runs.result import RunResult, load_result
 
 __all__ = [
-    "RESULTS_VERSION", "Run", "RunResult", "config_hash", "load_config", "load_result", "load_results", "load_run",
+    "RESULTS_VERSION", "Run", "RunResult", "config_hash", "load_config", "load_result", "load_run",
     "run_name",
 ]  # fmt: skip

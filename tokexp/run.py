@@ -22,13 +22,13 @@ log = logging.getLogger("tokexp.run")
 
 
 def job(composed: DictConfig) -> float | None:
-    """One run of what Hydra composed, perhaps in a process that a launcher has started."""
+    """Do the run that Hydra composed, perhaps in a process that a launcher has started."""
     show_log()
     return do_job(composed)
 
 
 def show_log() -> None:
-    """What tokexp and Hydra have to say, on standard error; of others, warnings. Harmless when done twice."""
+    """Show what tokexp and Hydra have to say on standard error; of others, warnings. Harmless when done twice."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     for name in ("tokexp", "hydra"):
         logging.getLogger(name).setLevel(logging.INFO)

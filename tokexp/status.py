@@ -1,4 +1,4 @@
-"""How a sweep stands, from another terminal, while it runs here or on a cluster. Needs no torch.
+"""Show how a sweep stands, from another terminal, while it runs here or on a cluster. Needs no torch.
 
 python -m tokexp.status NAME
 python -m tokexp.status NAME --watch
@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from tokexp.runs.standing import ENDED, standings, summary, table
+from tokexp.runs.standing import standings, summary, table
 from tokexp.system.command import command
 
 
@@ -26,7 +26,7 @@ def main() -> int:
         runs = standings(folder)
         clear = "\x1b[2J\x1b[H" if args.watch and sys.stdout.isatty() else ""
         print(f"{clear}{table(runs)}\n\n{summary(runs)}", flush=True)
-        if not args.watch or all(run.state.state in ENDED for run in runs):
+        if not args.watch or all(run.state.state.ended for run in runs):
             return 0
         time.sleep(2)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tokexp.config import InputError
-from tokexp.runs.result import RunResult, columns, flat, flatten, from_row, has_result, load_result, save_result
+from tokexp.runs.result import RunResult, columns, csv_row, from_row, has_result, json_row, load_result, save_result
 from tokexp.system.places import ROOT
 
 VALUES: dict[Any, Any] = {
@@ -32,21 +32,20 @@ VALUES |= {
 
 def made() -> RunResult:
     row = {name: VALUES[kind] for name, kind in columns().items()} | {"schema_version": 1, "config_hash": "abc"}
-    result: RunResult = from_row(row)
-    return result
+    return from_row(row)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("reports/*/data/results.csv")), ids=lambda path: path.parts[-3])
 def test_columns_are_those_of_committed_results_in_their_order(path: Path) -> None:
     with path.open(encoding="utf-8", newline="") as file:
-        assert next(csv.reader(file)) == list(columns()) == list(flatten(made()))
+        assert next(csv.reader(file)) == list(columns()) == list(csv_row(made()))
 
 
 def test_a_result_comes_back_from_its_file(tmp_path: Path) -> None:
     save_result(tmp_path, made())
     data = json.loads((tmp_path / "result.json").read_bytes())
     assert list(data) == list(columns())
-    assert data == flat(made())
+    assert data == json_row(made())
     assert load_result(tmp_path) == made()
     assert has_result(tmp_path, "abc")
     assert not has_result(tmp_path, "abd")
@@ -55,12 +54,12 @@ def test_a_result_comes_back_from_its_file(tmp_path: Path) -> None:
 def test_parts_have_the_names_that_people_type() -> None:
     result = made()
     assert (result.name, result.val_bpb) == ("x", 2.5)
-    assert flat(result.corpus) == {"corpus": "x", "corpus_sha256": "x", "val_sha256": "x"}
-    assert (result.tokenizer.kind, result.machine.name) == (flat(result)["tokenizer"], flat(result)["machine"])
+    assert json_row(result.corpus) == {"corpus": "x", "corpus_sha256": "x", "val_sha256": "x"}
+    assert (result.tokenizer.kind, result.machine.name) == (json_row(result)["tokenizer"], json_row(result)["machine"])
 
 
 def test_text_in_a_table() -> None:
-    row = flatten(made())
+    row = csv_row(made())
     assert (row["versions"], row["settings"], row["tuned"]) == ("python=3", '{"model.n_embd": 8}', "a; b")
 
 
@@ -75,7 +74,7 @@ def test_text_in_a_table() -> None:
     ],
 )
 def test_what_is_no_result_is_said_in_a_line(tmp_path: Path, damage: Any, said: str) -> None:
-    text = damage if isinstance(damage, str) else json.dumps(flat(made()) | damage)
+    text = damage if isinstance(damage, str) else json.dumps(json_row(made()) | damage)
     (tmp_path / "result.json").write_text(text)
     with pytest.raises(InputError, match=said) as error:
         load_result(tmp_path)
@@ -84,7 +83,7 @@ def test_what_is_no_result_is_said_in_a_line(tmp_path: Path, damage: Any, said: 
 
 
 def test_a_whole_number_may_stand_for_a_float(tmp_path: Path) -> None:
-    (tmp_path / "result.json").write_text(json.dumps(flat(made()) | {"val_bpb": 2}))
+    (tmp_path / "result.json").write_text(json.dumps(json_row(made()) | {"val_bpb": 2}))
     assert load_result(tmp_path).val_bpb == 2
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tokexp.runs.files import metrics_row
 from tokexp.runs.standing import last_rows, standing, standings, summary
-from tokexp.runs.state import write_state
+from tokexp.runs.state import State, write_state
 from tokexp.training.record import EvalRow, Evaluation, StepRow
 
 
@@ -26,7 +26,7 @@ def evaluation(number: int, bpb: float) -> dict[str, Any]:
 
 def test_a_clock_that_steps_back_is_only_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Durations are not taken from the clock of the machine."""
-    write_state(tmp_path / "one", "done", config_hash="h", steps=4)
+    write_state(tmp_path / "one", State.DONE, config_hash="h", steps=4)
     lines = [evaluation(4, 2.5)]
     (tmp_path / "one/metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"half')
     monkeypatch.setattr(time, "time", lambda: 0.0)

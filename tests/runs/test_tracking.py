@@ -46,6 +46,7 @@ EVAL = EvalRow(
     scores=Evaluation(train_loss=4.1, val_loss=4.2, val_bpb_naive=2.9, val_bpb=3.0, val_block_nats=[1.0] * 64),
 )  # fmt: skip
 NOBODY = "http://127.0.0.1:9"  # where nothing listens
+HASH = "0123abcd" * 8
 NAME = "bpe-micro-s0-0123abcd"
 
 
@@ -124,7 +125,8 @@ def settings(mode: str, **more: Any) -> RunConfig:
 
 def use(folder: Path, mode: str, name: str = NAME) -> None:
     (folder / "tokenizer.json").write_text("{}")
-    with Tracker(folder, name, settings(mode)) as tracker:
+    with Tracker(folder, name, HASH, settings(mode)) as tracker:
+        tracker.begin()
         tracker.log(STEP)
         tracker.log(EVAL)
         tracker.finish(
@@ -177,7 +179,7 @@ def test_offline_run_records_what_a_person_looks_for(tmp_path: Path) -> None:
 
 
 def test_a_failed_run_is_ended_as_failed(tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match="step"), Tracker(tmp_path, NAME, settings("offline")):
+    with pytest.raises(KeyError, match="step"), Tracker(tmp_path, NAME, HASH, settings("offline")):
         raise KeyError("step")
     assert recorded(tmp_path)["exit"][0].exit_code == 1
 
@@ -195,7 +197,12 @@ def test_runs_at_the_same_time_are_kept_apart(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
-    with Tracker(folders[0], NAME, settings("offline")) as one, Tracker(folders[1], NAME, settings("offline")) as two:
+    with (
+        Tracker(folders[0], NAME, HASH, settings("offline")) as one,
+        Tracker(folders[1], NAME, HASH, settings("offline")) as two,
+    ):
+        one.begin()
+        two.begin()
         for row in steps(1, 4):
             one.log(row)
             two.log(dataclasses.replace(row, bytes_seen=7))
@@ -240,14 +247,14 @@ def test_a_key_that_cannot_be_one_is_said_and_not_used(
 
 def test_settings_that_wandb_refuses_are_the_users(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="W&B refuses the settings"):
-        Tracker(tmp_path, NAME, RunConfig(tracking=TrackingConfig(mode="offline", project="a/b")))
+        Tracker(tmp_path, NAME, HASH, RunConfig(tracking=TrackingConfig(mode="offline", project="a/b"))).__enter__()
 
 
 def test_a_terminal_is_not_asked_for_a_key(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from tokexp.config import RunConfig; from tokexp.runs.tracking import Tracker\n"
-        f"with Tracker(Path({str(tmp_path)!r}), {NAME!r}, RunConfig()): print('tty', sys.stdin.isatty())"
+        f"with Tracker(Path({str(tmp_path)!r}), {NAME!r}, {HASH!r}, RunConfig()): print('tty', sys.stdin.isatty())"
     )
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb"), os.fdopen(theirs, "rb") as terminal:
@@ -289,7 +296,7 @@ def test_command_line_wins_over_an_environment_that_is_offline(
 def test_a_server_that_never_answers_costs_25_seconds_at_most(tmp_path: Path, server: WandbServer) -> None:
     server.answering.clear()
     began = time.monotonic()
-    with Tracker(tmp_path, NAME, settings("auto")):
+    with Tracker(tmp_path, NAME, HASH, settings("auto")):
         assert time.monotonic() - began < 25
     assert recorded(tmp_path)["exit"]
 
@@ -343,13 +350,15 @@ def test_a_run_gone_on_with_is_one_run_online(
     tmp_path: Path, server: WandbServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before, after = steps(1, 8), steps(5, 10)
-    with pytest.raises(Stop), Tracker(tmp_path, NAME, settings("online")) as tracker:  # noqa: PT012
+    with pytest.raises(Stop), Tracker(tmp_path, NAME, HASH, settings("online")) as tracker:  # noqa: PT012
+        tracker.begin()
         for row in before:
             tracker.log(row)
         raise Stop
     assert the_run(server).exit_code == KILLED
     checkpoint = [row for row in before if row.step < 5]  # behind what W&B has seen
-    with Tracker(tmp_path, NAME, settings("online"), checkpoint) as tracker:
+    with Tracker(tmp_path, NAME, HASH, settings("online")) as tracker:
+        tracker.begin(checkpoint)
         for row in after:
             tracker.log(row)
         tracker.finish({"val_bpb": 2.4}, [])
@@ -361,19 +370,23 @@ def test_a_run_gone_on_with_is_one_run_online(
     assert run.exit_code == 0
     assert load_metrics(tmp_path) == [*checkpoint, *after]
 
-    with Tracker(tmp_path, NAME, settings("online", rerun=True)) as tracker:
+    with Tracker(tmp_path, NAME, HASH, settings("online", rerun=True)) as tracker:
+        tracker.begin()
         tracker.log(STEP)
-    with Tracker(tmp_path, NAME.replace("0123abcd", "0123abce"), settings("online")) as tracker:
+    with Tracker(tmp_path, NAME, HASH.replace("d", "e"), settings("online")) as tracker:
+        tracker.begin()
         tracker.log(STEP)
     assert len(server.runs) == 3, "a run done again, and one of other settings, are other runs"
 
 
 @pytest.mark.usefixtures("key")
 def test_a_run_begun_offline_is_whole_where_it_goes_on(tmp_path: Path, server: WandbServer) -> None:
-    with Tracker(tmp_path, NAME, settings("offline")) as tracker:
+    with Tracker(tmp_path, NAME, HASH, settings("offline")) as tracker:
+        tracker.begin()
         for row in steps(1, 5):
             tracker.log(row)
-    with Tracker(tmp_path, NAME, settings("online"), steps(1, 5)) as tracker:
+    with Tracker(tmp_path, NAME, HASH, settings("online")) as tracker:
+        tracker.begin(steps(1, 5))
         for row in steps(5, 7):
             tracker.log(row)
     assert [row["step"] for row in the_run(server).history] == list(range(1, 7))
@@ -384,7 +397,8 @@ def test_a_network_lost_on_the_way_is_no_hang_and_no_loss(
     tmp_path: Path, server: WandbServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(tracking.TIMEOUTS, "finish_timeout", 1)
-    with Tracker(tmp_path, NAME, settings("online")) as tracker:
+    with Tracker(tmp_path, NAME, HASH, settings("online")) as tracker:
+        tracker.begin()
         server.answering.clear()
         for row in steps(1, 4):
             tracker.log(row)
@@ -399,7 +413,8 @@ def test_a_network_lost_on_the_way_is_no_hang_and_no_loss(
 def test_an_end_of_wandb_itself_ends_nothing_else(
     tmp_path: Path, server: WandbServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Tracker(tmp_path, NAME, settings("online")) as tracker:
+    with Tracker(tmp_path, NAME, HASH, settings("online")) as tracker:
+        tracker.begin()
         service = wandb.setup()._connection._proc._process
         service.kill()
         service.wait()

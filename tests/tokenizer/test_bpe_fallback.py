@@ -20,3 +20,7 @@ def test_fallback_bytes_are_only_for_what_is_unknown(text: str) -> None:
     assert len(fallback) == 256
     assert [tokenizer.token_bytes()[i] for i in tokenizer.encode("é")] == [b"\xc3", b"\xa9"]
     assert set(tokenizer.encode("é")) <= fallback
+
+
+def test_a_whole_number_may_be_the_coverage(text: str) -> None:
+    assert train_tokenizer("bpe_fallback", text, coverage=1).lossless

@@ -1,4 +1,4 @@
-"""How samples read, held against human text: the measures of `scoring/samples/readability.py`, summed up by cell.
+"""How samples read, held against human text: the measures of `tokexp/scoring/samples/readability.py`, by cell.
 
 A measure alone is not good or bad: a model that writes more real words than people do is copying or
 playing safe. What counts is the distance from the human band, in human standard deviations.

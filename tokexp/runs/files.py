@@ -26,12 +26,12 @@ CONTENT = "content.jsonl"
 SAMPLES = "samples.jsonl"  # of a study too
 SEGMENTS = "segments.jsonl"  # of a study too
 READABILITY = "readability.jsonl"
-TEXT = "corpus.json"  # what belongs to the held-out text
+HELD_OUT = "corpus.json"  # facts about the held-out text, the same for every run on it
 RESULT = "result.json"  # its presence alone says that the run is done
 
 # What a run leaves once it has begun to train, beside its tokenizer.
 LEFT = (
-    RESULT, METRICS, CONTENT, SAMPLES, READABILITY, TEXT, SEGMENTS, END_WEIGHTS, BEST_WEIGHTS,
+    RESULT, METRICS, CONTENT, SAMPLES, READABILITY, HELD_OUT, SEGMENTS, END_WEIGHTS, BEST_WEIGHTS,
 )  # fmt: skip
 
 # In a sweep's folder, which has the folders of its runs.
@@ -50,7 +50,7 @@ def table_file(table: str) -> str:
 
 
 def load_json(path: Path) -> dict[str, Any]:
-    """The content of a .json file. Raises InputError where it is not there or damaged."""
+    """Read a .json file. Raises InputError where it is not there or damaged."""
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -59,7 +59,7 @@ def load_json(path: Path) -> dict[str, Any]:
 
 
 def load_lines(path: Path) -> list[dict[str, Any]]:
-    """The rows of a .jsonl file. Raises InputError where it is not there or damaged."""
+    """Read the rows of a .jsonl file. Raises InputError where it is not there or damaged."""
     try:
         rows = path.read_bytes().rstrip(b"\n").replace(b"\n", b",")  # as one list: half the time of a row by a row
         content: list[dict[str, Any]] = json.loads(b"[" + rows + b"]")
@@ -78,7 +78,7 @@ def write_manifest(sweep: Path, name: str, runs: list[str]) -> None:
 
 
 def planned_runs(sweep: Path) -> list[str]:
-    """The names of the runs of a sweep's latest command, or where it left no list, of those that have begun."""
+    """Read the names of the runs of a sweep's latest command, or where it left no list, of those that have begun."""
     try:
         return list(json.loads((sweep / MANIFEST).read_bytes())["runs"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -86,14 +86,14 @@ def planned_runs(sweep: Path) -> list[str]:
 
 
 def metrics_row(row: Row) -> dict[str, Any]:
-    """A row as `metrics.jsonl` has it: flat, `event` first."""
+    """Make a row one of `metrics.jsonl`: flat, `event` first."""
     if isinstance(row, StepRow):
         return {"event": "step", **vars(row)}
     return {"event": "eval", **{key: value for key, value in vars(row).items() if key != "scores"}, **vars(row.scores)}
 
 
 def read_metrics_row(values: dict[str, Any]) -> Row:
-    """The reverse of `metrics_row`. Raises ValueError for what is no whole row."""
+    """Read a row of `metrics.jsonl`. Raises ValueError for what is no whole row."""
     try:
         if values["event"] == "step":
             return StepRow(**{name: values[name] for name in _STEP})
@@ -110,12 +110,12 @@ _COST = [field.name for field in dataclasses.fields(EvalRow) if field.name not i
 
 
 def metrics_lines(rows: list[Row]) -> str:
-    """Rows as the lines of `metrics.jsonl`."""
+    """Make rows the lines of `metrics.jsonl`."""
     return "".join(json.dumps(metrics_row(row)) + "\n" for row in rows)
 
 
 def load_metrics(folder: Path) -> list[Row]:
-    """The rows of `metrics.jsonl`: one for every step, one for every evaluation. Raises InputError where damaged."""
+    """Read `metrics.jsonl`: one row for every step, one for every evaluation. Raises InputError where damaged."""
     path = folder / METRICS
     try:
         return [read_metrics_row(values) for values in load_lines(path)]
@@ -126,7 +126,7 @@ def load_metrics(folder: Path) -> list[Row]:
 
 
 def whole_rows(folder: Path) -> list[Row]:
-    """The rows of a run's `metrics.jsonl`, up to one that a sudden end has cut short; none where there is no file.
+    """Read the rows of a run's `metrics.jsonl` up to one that a sudden end has cut short; none where there is no file.
 
     Raises InputError where it is there and cannot be read: a run that took it for empty would begin anew.
     """
@@ -145,6 +145,6 @@ def whole_rows(folder: Path) -> list[Row]:
 
 
 def whole_steps(rows: list[Row]) -> int:
-    """How many steps `rows` have, from the first one on, without a gap."""
+    """Count the steps that `rows` have, from the first one on, without a gap."""
     steps = [row.step for row in rows if isinstance(row, StepRow)]
     return next((i for i, step in enumerate(steps) if step != i + 1), len(steps))

@@ -1,4 +1,4 @@
-"""From run folders to a study's data."""
+"""Gather a study's data from run folders."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 from tokexp.config import InputError
 from tokexp.runs.files import (
     CONTENT,
+    HELD_OUT,
     METRICS,
     MISSING,
     READABILITY,
@@ -19,7 +20,6 @@ from tokexp.runs.files import (
     RESULTS,
     SAMPLES,
     SEGMENTS,
-    TEXT,
     load_json,
     load_lines,
     load_metrics,
@@ -28,7 +28,7 @@ from tokexp.runs.files import (
     table_file,
     write_lines,
 )
-from tokexp.runs.result import flatten, load_result
+from tokexp.runs.result import csv_row, load_result
 from tokexp.runs.state import read_state
 from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
 from tokexp.scoring.blocks import BLOCKS
@@ -71,7 +71,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         before = read_study("", data)
         again = before.results.config_hash.isin(frames["results"].config_hash)
         gone = set(before.results.name[again])
-        frames = {name: _joined(getattr(before, name), frame, gone) for name, frame in frames.items()}
+        frames = {name: _merge(getattr(before, name), frame, gone) for name, frame in frames.items()}
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
     for name, frame in frames.items():
@@ -89,7 +89,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
 
 
 def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> list[str]:
-    """A run that was done elsewhere has no folder here, and is no problem; a damaged folder is one."""
+    """Leave out the problems of runs that were done elsewhere and have no folder here; a damaged folder stays one."""
     return [
         line
         for line, folder in zip(problems, folders, strict=True)
@@ -98,9 +98,9 @@ def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> lis
 
 
 def _is_new(row: dict[str, Any], keys: list[str], seen: set[tuple[Any, ...]]) -> bool:
-    """Whether no row with these keys has been there before; every run of a text brings what belongs to the text.
+    """Whether `seen` has no row of the same keys, and note this one there: every run on a text brings the text's rows.
 
-    A baseline with its blocks is told from the same without.
+    A baseline with its blocks is another row than the same one without.
     """
     key = (*(row.get(name) for name in keys), row.get(BLOCK_COLUMNS[0]) is None)
     new = key not in seen
@@ -108,8 +108,8 @@ def _is_new(row: dict[str, Any], keys: list[str], seen: set[tuple[Any, ...]]) ->
     return new
 
 
-def _joined(before: pd.DataFrame, new: pd.DataFrame, gone: set[str]) -> pd.DataFrame:
-    """The rows of both, by run, those of the runs `gone` left out of the first."""
+def _merge(before: pd.DataFrame, new: pd.DataFrame, gone: set[str]) -> pd.DataFrame:
+    """Merge the rows of both, by run, those of the runs `gone` left out of the first."""
     if "name" not in before:
         return pd.concat([new, before])
     both = [frame for frame in (new, before[~before.name.isin(gone)]) if len(frame)]
@@ -118,7 +118,7 @@ def _joined(before: pd.DataFrame, new: pd.DataFrame, gone: set[str]) -> pd.DataF
 
 @dataclass(frozen=True)
 class RunRows:
-    """What a study keeps of one run."""
+    """The rows that a study keeps of one run."""
 
     tables: dict[str, list[dict[str, Any]]]  # rows for each of TABLES
     samples: list[dict[str, Any]]
@@ -126,11 +126,14 @@ class RunRows:
 
 
 def read_run(folder: Path) -> RunRows:
-    """Raises InputError for a folder without a result, or one that is damaged; other errors where a row is."""
+    """Read from a run's folder the rows that a study keeps.
+
+    Raises InputError for a folder without a result, or one that is damaged; other errors where a row is.
+    """
     result = load_result(folder)
     name = {"name": result.name}
     of_text = {"corpus_sha256": result.corpus.corpus_sha256, "val_sha256": result.corpus.val_sha256}
-    text = load_json(folder / TEXT)
+    held_out = load_json(folder / HELD_OUT)
     metrics = load_metrics(folder)
     evaluations = [row for row in metrics if isinstance(row, EvalRow)]
     if not evaluations:
@@ -140,18 +143,18 @@ def read_run(folder: Path) -> RunRows:
             f"{folder}/{METRICS}: its last evaluation is of step {evaluations[-1].step:,}, "
             f"expected {result.cost.steps:,}; run again with rerun=true"
         )
-    human = {"name": "", **of_text, "chars": text["chars"], "temperature": None}
-    read = {**name, **of_text, "chars": text["chars"]}
+    human = {"name": "", **of_text, "chars": held_out["chars"], "temperature": None}
+    read = {**name, **of_text, "chars": held_out["chars"]}
     tables = {
-        "results": [flatten(result)],
+        "results": [csv_row(result)],
         "curves": [{**name, **row} for row in curve(metrics)],
         "blocks": [{**name, "step": row.step, **_by_column(row.scores.val_block_nats)} for row in evaluations],
         "content": [{**name, **row} for row in load_lines(folder / CONTENT)],
         "readability": [
             *({**read, **row} for row in load_lines(folder / READABILITY)),
-            *({**human, "sample": i, **row} for i, row in enumerate(text["human"])),
+            *({**human, "sample": i, **row} for i, row in enumerate(held_out["human"])),
         ],
-        "baselines": [{**of_text, **_with_blocks(row)} for row in text["baselines"]],
+        "baselines": [{**of_text, **_with_blocks(row)} for row in held_out["baselines"]],
     }
     for table, rows in tables.items():
         if not rows and table != "readability":
@@ -171,7 +174,7 @@ def _with_blocks(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:
-    """How a run's tokenizer cuts the samples that are kept and the held-out passage; `run` is its name."""
+    """Read how a run's tokenizer cuts the samples that are kept and the held-out passage; `run` is its name."""
     path = folder / SEGMENTS
     rows = load_lines(path) if path.is_file() else []
     return [{"name": run, **row} for row in rows if row.get("sample", 0) < SAMPLES_SHOWN]

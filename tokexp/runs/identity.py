@@ -1,4 +1,4 @@
-"""What makes a run the run that it is: the hash of all that changes its figures, and its name."""
+"""Tell runs apart: by the hash of all that changes their figures, and by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESULTS_VERSION = 2  # raised when a change to the code changes figures, so that
 
 
 def settings_of(cfg: RunConfig, precision: str) -> dict[str, Any]:
-    """The settings that change figures, by dotted name; not the seed, and of the texts only their content counts."""
+    """List by dotted name the settings that change figures; not the seed, and of texts only their content counts."""
     tree = to_dict(cfg)
     groups = {key: tree[key] for key in ("tokenizer", "model", "train", "budget", "sample")}
     groups["tokenizer"] = identity(groups["tokenizer"])
@@ -48,5 +48,5 @@ def config_hash(cfg: RunConfig, corpus: Corpus, precision: str) -> str:
     return sha256(canonical.encode())
 
 
-def run_name(cfg: RunConfig, digest: str) -> str:
-    return f"{cfg.arm}-{cfg.size}-s{cfg.seed}-{digest[:8]}"
+def run_name(cfg: RunConfig, config_hash: str) -> str:
+    return f"{cfg.arm}-{cfg.size}-s{cfg.seed}-{config_hash[:8]}"

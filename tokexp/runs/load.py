@@ -1,4 +1,4 @@
-"""A finished run, loaded: its model, its tokenizer, its settings and its result."""
+"""Load a finished run: its model, its tokenizer, its settings and its result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tokexp.tokenizer import Tokenizer, load_tokenizer
 
 
 def load_any(folder: Path | str, weights: str = "end") -> Run | Pretrained:
-    """A finished run, or a GPT-2 in Hugging Face's format, which has one set of weights."""
+    """Load a finished run, or a GPT-2 in Hugging Face's format, which has one set of weights."""
     folder = Path(folder)
     if (folder / "config.json").is_file() and not (folder / RESULT).exists():
         return load_pretrained(folder)
@@ -49,7 +49,7 @@ class Run:
 
 
 def load_run(folder: Path | str, weights: str = "end") -> Run:
-    """A finished run, its model on the CPU in eval mode. `weights`: those at the "end", or the "best"."""
+    """Load a finished run, its model on the CPU in eval mode. `weights`: those at the "end", or the "best"."""
     folder = Path(folder)
     result, config = load_result(folder), load_config(folder)
     tokenizer = load_tokenizer(folder / TOKENIZER)

@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: a bar in a terminal, a line an evaluation elsewhere."""
+"""Show people how a training gets on: a bar in a terminal, a line an evaluation elsewhere."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Such as 42 s, 12 min, 3 h 05 min."""
+    """Spell a duration, such as 42 s, 12 min, 3 h 05 min."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

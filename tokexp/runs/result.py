@@ -1,4 +1,4 @@
-"""What a run found, in parts; as one flat row in `result.json` and `results.csv`; and reading runs back.
+"""The result of a run: in parts, as one flat row in `result.json` and `results.csv`, and read back.
 
 Reading results needs no torch. The flat names are those of the parts' fields, in their order, but for a
 field whose metadata name another column.
@@ -14,8 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import pandas as pd
-
 from tokexp.config import InputError, fits
 from tokexp.model.sizes import ParameterSplit
 from tokexp.runs.files import RESULT
@@ -29,7 +27,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes the run the run that it is, but for its seed."""
+    """The name of a run, and its settings without the seed."""
 
     name: str
     sweep: str
@@ -79,7 +77,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What was run, what it cost and what it scored."""
+    """The settings of a run, its costs and its scores."""
 
     schema_version: int
     identity: Identity
@@ -139,26 +137,31 @@ def _columns(part: type) -> Iterator[tuple[str, Any]]:
             yield column, kind
 
 
-def flat(result: Any) -> dict[str, Any]:
-    """A result, or a part of one, as one row: its figures by their flat names, as in `result.json`."""
+def json_row(result: Any) -> dict[str, Any]:
+    """Make a result, or a part of one, a row of `result.json`: its figures by their flat names."""
     part: Any = type(result)
     row: dict[str, Any] = {}
     for name, column, kind in _fields(part):
         value = getattr(result, name)
-        row |= flat(value) if _is_part(kind) else {column: value}
+        row |= json_row(value) if _is_part(kind) else {column: value}
     return row
 
 
-def from_row(row: dict[str, Any], part: type = RunResult) -> Any:
-    """The reverse of `flat`: a RunResult. Raises KeyError where a column is missing."""
+def from_row(row: dict[str, Any]) -> RunResult:
+    """The result of which `json_row` makes `row`. Raises KeyError where a column is missing."""
+    result: RunResult = _from_row(row, RunResult)
+    return result
+
+
+def _from_row(row: dict[str, Any], part: Any) -> Any:
     return part(
-        **{name: from_row(row, kind) if _is_part(kind) else row[column] for name, column, kind in _fields(part)}
+        **{name: _from_row(row, kind) if _is_part(kind) else row[column] for name, column, kind in _fields(part)}
     )
 
 
-def flatten(result: RunResult) -> dict[str, Any]:
-    """A row of `results.csv`: the versions, the settings and what was tuned as text."""
-    row = flat(result)
+def csv_row(result: RunResult) -> dict[str, Any]:
+    """Make a result a row of `results.csv`: versions, settings and what was tuned are text."""
+    row = json_row(result)
     row["versions"] = " ".join(f"{name}={version}" for name, version in sorted(row["versions"].items()))
     row["settings"] = json.dumps(row["settings"], sort_keys=True)
     row["tuned"] = "; ".join(row["tuned"])
@@ -166,11 +169,11 @@ def flatten(result: RunResult) -> dict[str, Any]:
 
 
 def save_result(folder: Path, result: RunResult) -> None:
-    write_json(folder / RESULT, flat(result))
+    write_json(folder / RESULT, json_row(result))
 
 
 def load_result(folder: Path) -> RunResult:
-    """Raises InputError, one line, where `folder` has no result that this version can read."""
+    """Read the result of a finished run. Raises InputError, one line, where this version can read none in `folder`."""
     path = folder / RESULT
     try:
         data = json.loads(path.read_bytes())
@@ -186,27 +189,15 @@ def load_result(folder: Path) -> RunResult:
         raise InputError(
             f"{path}: {', '.join(wrong)} missing or of another type than expected; delete it and run again"
         )
-    result: RunResult = from_row(data)
-    return result
+    return from_row(data)
 
 
 _ABSENT = object()
 
 
-def has_result(folder: Path, digest: str) -> bool:
-    """Whether `folder` holds the finished run whose settings hash to `digest`."""
+def has_result(folder: Path, config_hash: str) -> bool:
+    """Whether `folder` holds the finished run whose settings hash to `config_hash`."""
     try:
-        return load_result(folder).identity.config_hash == digest
+        return load_result(folder).identity.config_hash == config_hash
     except InputError:
         return False
-
-
-def load_results(folder: Path | str) -> pd.DataFrame:
-    """A row for every finished run below `folder`; unreadable results are left out."""
-    rows = []
-    for path in sorted(Path(folder).glob(f"*/{RESULT}")):
-        try:
-            rows.append(flatten(load_result(path.parent)))
-        except InputError:
-            continue
-    return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""How far each run of a sweep is, as the folders tell: at work here or on a cluster, or ended. Needs no torch."""
+"""See from their folders how far the runs of a sweep are: at work here or on a cluster, or ended. Needs no torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from tabulate import tabulate
 from tokexp.config import InputError
 from tokexp.runs.files import METRICS, planned_runs, read_metrics_row
 from tokexp.runs.progress import duration
-from tokexp.runs.state import RunState, read_state
+from tokexp.runs.state import RunState, State, read_state
 from tokexp.training.record import EvalRow, Row
 
-ENDED = ("done", "failed", "diverged")
 TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end; more where no evaluation is among them
 
 
@@ -32,13 +31,13 @@ class Standing:
 
     @property
     def share(self) -> float:
-        if self.state.state == "done":
+        if self.state.state is State.DONE:
             return 1.0
         return self.step / self.state.steps if self.state.steps else 0.0
 
 
 def standings(sweep: Path) -> list[Standing]:
-    """Every run of the sweep's latest command, or where it left no list, of the folder."""
+    """Read the standing of every run of the sweep's latest command, or where it left no list, of the folder."""
     names = planned_runs(sweep)
     if not names:
         raise InputError(
@@ -53,13 +52,13 @@ def standing(folder: Path) -> Standing:
     step = max((row.step for row in rows), default=0)
     last = next((row for row in reversed(rows) if isinstance(row, EvalRow)), None)
     left = None
-    if state.state == "running" and last and last.step:
+    if state.state is State.RUNNING and last and last.step:
         left = last.seconds / last.step * (state.steps - step)
     return Standing(folder.name, state, step, last.scores.val_bpb if last else None, left)
 
 
 def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
-    """The last rows of a metrics.jsonl, back to an evaluation where there is one; half a row is left out."""
+    """Read the last rows of a metrics.jsonl, back to an evaluation where there is one; half a row is left out."""
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
@@ -84,7 +83,7 @@ def table(runs: list[Standing]) -> str:
             f"{run.step:,} of {run.state.steps:,}" if run.state.steps else "",
             "" if run.val_bpb is None else f"{run.val_bpb:.3f}",
             "" if run.left is None else duration(run.left),
-            run.state.reason[:60] if run.state.state != "done" else "",
+            run.state.reason[:60] if run.state.state is not State.DONE else "",
         ]
         for run in runs
     ]
@@ -94,7 +93,7 @@ def table(runs: list[Standing]) -> str:
 
 def summary(runs: list[Standing]) -> str:
     counts = Counter(run.state.state for run in runs)
-    others = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if state != "done")
-    line = f"{counts['done']} of {len(runs)} done"
+    others = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if state is not State.DONE)
+    line = f"{counts[State.DONE]} of {len(runs)} done"
     share = sum(run.share for run in runs) / len(runs)
     return f"{line}{', ' if others else ''}{others}; {share:.0%} of all steps"

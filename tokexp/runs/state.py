@@ -6,43 +6,60 @@ import fcntl
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from tokexp.runs.files import LOCK, STATUS
 from tokexp.system.files import write_json
 
 
+class State(StrEnum):
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    DONE = "done"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody is, or is still to be, at work on the run."""
+        return self in (State.DONE, State.FAILED, State.DIVERGED)
+
+
 @dataclass(frozen=True)
 class RunState:
-    state: str  # done, running, interrupted, failed, diverged, or "not started"
+    state: State
     reason: str = ""  # of an end that was not wanted
     since: str = ""  # when, by the clock of the machine; for people alone
     config_hash: str = ""  # of the settings that it is about
     steps: int = 0  # that the run is to take; 0 before that is known
 
 
-def write_state(folder: Path, state: str, reason: str = "", *, config_hash: str, steps: int = 0) -> None:
+def write_state(folder: Path, state: State, reason: str = "", *, config_hash: str, steps: int = 0) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(folder / STATUS, asdict(RunState(state, reason, now, config_hash, steps)))
 
 
 def read_state(folder: Path) -> RunState:
-    """What `folder` says; "running" where nobody is at work any more reads as interrupted."""
+    """Read how a run stands; "running" where nobody is at work any more reads as interrupted."""
     try:
         values = json.loads((folder / STATUS).read_bytes())
+        values["state"] = State(values["state"])
         state = RunState(**{name: values[name] for name in RunState.__dataclass_fields__ if name in values})
-    except (OSError, ValueError, TypeError):
-        return RunState("not started")
-    if state.state == "running" and not is_locked(folder):
-        return RunState("interrupted", "its process ended without a word", state.since, state.config_hash, state.steps)
+    except (OSError, ValueError, TypeError, KeyError):
+        return RunState(State.NOT_STARTED)
+    if state.state is State.RUNNING and not is_locked(folder):
+        reason = "its process ended without a word"
+        return RunState(State.INTERRUPTED, reason, state.since, state.config_hash, state.steps)
     return state
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process is at work in `folder`."""
+    """Whether a process is at work in `folder`. For an instant this holds the lock itself, where nobody does."""
     try:
-        with (folder / LOCK).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (folder / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:

@@ -7,7 +7,7 @@ content.csv     a row a run and class of bytes: total bits on it at the end
 readability.csv a row a sample, and one a passage of the held-out text, which people wrote
 baselines.csv   a row a held-out text and baseline, with its nats of each block where they are known
 samples.jsonl   a row a sample, a few of each run
-segments.jsonl  how its tokenizer cuts each of those and a passage of the held-out text (`scoring/samples/segments.py`)
+segments.jsonl  how its tokenizer cuts each of those and a held-out passage (`tokexp/scoring/samples/segments.py`)
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def block_nats(rows: pd.DataFrame) -> np.ndarray:
 
 
 def read_study(name: str, data: Path) -> Study:
-    """Raises InputError where `data` has no results."""
+    """Read a study from its files in `data`. Raises InputError where they are not there, or damaged."""
     try:
         tables = {table: _read_table(data / table_file(table)) for table in TABLES}
         samples = load_lines(data / SAMPLES)
@@ -79,7 +79,7 @@ def read_study(name: str, data: Path) -> Study:
 
 
 def nothing_to_report(name: str) -> str:
-    """What is wrong where there is neither a run nor data."""
+    """Say in a line what is wrong where there is neither a run nor data."""
     return (
         f"report {name!r}: no finished run in runs/{name} and no reports/{name}/data; train first, for example "
         "python -m tokexp.run -m tokenizer=char,word,bpe"

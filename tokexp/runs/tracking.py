@@ -1,4 +1,4 @@
-"""Where a run's rows go: `metrics.jsonl` always, Weights & Biases as its mirror.
+"""Write a run's rows to `metrics.jsonl`, and to Weights & Biases as its mirror.
 
 `wandb` is imported only where its mode asks for it. A run never waits for a key; it waits for a network 12
 seconds at its start and a minute at its end at most, and goes on whatever becomes of W&B: what goes there is
@@ -50,32 +50,35 @@ KILLED = 255  # the exit code of a run that was stopped, as W&B's own hooks have
 
 
 class Tracker:
-    """Receives finished rows. Use as a context manager: what was begun is always ended."""
+    """Receives finished rows, within its context and after `begin`: what was begun is always ended."""
 
-    def __init__(self, folder: Path, name: str, cfg: RunConfig, rows: Sequence[Row] = ()) -> None:
-        """`rows`: what an interrupted run had logged up to where it goes on; later ones are cut off.
-
-        `name`: as `run_name` of `runs/identity.py` gives it, the hash of the settings last.
-        """
-        self._folder, self._rows = folder, list(rows)
-        self._path = folder / METRICS
+    def __init__(self, folder: Path, name: str, config_hash: str, cfg: RunConfig) -> None:
+        self._folder, self._name, self._config_hash, self._cfg = folder, name, config_hash, cfg
         self._artifacts = [(f"tokenizer-{cfg.arm}", "tokenizer", TOKENIZER)]
         if cfg.tracking.weights:
             self._artifacts.append((f"weights-{name}", "model", BEST_WEIGHTS))
-        begun = None if cfg.rerun else _begun_online(folder, name)
-        self._wandb = _start_wandb(
-            folder, cfg.tracking, begun, name=name, group=cfg.sweep, job_type="train", config=to_dict(cfg)
-        )
+        self._wandb: Any = None
         self._failed = False
         self._least = math.inf
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
-        write_text(self._path, metrics_lines(self._rows))
-        self._file = self._path.open("a", encoding="utf-8")
-        for row in self._rows:
-            self._mirror(row)
+        """Begin in W&B. Raises InputError for what it refuses, while all of an earlier try is there."""
+        cfg, prefix = self._cfg, self._config_hash[:8]
+        begun = None if cfg.rerun else _find_id_online(self._folder, prefix)
+        self._wandb = _start_wandb(
+            self._folder, cfg.tracking, prefix, begun,
+            name=self._name, group=cfg.sweep, job_type="train", config=to_dict(cfg),
+        )  # fmt: skip
         return self
+
+    def begin(self, rows: Sequence[Row] = ()) -> None:
+        """Begin metrics.jsonl with what an interrupted run had logged up to where it goes on, and no more."""
+        path = self._folder / METRICS
+        write_text(path, metrics_lines(list(rows)))
+        self._file = path.open("a", encoding="utf-8")
+        for row in rows:
+            self._mirror(row)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -90,13 +93,13 @@ class Tracker:
 
     def log(self, row: Row) -> None:
         """Write a row whole to metrics.jsonl, its figures to W&B."""
-        assert self._file is not None, "within the context"
+        assert self._file is not None, "after begin"
         self._file.write(metrics_lines([row]))
         self._file.flush()
         self._mirror(row)
 
     def _mirror(self, row: Row) -> None:
-        """Steps that a run gone on with has in W&B already, or that are behind its last one, are not sent again."""
+        """Send a row's figures to W&B, unless the run there, gone on with, has that step already."""
         if isinstance(row, EvalRow):
             self._least = min(row.scores.val_bpb, self._least)
         if self._wandb is None or self._failed or row.step < self._wandb.starting_step:
@@ -108,7 +111,7 @@ class Tracker:
             self._failed = False
 
     def finish(self, result: dict[str, Any], samples: list[dict[str, Any]], **tables: list[dict[str, Any]]) -> None:
-        """The finished run's figures as W&B's summary, tables by name, its tokenizer and, if asked for, weights.
+        """Send W&B the finished run's figures, tables by name, its tokenizer and, if asked for, weights.
 
         A table, as `samples`, is a list of rows with the same keys.
         """
@@ -132,11 +135,11 @@ def _table(wandb: Any, rows: list[dict[str, Any]]) -> Any:
 
 
 def track_report(report: Path, sweep: str, tracking: TrackingConfig, folder: Path) -> None:
-    """A sweep's report as a run of its own in W&B: its figures as images, all of it as an artifact.
+    """Send W&B a sweep's report as a run of its own: its figures as images, all of it as an artifact.
 
     `report`: the folder reports/NAME. `folder`: where the recording goes, such as runs/NAME.
     """
-    run = _start_wandb(folder, tracking, name=f"report-{sweep}", group=sweep, job_type="report")
+    run = _start_wandb(folder, tracking, "report", name=f"report-{sweep}", group=sweep, job_type="report")
     if run is None:
         return
     import wandb
@@ -151,7 +154,7 @@ def track_report(report: Path, sweep: str, tracking: TrackingConfig, folder: Pat
 
 @contextmanager
 def _harmless(what: str) -> Iterator[None]:
-    """What goes wrong in W&B, whatever it is, is said and ends nothing: it is a mirror."""
+    """Log whatever goes wrong in W&B, and go on: it is a mirror."""
     try:
         yield
     except Exception as error:
@@ -182,18 +185,18 @@ def _sync_line(run: Any) -> str:
     return f"wandb sync {online}{shlex.quote(run.sync_dir)}"
 
 
-def _begun_online(folder: Path, name: str) -> str | None:
-    """The id in W&B of the run of these settings that an earlier try began in `folder`."""
-    begun = sorted(folder.glob(f"wandb/run-*-{_digest(name)}*"))  # run-TIME-ID, and -1 where that was taken
+def _find_id_online(folder: Path, prefix: str) -> str | None:
+    """Find the id in W&B, which begins with `prefix`, of the run that an earlier try began in `folder`."""
+    begun = sorted(folder.glob(f"wandb/run-*-{prefix}*"))  # run-TIME-ID, and -1 where that was taken
     return begun[-1].name.split("-")[2] if begun else None
 
 
-def _digest(name: str) -> str:
-    return name.rsplit("-", 1)[-1]
+def _start_wandb(folder: Path, tracking: TrackingConfig, prefix: str, begun: str | None = None, **about: Any) -> Any:
+    """Start a run in W&B, or go on with the one of id `begun`; None where there is no W&B.
 
-
-def _start_wandb(folder: Path, tracking: TrackingConfig, begun: str | None = None, **about: Any) -> Any:
-    """A W&B run, or None. Order: `tracking.mode` unless auto, WANDB_MODE, what this machine allows."""
+    `prefix`: what the id of a new run begins with. The mode is `tracking.mode` unless that is auto, then WANDB_MODE,
+    then what this machine allows.
+    """
     mode = tracking.mode
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE") or "auto"
@@ -213,12 +216,12 @@ def _start_wandb(folder: Path, tracking: TrackingConfig, begun: str | None = Non
             mode = "offline"
         if mode != "offline":
             try:
-                return _init_wandb(wandb, folder, tracking, "online", begun, **about)
+                return _init_wandb(wandb, folder, tracking, "online", prefix, begun, **about)
             except wandb.errors.UsageError:
                 raise
             except Exception as error:
                 log.warning("W&B cannot be reached (%s): going on offline", _reason(error))
-        return _init_wandb(wandb, folder, tracking, "offline", None, **about)
+        return _init_wandb(wandb, folder, tracking, "offline", prefix, None, **about)
     except InputError:
         raise
     except wandb.errors.UsageError as error:
@@ -243,9 +246,8 @@ def _has_key(wandb: Any) -> bool:
 
 
 def _init_wandb(
-    wandb: Any, folder: Path, tracking: TrackingConfig, mode: str, begun: str | None, *, name: str, **about: Any
+    wandb: Any, folder: Path, tracking: TrackingConfig, mode: str, prefix: str, begun: str | None, **about: Any
 ) -> Any:
-    """`begun`: the id of a run to go on with; a new one has the hash of its settings before its random part."""
     timeouts = {key: value for key, value in TIMEOUTS.items() if f"WANDB_{key.upper()}" not in os.environ}
     settings = wandb.Settings(
         console="off", silent=True, x_disable_stats=mode == "offline", finish_timeout_raises=True, **timeouts
@@ -253,9 +255,8 @@ def _init_wandb(
     run = wandb.init(
         project=tracking.project,
         entity=tracking.entity,
-        id=begun or _digest(name) + secrets.token_hex(4),
+        id=begun or prefix + secrets.token_hex(4),
         resume="allow" if begun else None,
-        name=name,
         dir=folder,
         mode=mode,
         reinit="create_new",  # seeds trained as one are several runs at a time

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from tokexp.config import TrainConfig
 from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT, GPTConfig
-from tokexp.system.device import autocast, chosen
+from tokexp.system.device import autocast, is_enabled
 from tokexp.training.budget import TrainPlan
 from tokexp.training.loop import train
 
@@ -77,7 +77,7 @@ def plain_loop(training: Training) -> Steps:
     ]
     fused = True if device.type == "cuda" else None
     optimizer = torch.optim.AdamW(groups, lr=ENDLESS.lr, betas=BETAS, fused=fused)
-    forward = torch.compile(model) if chosen(training.compile, device) else model
+    forward = torch.compile(model) if is_enabled(training.compile, device) else model
     model.train()
     while True:
         ix = torch.randint(len(data) - T, (training.batch_size,))

@@ -1,6 +1,8 @@
-"""From a run that was trained and measured to its result."""
+"""Put together the result of a run that was trained and measured."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import torch
 
@@ -30,11 +32,14 @@ from tokexp.training.record import Cost, EvalRow, Row, Scores, StepRow
 def assemble_result(
     run: PreparedRun, rows: list[Row], scores: Scores, measured: Measured, *, trained_as_one: int = 1
 ) -> RunResult:
-    """`rows`: all of the training. `trained_as_one`: how many runs were, this one among them."""
+    """Put a run's facts, costs and scores into its result.
+
+    `rows`: all of the training. `trained_as_one`: how many runs were, this one among them.
+    """
     spec, cfg, val = run.spec, run.cfg, run.data.val
     return RunResult(
         schema_version=SCHEMA_VERSION,
-        identity=Identity(spec.name, cfg.sweep, cfg.arm, cfg.size, spec.digest, settings_of(cfg, spec.precision)),
+        identity=Identity(spec.name, cfg.sweep, cfg.arm, cfg.size, spec.config_hash, settings_of(cfg, spec.precision)),
         provenance=provenance(),
         machine=Machine(torch.get_num_threads(), describe_device(spec.device), workers() * trained_as_one),
         tuned=cfg.tuned,
@@ -43,7 +48,7 @@ def assemble_result(
         precision=spec.precision,
         corpus=CorpusFacts(run.corpus.name, run.corpus.sha256, run.corpus.val_sha256),
         tokenizer=_tokenizer_facts(run),
-        model=_architecture(run),
+        model=Architecture(**dataclasses.asdict(cfg.model)),
         batch_size=cfg.train.batch_size,
         parameters=parameter_split(run.model.config),
         cost=_cost(run, rows),
@@ -66,21 +71,6 @@ def _tokenizer_facts(run: PreparedRun) -> TokenizerFacts:
         trained_on=tokenizer.trained_on,
         lossless=tokenizer.lossless,
         vocab_size=tokenizer.vocab_size,
-    )
-
-
-def _architecture(run: PreparedRun) -> Architecture:
-    model = run.cfg.model
-    return Architecture(
-        n_layer=model.n_layer,
-        n_head=model.n_head,
-        n_embd=model.n_embd,
-        block_size=model.block_size,
-        dropout=model.dropout,
-        tie_weights=model.tie_weights,
-        norm=model.norm,
-        positions=model.positions,
-        n_kv_head=model.n_kv_head,
     )
 
 

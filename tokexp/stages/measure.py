@@ -1,10 +1,11 @@
-"""What of a trained model is written down beside its scores: where its loss lies, its samples and how they read."""
+"""Measure of a trained model what its scores do not say: where its loss lies, its samples and how they read."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from tokexp.config import RunConfig
 from tokexp.data.corpus import Corpus
 from tokexp.model.generate import sample_chars, sample_tokens
 from tokexp.model.gpt import GPT
+from tokexp.runs.files import CONTENT, HELD_OUT, READABILITY, SAMPLES, SEGMENTS, write_lines
 from tokexp.scoring.baselines import baselines
 from tokexp.scoring.content import content
 from tokexp.scoring.restoration import Restoration
@@ -20,6 +22,7 @@ from tokexp.scoring.samples.readability import Reader
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN, run_segments
 from tokexp.scoring.segmentations.marginal import Marginal, marginal
 from tokexp.stages.prepare import PreparedRun
+from tokexp.system.files import write_json
 from tokexp.tokenizer import Tokenizer
 
 
@@ -31,8 +34,15 @@ class Measured:
     samples: list[dict[str, Any]]
     segments: list[dict[str, Any]]
     readability: list[dict[str, Any]]
-    text: dict[str, Any]  # what belongs to the held-out text
+    held_out_facts: dict[str, Any]  # about the text alone, the same for every run on it
     segmentations: Marginal | None  # None without a choice
+
+    def write(self, folder: Path) -> None:
+        """Write the rows and facts to their files in a run's folder."""
+        rows = {CONTENT: self.content, SAMPLES: self.samples, SEGMENTS: self.segments, READABILITY: self.readability}
+        for name, lines in rows.items():
+            write_lines(folder / name, lines)
+        write_json(folder / HELD_OUT, self.held_out_facts)
 
 
 def measure_run(run: PreparedRun, restoration: Restoration, best_weights: dict[str, torch.Tensor]) -> Measured:
@@ -51,13 +61,13 @@ def measure_run(run: PreparedRun, restoration: Restoration, best_weights: dict[s
         samples=samples,
         segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SAMPLES_SHOWN], corpus),
         readability=read_samples(reader, samples),
-        text=facts_of_text(corpus, reader),
+        held_out_facts=held_out_facts(corpus, reader),
         segmentations=segmentations,
     )
 
 
 def draw_samples(model: GPT, tokenizer: Tokenizer, cfg: RunConfig) -> list[dict[str, Any]]:
-    """The seed experiment's sample of equal tokens first, then at each temperature those of equal characters."""
+    """Draw the seed experiment's sample of equal tokens first, then at each temperature those of equal characters."""
     common = {"arm": cfg.arm, "seed": cfg.seed, "prompt": cfg.sample.prompt}
     by_tokens = sample_tokens(model, tokenizer, cfg.sample, seed=cfg.seed)
     rows = [{"equal": "tokens", **common, "temperature": cfg.sample.temperature, "sample": 0, "text": by_tokens}]
@@ -69,7 +79,7 @@ def draw_samples(model: GPT, tokenizer: Tokenizer, cfg: RunConfig) -> list[dict[
 
 
 def read_samples(reader: Reader, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The readability of each sample of equal characters."""
+    """Score the readability of each sample of equal characters."""
     read = [row for row in samples if row["equal"] == "chars"]
     figures = reader.read([row["text"] for row in read])
     return [
@@ -78,8 +88,8 @@ def read_samples(reader: Reader, samples: list[dict[str, Any]]) -> list[dict[str
     ]
 
 
-def facts_of_text(corpus: Corpus, reader: Reader) -> dict[str, Any]:
-    """What belongs to the held-out text rather than to a run on it: baselines, and how people's passages read."""
+def held_out_facts(corpus: Corpus, reader: Reader) -> dict[str, Any]:
+    """The scores of baselines on the held-out text, and how passages of it read, which people wrote."""
     rows = [dataclasses.asdict(baseline) for baseline in baselines(corpus)]
     return {
         "baselines": [{"baseline": row.pop("name"), **row} for row in rows],
@@ -89,5 +99,5 @@ def facts_of_text(corpus: Corpus, reader: Reader) -> dict[str, Any]:
 
 
 def without_nan(figures: dict[str, float]) -> dict[str, float | None]:
-    """As JSON has them: what could not be measured is null."""
+    """Figures for JSON: null where one could not be measured."""
     return {name: None if math.isnan(value) else value for name, value in figures.items()}

@@ -1,7 +1,8 @@
-"""What a run is, before anything is done, and all that its training needs. Nothing is written but in data/cache."""
+"""Identify a run, and prepare all that its training needs. Nothing is written but in data/cache."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,49 +15,57 @@ from tokexp.model.architecture import fill_in_sizes
 from tokexp.model.generate import prompt_ids
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.model.sizes import training_flops_per_token
-from tokexp.runs.identity import config_hash, run_name
+from tokexp.runs import identity
 from tokexp.runs.result import has_result
-from tokexp.runs.state import read_state
+from tokexp.runs.state import State, read_state
 from tokexp.system.device import resolve_precision
+from tokexp.system.distributed import ALONE, World
 from tokexp.system.provenance import git_state
 from tokexp.tokenizer import Tokenizer
 from tokexp.training.budget import TrainPlan, plan_training
-from tokexp.training.loop import DivergedError
+from tokexp.training.loop import DivergedError, train
+from tokexp.training.optimizer import make_optimizer
+from tokexp.training.record import StepRow
+from tokexp.training.state import TrainState
 
 
 @dataclass(frozen=True)
 class RunSpec:
     """A run to be done: its settings on this machine, its name and its folder."""
 
-    cfg: RunConfig
+    asked: RunConfig  # sizes that it leaves to the tokenizer are open
     corpus: Corpus
     device: torch.device
     precision: str
-    digest: str  # the hash of the settings
+    config_hash: str
     name: str
     path: Path
 
     @property
+    def has_result(self) -> bool:
+        return has_result(self.path, self.config_hash)
+
+    @property
     def done(self) -> bool:
-        """Whether its folder has its result, which is then not to be found anew."""
-        return not self.cfg.rerun and has_result(self.path, self.digest)
+        """Whether the folder has the result, and it is not to be found anew."""
+        return self.has_result and not self.asked.rerun
 
     def refuse_if_diverged(self) -> None:
         """Raise DivergedError where the same run diverged before: that is a result, and would be again."""
         before = read_state(self.path)
-        if before.state == "diverged" and before.config_hash == self.digest and not self.cfg.rerun:
+        if before.state is State.DIVERGED and before.config_hash == self.config_hash and not self.asked.rerun:
             raise DivergedError(f"{self.name}: diverged before ({before.reason}); rerun=true tries it again")
 
 
 def identify(cfg: RunConfig, folder: Path | str | None, device: torch.device) -> RunSpec:
-    """The run that `cfg` describes; `folder` is by default runs/SWEEP/NAME."""
+    """Identify the run that `cfg` describes; `folder` is by default runs/SWEEP/NAME."""
     git_state()  # asked now, and kept
     corpus = load_corpus(cfg.data)
     precision = resolve_precision(cfg.precision, device)
-    digest = config_hash(cfg, corpus, precision)
-    name = run_name(cfg, digest)
+    config_hash = identity.config_hash(cfg, corpus, precision)
+    name = identity.run_name(cfg, config_hash)
     path = Path(folder) if folder is not None else Path("runs", cfg.sweep, name)
-    return RunSpec(cfg, corpus, device, precision, digest, name, path)
+    return RunSpec(cfg, corpus, device, precision, config_hash, name, path)
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class PreparedRun:
     """All that a training needs: a corpus in a tokenizer's ids, an untrained model, and the plan of its steps."""
 
     spec: RunSpec
-    cfg: RunConfig  # the spec's, with what the tokenizer decides filled in
+    cfg: RunConfig  # as asked, with the sizes that the tokenizer decides
     encoded: Prepared
     model: GPT
     plan: TrainPlan
@@ -96,13 +105,27 @@ class PreparedRun:
         """Whether the model is wanted after `step`."""
         return self.evaluates(step) or self.saves(step)
 
+    def begin(self) -> TrainState:
+        """Make the state of a training that has not begun."""
+        return TrainState(make_optimizer(self.model, self.cfg.train))
+
+    def train(self, state: TrainState, world: World = ALONE) -> Iterator[list[StepRow]]:
+        """Train the model from where `state` stands to the end of the plan; yields the rows of the steps taken."""
+        return train(
+            self.model, self.data.train, self.plan, self.cfg.train, self.cfg.seed, self.spec.precision, state,
+            pause=self.pauses, world=world,
+        )  # fmt: skip
+
 
 def prepare_run(spec: RunSpec) -> PreparedRun:
-    """Raises InputError for what the user can put right."""
-    corpus = spec.corpus
-    encoded = prepare(spec.cfg.tokenizer.kind, spec.cfg.tokenizer.train_settings(), corpus)
+    """Prepare a run: tokenize its corpus, make its model, plan its steps.
+
+    Raises InputError for what the user can put right.
+    """
+    corpus, asked = spec.corpus, spec.asked.tokenizer
+    encoded = prepare(asked.kind, asked.train_settings(), corpus)
     tokenizer, data = encoded.tokenizer, encoded.data
-    cfg = fill_in_sizes(spec.cfg, tokenizer.vocab_size, data.train.n_bytes / len(data.train))
+    cfg = fill_in_sizes(spec.asked, tokenizer.vocab_size, data.train.n_bytes / len(data.train))
     require_length(corpus, data, cfg.model.block_size)
     prompt_ids(tokenizer, cfg.sample.prompt)  # refused now rather than after training
 

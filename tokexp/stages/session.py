@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tokexp.model.sizes import training_flops_per_token
-from tokexp.runs.files import CHECKPOINTS, TOKENIZER, whole_rows, whole_steps
+from tokexp.runs.files import CHECKPOINTS, TOKENIZER, load_metrics, whole_rows, whole_steps
 from tokexp.runs.folder import RunFolder, locked_folder
 from tokexp.runs.progress import Progress
+from tokexp.runs.result import RunResult, json_row, save_result
+from tokexp.runs.state import State
 from tokexp.runs.tracking import Tracker
 from tokexp.scoring.evaluator import Evaluator
 from tokexp.scoring.restoration import Restoration, restoration_of
+from tokexp.scoring.samples.segments import piece_rows
+from tokexp.stages.assemble import assemble_result
+from tokexp.stages.measure import Measured, measure_run
 from tokexp.stages.prepare import PreparedRun, RunSpec, prepare_run
 from tokexp.system.device import peak_memory, reset_peak_memory
 from tokexp.system.distributed import ALONE, World
+from tokexp.system.signals import Request
 from tokexp.training.checkpoint import load_checkpoint, save_checkpoint, saved_steps
-from tokexp.training.loop import DivergedError, train
-from tokexp.training.optimizer import make_optimizer
+from tokexp.training.loop import DivergedError
 from tokexp.training.record import EvalRow, Row, StepRow
 from tokexp.training.state import TrainState, share
 
@@ -38,32 +43,24 @@ class Session:
         tracker: Tracker,
         progress: Progress,
     ) -> None:
-        self.run, self.restoration, self.folder, self.state = run, restoration, folder, state
-        self.evaluator, self.tracker = evaluator, tracker
-        self._progress = progress
-
-    def train(self, world: World = ALONE) -> Iterator[list[StepRow]]:
-        """Train to the end of the plan; `record` wants what this yields, each time."""
-        run = self.run
-        return train(
-            run.model, run.data.train, run.plan, run.cfg.train, run.cfg.seed, run.spec.precision, self.state,
-            pause=run.pauses, world=world,
-        )  # fmt: skip
+        self.run, self.state = run, state
+        self._restoration, self._folder, self._evaluator = restoration, folder, evaluator
+        self._tracker, self._progress = tracker, progress
 
     def record(self, steps: list[StepRow]) -> None:
         """Write down what training yielded; evaluate and save where the settings say so."""
-        self.folder.check()
+        self._folder.check()
         rows: list[Row] = [*steps]
         if self.run.evaluates(self.state.step):
             rows.append(self._evaluate())
         for row in rows:
-            self.tracker.log(row)
+            self._tracker.log(row)
             self._progress.show(row)
         if self.run.saves(self.state.step):
             self.save()
 
     def _evaluate(self) -> EvalRow:
-        state, scores = self.state, self.evaluator()
+        state, scores = self.state, self._evaluator()
         if not scores.is_finite:
             raise DivergedError(
                 f"step {state.step} of {self.run.plan.steps}: the model's scores are no longer numbers; "
@@ -82,43 +79,79 @@ class Session:
 
     def save(self) -> None:
         """Write a checkpoint, from which the same command goes on."""
-        best = self.evaluator.best_weights
-        save_checkpoint(self.folder.checkpoints, self.run.spec.digest, self.run.model, self.state, best)
+        best = self._evaluator.best_weights
+        save_checkpoint(self._folder.checkpoints, self.run.spec.config_hash, self.run.model, self.state, best)
+
+    def finish(self, *, trained_as_one: int = 1) -> RunResult:
+        """Measure what was trained, and write everything down, the result last.
+
+        `trained_as_one`: how many runs were, this one among them.
+        """
+        scores = self._evaluator.final_scores()
+        measured = self._measure()
+        rows = load_metrics(self._folder.path)
+        result = assemble_result(self.run, rows, scores, measured, trained_as_one=trained_as_one)
+        self._conclude(result, measured)
+        return result
+
+    def _measure(self) -> Measured:
+        """Keep the weights, measure the model, and write down what was measured."""
+        best = self._evaluator.best_weights
+        self._folder.save_weights(self.run.model.state_dict(), best, self.run.cfg.keep_weights)
+        measured = measure_run(self.run, self._restoration, best)
+        measured.write(self._folder.path)
+        return measured
+
+    def _conclude(self, result: RunResult, measured: Measured) -> None:
+        """Send the result to W&B and write it down; from then on the run is done."""
+        self._tracker.finish(json_row(result), measured.samples, segmentation=piece_rows(measured.segments[-1]))
+        save_result(self._folder.path, result)
+        self._folder.remove_checkpoints()
+        log.info("%s: %.4f bits per byte held out, in %s", result.name, result.val_bpb, self._folder.path)
 
 
 @contextmanager
-def opened(spec: RunSpec, world: World = ALONE, *, resume_at: int | None = None) -> Iterator[Session]:
+def open_session(spec: RunSpec, world: World = ALONE, *, resume_at: int | None = None) -> Iterator[Session]:
     """Lock the run's folder, prepare the run, and bring it to where an earlier process saved it.
 
     `resume_at`: at most at this step. Whatever ends the context ends tracking, and is written to the folder.
     """
-    with locked_folder(spec.path, spec.cfg, spec.digest) as folder:
+    with locked_folder(spec.path, spec.asked, spec.config_hash) as folder:
         run = prepare_run(spec)
-        state = TrainState(make_optimizer(run.model, run.cfg.train))
+        state = run.begin()
         restoration = restoration_of(run.tokenizer, run.corpus)
         evaluator = Evaluator(run.model, run.data, restoration)
         folder.write_config(run.cfg)
         rows = _resume(run, state, evaluator, resume_at)
         _announce(run)
-        folder.set_state("running", steps=run.plan.steps)
-        tracker = Tracker(spec.path, spec.name, run.cfg, rows)
-        if not state.step:  # nothing is removed before all that may be refused has been accepted
-            folder.clear()
-        run.tokenizer.save(spec.path / TOKENIZER)
-        with tracker, Progress(spec.name, run.plan.steps, run.tokens_per_step, state.step) as progress:
-            share(world, run.model, state)
-            reset_peak_memory(spec.device)
-            yield Session(run, restoration, folder, state, evaluator, tracker, progress)
+        folder.set_state(State.RUNNING, steps=run.plan.steps)
+        with Tracker(spec.path, spec.name, spec.config_hash, run.cfg) as tracker:
+            if not state.step:  # nothing is removed before all that may be refused has been accepted
+                folder.clear()
+            tracker.begin(rows)
+            run.tokenizer.save(spec.path / TOKENIZER)
+            with Progress(spec.name, run.plan.steps, run.tokens_per_step, state.step) as progress:
+                share(world, run.model, state)
+                reset_peak_memory(spec.device)
+                yield Session(run, restoration, folder, state, evaluator, tracker, progress)
+
+
+def stop_if_asked(request: Request, sessions: Sequence[Session], world: World = ALONE) -> None:
+    """Save `sessions` and raise Interrupted where one of the processes was asked to stop."""
+    if world.any(bool(request)):
+        for session in sessions:
+            session.save()
+        raise request.answer()
 
 
 def _resume(run: PreparedRun, state: TrainState, evaluator: Evaluator, resume_at: int | None) -> list[Row]:
-    """Go to where an interrupted run was saved, if there is such a place; the rows up to there."""
+    """Go to where an interrupted run was saved, if there is such a place; return its rows up to there."""
     spec = run.spec
-    if spec.cfg.rerun:
+    if spec.asked.rerun:
         return []
     rows = whole_rows(spec.path)
     most = whole_steps(rows) if resume_at is None else resume_at
-    best = load_checkpoint(spec.path / CHECKPOINTS, spec.digest, run.model, state, most=most)
+    best = load_checkpoint(spec.path / CHECKPOINTS, spec.config_hash, run.model, state, most=most)
     rows = [row for row in rows if row.step <= state.step]
     if best is not None:
         evaluator.resume([row.scores for row in rows if isinstance(row, EvalRow)], best)
@@ -128,10 +161,10 @@ def _resume(run: PreparedRun, state: TrainState, evaluator: Evaluator, resume_at
 
 def resumable_steps(spec: RunSpec) -> set[int]:
     """The steps from which the run could go on."""
-    if spec.cfg.rerun:
+    if spec.asked.rerun:
         return set()
     most = whole_steps(whole_rows(spec.path))
-    return {step for step in saved_steps(spec.path / CHECKPOINTS, spec.digest) if step <= most}
+    return {step for step in saved_steps(spec.path / CHECKPOINTS, spec.config_hash) if step <= most}
 
 
 def _announce(run: PreparedRun) -> None:

@@ -1,10 +1,11 @@
-"""What a run would be, and how long it would take on this machine, from a few steps taken and thrown away."""
+"""Estimate how long runs would take on this machine, from a few steps taken and thrown away."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
@@ -15,11 +16,13 @@ from tokexp.scoring.bits_per_byte import score
 from tokexp.stages.prepare import PreparedRun, identify, prepare_run
 from tokexp.system.device import resolve_device, use_threads
 from tokexp.system.provenance import workers
-from tokexp.training.loop import train
-from tokexp.training.optimizer import make_optimizer
-from tokexp.training.state import TrainState
 
 WARM_UP, MEASURED = 2, 5  # steps
+
+
+class Pace(NamedTuple):
+    step_seconds: float
+    evaluation_seconds: float
 
 
 @dataclass(frozen=True)
@@ -37,24 +40,26 @@ class Estimate:
 
 
 def print_estimates(cfgs: list[RunConfig]) -> None:
-    """What `dry=true` asks for."""
-    measured: dict[str, float] = {}
-    print(table([estimate(cfg, measured) for cfg in cfgs], workers()))
+    """Print a table of the runs that `cfgs` describe, as `dry=true` asks for."""
+    paces: dict[tuple[Any, ...], Pace] = {}
+    print(table([estimate(cfg, paces) for cfg in cfgs], workers()))
 
 
-def estimate(cfg: RunConfig, measured: dict[str, float]) -> Estimate:
-    """`measured`: seconds by what decides them, filled in here, so that runs of equal cost are measured once."""
+def estimate(cfg: RunConfig, paces: dict[tuple[Any, ...], Pace]) -> Estimate:
+    """Estimate the run that `cfg` describes, in the pace of a few steps.
+
+    `paces`: by what decides them, filled in here, so that runs of equal cost are measured once.
+    """
     use_threads(cfg.threads)
     spec = identify(cfg, None, resolve_device(cfg.device))
     run = prepare_run(spec)
     config, plan, train = run.model.config, run.plan, run.cfg.train
     tokens = plan.steps * train.batch_size * config.block_size
     evaluations = -(-plan.steps // train.eval_every)
-    key = repr((config, train.batch_size, train.grad_accum, spec.precision))
-    if key not in measured:
-        measured[key] = step_seconds(run)
-        measured[f"evaluation of {key}"] = evaluation_seconds(run)
-    seconds = plan.steps * measured[key] + evaluations * measured[f"evaluation of {key}"]
+    key = (config, train.batch_size, train.grad_accum, spec.precision)
+    if key not in paces:
+        paces[key] = Pace(step_seconds(run), evaluation_seconds(run))
+    seconds = plan.steps * paces[key].step_seconds + evaluations * paces[key].evaluation_seconds
     return Estimate(
         name=spec.name,
         vocab_size=config.vocab_size,
@@ -68,25 +73,25 @@ def estimate(cfg: RunConfig, measured: dict[str, float]) -> Estimate:
 
 
 def step_seconds(run: PreparedRun) -> float:
-    """A mean over five steps, after two to warm up."""
-    cfg, state, seconds = run.cfg, TrainState(make_optimizer(run.model, run.cfg.train)), []
+    """Measure a step: the mean over five, after two to warm up."""
+    state, seconds = run.begin(), []
     for steps in (WARM_UP, WARM_UP + MEASURED):
         plan = dataclasses.replace(run.plan, steps=steps, lr=0.0, min_lr=0.0)  # which changes no cost
-        for _ in train(run.model, run.data.train, plan, cfg.train, cfg.seed, run.spec.precision, state):
+        for _ in dataclasses.replace(run, plan=plan).train(state):
             pass
         seconds.append(state.seconds)
     return (seconds[1] - seconds[0]) / MEASURED
 
 
 def evaluation_seconds(run: PreparedRun) -> float:
-    """One evaluation scores the held-out text and as much of the training part."""
+    """Measure an evaluation, which scores the held-out text and as much of the training part."""
     began = time.perf_counter()
     score(run.model, run.data.context_id, run.data.val)
     return 2 * (time.perf_counter() - began)
 
 
 def table(estimates: list[Estimate], workers: int = 1) -> str:
-    """The runs, and the whole; `workers` of them at the same time."""
+    """Lay out the runs, and the whole; `workers` of them at the same time."""
     rows = [
         [e.name, f"{e.vocab_size:,}", f"{e.params_total:,}", f"{e.steps:,}", f"{e.tokens:,}", f"{e.flops:.2e}",
          "done" if e.done else duration(e.seconds)]

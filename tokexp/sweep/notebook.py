@@ -1,4 +1,4 @@
-"""The main job from Python: train a model under each of some tokenizers, and compare them. Needs no Hydra."""
+"""Do the main job from Python: train a model under each of some tokenizers, and compare them. Needs no Hydra."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def compare(
 
 
 def _data(base: DataConfig, text: str | None, path: Paths | None, folder: Path) -> DataConfig:
-    """`base` with the text to compare on in the place of its own; a text is written beside the runs."""
+    """Put the text to compare on in the place of that of `base`; a text is written beside the runs."""
     if text is None and path is None:
         return base
     if text is not None and path is not None:
@@ -71,7 +71,7 @@ def _data(base: DataConfig, text: str | None, path: Paths | None, folder: Path) 
 
 
 def _arm(option: str | TokenizerConfig) -> tuple[str, TokenizerConfig]:
-    """The name and the settings of an option of conf/tokenizer/, or of settings given."""
+    """Find the name and the settings of an option of conf/tokenizer/, or of settings given."""
     if isinstance(option, TokenizerConfig):
         return option.kind, option
     kind, settings = tokenizer_option(option, None, None)

@@ -1,4 +1,4 @@
-"""The options of conf/, read without Hydra."""
+"""Read the options of conf/ without Hydra."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tokexp.system.places import ROOT
 
 
 def tokenizer_option(name: str, vocab_size: int | None, path: str | None) -> tuple[str, dict[str, Any]]:
-    """The kind and settings of an option of conf/tokenizer/, with a size and a file where they are given and of use.
+    """Read the kind and settings of an option of conf/tokenizer/, with a size and a file where given and of use.
 
     Raises InputError for a size where the kind leaves no choice.
     """
@@ -27,13 +27,13 @@ def tokenizer_option(name: str, vocab_size: int | None, path: str | None) -> tup
 
 
 def data_option(name: str, path: str | None) -> DataConfig:
-    """An option of conf/data/, with its path where that is given."""
+    """Read an option of conf/data/, with its path where that is given."""
     settings = option("data", name)
     return DataConfig(**{**settings, **({} if path is None else {"path": path})})
 
 
 def option(group: str, name: str) -> dict[str, Any]:
-    """What conf/GROUP/NAME.yaml sets."""
+    """Read what conf/GROUP/NAME.yaml sets."""
     files = {path.stem: path for path in sorted((ROOT / "conf" / group).glob("*.yaml"))}
     if name not in files:
         raise InputError(f"{group}: got {name!r}, expected one of {', '.join(files)}")

@@ -1,19 +1,18 @@
-"""Several runs that differ in their seed alone, trained as one batched model."""
+"""Train several runs that differ in their seed alone as one batched model."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tokexp.config import InputError, RunConfig
-from tokexp.experiment import finish
 from tokexp.runs.result import RunResult, load_result
 from tokexp.stages.prepare import RunSpec, identify
-from tokexp.stages.session import Session, opened, resumable_steps
+from tokexp.stages.session import Session, open_session, resumable_steps, stop_if_asked
 from tokexp.system.device import resolve_device, use_threads
-from tokexp.system.signals import deferred
+from tokexp.system.signals import defer_signals
 from tokexp.training.loop import DivergedError, train_as_one
 from tokexp.training.record import StepRow
 
@@ -33,7 +32,7 @@ def run_seeds_as_one(
     specs = [identify(cfg, folder, device) for cfg, folder in zip(cfgs, folders, strict=True)]
     diverged = _diverged_before(specs)
     active = [spec for spec in specs if not spec.done and spec.name not in diverged]
-    with ExitStack() as stack, deferred() as asked_to_stop:
+    with ExitStack() as stack, defer_signals() as request:
         cell = _open_cell(active, stack)
         for several in _train(list(cell)):
             for (session, context), steps in zip(cell.items(), several, strict=True):
@@ -46,13 +45,11 @@ def run_seeds_as_one(
                     session.record(steps)
                 except DivergedError as error:
                     diverged[name] = error
-                    context.__exit__(DivergedError, error, error.__traceback__)
-            if asked_to_stop:
-                for session in _left(cell, diverged):
-                    session.save()
-                raise asked_to_stop.answer()
-        for session in _left(cell, diverged):
-            finish(session, trained_as_one=len(active))
+                    with suppress(DivergedError), context:  # which writes down how it ended
+                        raise
+            stop_if_asked(request, _remaining(cell, diverged))
+        for session in _remaining(cell, diverged):
+            session.finish(trained_as_one=len(active))
     return [diverged.get(spec.name) or load_result(spec.path) for spec in specs]
 
 
@@ -67,24 +64,24 @@ def _diverged_before(specs: list[RunSpec]) -> dict[str, DivergedError]:
 
 
 def _open_cell(specs: list[RunSpec], stack: ExitStack) -> dict[Session, ExitStack]:
-    """The sessions of runs that begin at the last step that all have saved, each with what ends it before the others.
+    """Open the sessions of runs, which begin at the last step that all have saved.
 
-    `stack` ends them all.
+    Returns with each what ends it before the others; `stack` ends them all.
     """
     common = set.intersection(*map(resumable_steps, specs)) if specs else set()
     cell = {}
     for spec in specs:
         context = stack.enter_context(ExitStack())
-        cell[context.enter_context(opened(spec, resume_at=max(common, default=0)))] = context
+        cell[context.enter_context(open_session(spec, resume_at=max(common, default=0)))] = context
     return cell
 
 
-def _left(cell: dict[Session, ExitStack], diverged: dict[str, DivergedError]) -> list[Session]:
+def _remaining(cell: dict[Session, ExitStack], diverged: dict[str, DivergedError]) -> list[Session]:
     return [session for session in cell if session.run.spec.name not in diverged]
 
 
 def _train(sessions: list[Session]) -> Iterator[list[list[StepRow] | DivergedError]]:
-    """What `Session.train` yields, for each of several sessions that stand at the same step."""
+    """Train several sessions that stand at the same step; yields for each its rows, or how it diverged."""
     if not sessions:
         return
     if len({session.state.step for session in sessions}) > 1:

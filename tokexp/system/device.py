@@ -58,7 +58,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def cores() -> int:
-    """How many cores of the CPU this process may use."""
+    """Count the cores of the CPU that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -87,6 +87,6 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     return contextlib.nullcontext()
 
 
-def chosen(choice: str, device: torch.device) -> bool:
+def is_enabled(choice: str, device: torch.device) -> bool:
     """Whether auto, always or never means yes: auto does on CUDA."""
     return choice == "always" or (choice == "auto" and device.type == "cuda")

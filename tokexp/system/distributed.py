@@ -59,15 +59,15 @@ class World:
 ALONE = World()
 
 
-def launched() -> World:
+def world_from_environment() -> World:
     """The world as `torchrun` describes it in the environment, before this process has met the others."""
     return World(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[tuple[World, torch.device]]:
+def join_processes(device: torch.device) -> Iterator[tuple[World, torch.device]]:
     """Meet the other processes, if there are any. Yields the world and the device of this process."""
-    world = launched()
+    world = world_from_environment()
     if world.size == 1:
         yield world, device
         return

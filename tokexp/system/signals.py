@@ -29,8 +29,8 @@ class Request:
 
 
 @contextmanager
-def deferred() -> Iterator[Request]:
-    """Within this context SIGTERM and SIGINT are only noted; a second one ends the program at once.
+def defer_signals() -> Iterator[Request]:
+    """Only note SIGTERM and SIGINT within this context; a second one ends the program at once.
 
     SIGUSR2 is noted too where it has a handler: submitit's would queue the job again and end it wherever it stands.
     In a thread other than the main one signals cannot be handled, and stay as they are.

@@ -1,4 +1,4 @@
-"""From a budget in steps, bytes, FLOPs or epochs to a plan in steps, and the learning rate at each."""
+"""Make of a budget in steps, bytes, FLOPs or epochs a plan in steps, with the learning rate at each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plan_training(
     train_bytes: int,
     flops_per_token: int,
 ) -> TrainPlan:
-    """The steps that `budget` pays for: the nearest whole number, at least 1.
+    """Plan the steps that `budget` pays for: the nearest whole number, at least 1.
 
     `train_tokens` and `train_bytes` are those of the training part: an epoch, and what turns bytes
     into tokens. The warm-up takes at most a tenth of the steps.
@@ -57,6 +57,6 @@ def plan_training(
 
 
 def describe_budget(budget: BudgetConfig) -> str:
-    """What runs with this budget have in common, such as "steps=600"."""
+    """Name what runs with this budget have in common, such as "steps=600"."""
     (given,) = [(name, value) for name, value in dataclasses.asdict(budget).items() if value is not None]
     return f"{given[0]}={given[1]:g}" if isinstance(given[1], float) else f"{given[0]}={given[1]}"

@@ -28,17 +28,19 @@ KEPT = 2
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
 
-def save_checkpoint(folder: Path, digest: str, model: nn.Module, state: TrainState, best: dict[str, Tensor]) -> None:
+def save_checkpoint(
+    folder: Path, config_hash: str, model: nn.Module, state: TrainState, best: dict[str, Tensor]
+) -> None:
     """Write `folder`/STEP.safetensors and remove all but the two latest.
 
-    `digest`: the hash of the run's settings. `best`: the best weights so far.
+    `best`: the best weights so far.
     Raises InputError, one line, where it cannot be written; the ones before it stay.
     """
     tensors: dict[str, Tensor] = {f"model.{name}": p for name, p in model.named_parameters()}
     tensors |= {f"best.{name}": value for name, value in best.items()}
     for name, parameter in model.named_parameters():
         tensors |= {f"{moment}.{name}": state.optimizer.state[parameter][moment] for moment in MOMENTS}
-    facts = {"config_hash": digest, **state.counts()}
+    facts = {"config_hash": config_hash, **state.counts()}
     path = folder / f"{state.step:09d}.safetensors"
     try:
         with replacing(path) as temporary:
@@ -57,7 +59,7 @@ def save_checkpoint(folder: Path, digest: str, model: nn.Module, state: TrainSta
 
 
 def load_checkpoint(
-    folder: Path, digest: str, model: nn.Module, state: TrainState, *, most: int
+    folder: Path, config_hash: str, model: nn.Module, state: TrainState, *, most: int
 ) -> dict[str, Tensor] | None:
     """Bring `model` and `state` to the latest readable checkpoint of these settings, of at most `most` steps.
 
@@ -68,7 +70,7 @@ def load_checkpoint(
             with safe_open(path, "pt") as file:
                 facts = json.loads((file.metadata() or {})["tokexp"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if facts["config_hash"] != digest:
+            if facts["config_hash"] != config_hash:
                 raise ValueError("it is of other settings")
             if facts["step"] > most:
                 raise ValueError(f"only the rows of {most} steps are there")
@@ -82,8 +84,8 @@ def load_checkpoint(
     return None
 
 
-def saved_steps(folder: Path, digest: str) -> set[int]:
-    """The steps of the checkpoints of these settings whose beginning can be read."""
+def saved_steps(folder: Path, config_hash: str) -> set[int]:
+    """List the steps of the checkpoints of these settings whose beginning can be read."""
     steps = set()
     for path in checkpoints(folder):
         try:
@@ -93,23 +95,23 @@ def saved_steps(folder: Path, digest: str) -> set[int]:
             raise _cannot_be_read(path, error) from error
         except (SafetensorError, ValueError, KeyError):
             continue
-        if facts["config_hash"] == digest:
+        if facts["config_hash"] == config_hash:
             steps.add(int(facts["step"]))
     return steps
 
 
 def _cannot_be_read(path: Path, error: OSError) -> InputError:
-    """Not to be passed over: a run that began anew would delete it."""
+    """The error for what is not to be passed over, since a run that began anew would delete it."""
     return InputError(f"{path}: cannot be read ({error.strerror or error}); make it readable, or delete it")
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Those in `folder`, the latest last."""
+    """List the checkpoints in `folder`, the latest last."""
     return sorted(path for path in folder.glob("*.safetensors") if path.stem.isdigit())
 
 
 def _restore(model: nn.Module, state: TrainState, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Nothing is changed unless everything is there and fits."""
+    """Bring model and state to a checkpoint; change nothing unless all is there and fits."""
     changes = []
     for name, parameter in model.named_parameters():
         moments = state.optimizer.state[parameter]

@@ -1,6 +1,6 @@
 """The training loss: mean cross-entropy of the next token, the plain way or without ever holding all logits.
 
-Shape suffixes as in `model/gpt.py`, and N tokens in all, n tokens of a chunk.
+Shape suffixes as in `tokexp/model/gpt.py`, and N tokens in all, n tokens of a chunk.
 """
 
 from __future__ import annotations
@@ -170,5 +170,5 @@ def _product(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> None:
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:
-    """What sums and exponentials are computed in."""
+    """The type in which sums and exponentials are computed."""
     return dtype if dtype == torch.float64 else torch.float32

@@ -36,6 +36,11 @@ def optimizer_of(named: dict[str, Any], cfg: TrainConfig) -> torch.optim.AdamW:
     return optimizer
 
 
+def skip_next(optimizer: torch.optim.AdamW, skip: Tensor) -> None:
+    """Let the next step change nothing where `skip`, a flag on the device, is true; AdamW looks at it there."""
+    optimizer.found_inf = skip.float()  # type: ignore[attr-defined]
+
+
 def set_rate(optimizer: torch.optim.AdamW, lr: float) -> None:
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):  # which a captured step reads

@@ -1,4 +1,4 @@
-"""What is recorded of a training: a row a step, a row an evaluation, and at its end what it cost and what it scored.
+"""The records of a training: a row a step, a row an evaluation, and at its end what it cost and what it scored.
 
 Facts without torch, so that a report can read them. How they are written down: `runs/files.py`, `runs/result.py`.
 """
@@ -23,7 +23,7 @@ class StepRow:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model scores at some step. Losses are in nats per token, bpb in bits per byte."""
+    """The scores of a model at some step. Losses are in nats per token, bpb in bits per byte."""
 
     train_loss: float  # on a training slice as long as the held-out text
     val_loss: float
@@ -55,7 +55,7 @@ Row = StepRow | EvalRow
 
 @dataclass(frozen=True)
 class Cost:
-    """What a whole training took."""
+    """The cost of a whole training."""
 
     steps: int
     budget: str  # what was held equal, such as "steps=600"
@@ -70,7 +70,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a run scored. Losses are in nats per token, bpb in bits per UTF-8 byte of the held-out text."""
+    """The scores of a run. Losses are in nats per token, bpb in bits per UTF-8 byte of the held-out text."""
 
     train_loss: float  # on a training slice as long as the held-out text, at the end
     val_loss: float  # at the end

@@ -1,4 +1,4 @@
-"""A step of several models at once, which differ in their seed."""
+"""Take a step of several models at once, which differ in their seed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from tokexp.config import InputError, TrainConfig
 from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT
-from tokexp.system.device import autocast, chosen
-from tokexp.training.batches import Batches
-from tokexp.training.graph import Graph
+from tokexp.system.device import autocast, is_enabled
+from tokexp.training.batches import DeviceBatches, HostBatches, make_batches
+from tokexp.training.graph import Step, capture
 from tokexp.training.loss import NextTokenLoss
 from tokexp.training.optimizer import optimizer_of, set_rate
 from tokexp.training.stepper import out_of_memory, require_equal_parts
 
 
 class StackedStepper:
-    """Steps of several models at once: their parameters stacked, the forward pass mapped over the stack.
+    """Takes the steps of several models at once: their parameters stacked, the forward pass mapped over the stack.
 
     The parameters and moments of each model become views of the stack, so that evaluating or saving one
     sees what it has now. A gradient that is not finite spoils its own model and no other.
@@ -46,8 +46,8 @@ class StackedStepper:
             )
         require_equal_parts(cfg, 1)
         self._device, self.block_size = next(models[0].parameters()).device, config.block_size
-        self._batches = Batches(data, self.block_size, self._device)
-        self.runs_ahead = self._batches.run_ahead
+        self._batches = make_batches(data, self.block_size, self._device)
+        self.runs_ahead = isinstance(self._batches, DeviceBatches)
         if cfg.cuda_graph == "always" and not self.runs_ahead:
             raise InputError("train.cuda_graph: got always, expected auto or never but on a CUDA device")
         self._models, self._cfg, self._precision = models, cfg, precision
@@ -64,7 +64,7 @@ class StackedStepper:
                     moments[moment][i] = of_model[moment]
                     of_model[moment] = moments[moment][i]
                 moments["step"].copy_(of_model["step"])
-                parameter.data = stacked.data[i]
+                _make_view(parameter, stacked.data[i])
         # The plain loss, which the map can look into.
         loss = NextTokenLoss(models[0], None)
 
@@ -75,8 +75,8 @@ class StackedStepper:
             with self._attention():
                 return vmap(loss_of)(stack, ids)
 
-        self._losses = torch.compile(losses) if chosen(cfg.compile, self._device) else losses
-        self._graph: Graph | None = None
+        self._losses = torch.compile(losses) if is_enabled(cfg.compile, self._device) else losses
+        self._launch: Step | None = None  # a step on CUDA, captured where that is wanted
 
     def step(self, step: int, offsets: Sequence[np.ndarray], lr: float) -> Tensor:
         """Take a step with the sequences at `offsets`, an array a model; losses and gradient norms, (models, 2)."""
@@ -85,19 +85,24 @@ class StackedStepper:
         set_rate(self._optimizer, lr)
         stacked = np.stack(offsets)
         try:
-            if not self.runs_ahead:
+            if isinstance(self._batches, HostBatches):
                 return self._take(self._batches.read(stacked))
-            sent = self._batches.send(stacked)
-            if self._graph is None:
-                self._graph = Graph(
-                    lambda offsets: self._take(self._batches.gather(offsets)),
-                    lambda offsets: self._gradients(self._batches.gather(offsets)),
-                    sent,
-                    chosen(self._cfg.cuda_graph, self._device),
-                )
-            return self._graph(sent)
+            return self._run_ahead(self._batches, stacked)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(self._models[0], self._cfg, self._device, 1) from error
+
+    def _run_ahead(self, batches: DeviceBatches, stacked: np.ndarray) -> Tensor:
+        def gradients(offsets: Tensor) -> Tensor:
+            return self._gradients(batches.gather(offsets))
+
+        def step(offsets: Tensor) -> Tensor:
+            return self._take(batches.gather(offsets))
+
+        offsets = batches.send(stacked)
+        if self._launch is None:
+            captures = is_enabled(self._cfg.cuda_graph, self._device)
+            self._launch = capture(step, gradients, offsets) if captures else step
+        return self._launch(offsets)
 
     def _attention(self) -> contextlib.AbstractContextManager[Any]:
         """The kernel that can be mapped: on a CPU the usual one would be looped over."""
@@ -124,3 +129,8 @@ class StackedStepper:
         for gradient in gradients:
             gradient.mul_(shrink.view(-1, *[1] * (gradient.dim() - 1)))
         return torch.stack([total.to(norms.dtype), norms], dim=1)
+
+
+def _make_view(parameter: Tensor, values: Tensor) -> None:
+    """Let a model's parameter have its values in the memory of `values`."""
+    parameter.data = values

@@ -1,4 +1,4 @@
-"""Where a training stands between two steps, beside the weights of its model."""
+"""The state of a training between two steps, beside the weights of its model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNTS = {"step": int, "tokens_seen": int, "bytes_seen": int, "seconds": float} 
 
 @dataclass
 class TrainState:
-    """Changed only by its own methods; the optimizer's moments change as it steps."""
+    """The counts of a training and its optimizer; changed only by its own methods, and as the optimizer steps."""
 
     optimizer: torch.optim.AdamW
     step: int = 0  # steps done

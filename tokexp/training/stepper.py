@@ -1,4 +1,4 @@
-"""One step of training, as the device does it best.
+"""Take a step of training as the device does it best.
 
 On CUDA the text lies on the device, the step is compiled, and captured once as a graph that is replayed, so
 that a small model does not wait for its launches; its figures are left on the device until they are asked
@@ -20,12 +20,12 @@ from torch.nn.parallel import DistributedDataParallel
 from tokexp.config import InputError, TrainConfig
 from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT
-from tokexp.system.device import autocast, chosen
+from tokexp.system.device import autocast, is_enabled
 from tokexp.system.distributed import World
-from tokexp.training.batches import Batches
-from tokexp.training.graph import Graph
+from tokexp.training.batches import DeviceBatches, HostBatches, make_batches
+from tokexp.training.graph import Step, capture
 from tokexp.training.loss import NextTokenLoss, chunk_for
-from tokexp.training.optimizer import set_rate
+from tokexp.training.optimizer import set_rate, skip_next
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def require_equal_parts(cfg: TrainConfig, processes: int) -> None:
 
 
 class Stepper:
-    """Steps of one model, on one device or as one of several processes."""
+    """Takes the steps of one model, on one device or as one of several processes."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class Stepper:
         self._optimizer, self._world = optimizer, world
         self._device = next(model.parameters()).device
         self.block_size = model.config.block_size
-        self._batches = Batches(data, self.block_size, self._device)
-        self.runs_ahead = self._batches.run_ahead
+        self._batches = make_batches(data, self.block_size, self._device)
+        self.runs_ahead = isinstance(self._batches, DeviceBatches)
         require_equal_parts(cfg, world.size)
         if cfg.cuda_graph == "always" and not (self.runs_ahead and world.size == 1):
             raise InputError("train.cuda_graph: got always, expected auto or never but on one CUDA device alone")
@@ -65,9 +65,9 @@ class Stepper:
         if world.size > 1:
             self._loss = DistributedDataParallel(self._loss)
         self._synchronised = self._loss
-        if chosen(cfg.compile, self._device):
+        if is_enabled(cfg.compile, self._device):
             self._loss = torch.compile(self._loss)
-        self._graph: Graph | None = None
+        self._launch: Step | None = None  # a step on CUDA, captured where that is wanted
 
     def step(self, step: int, offsets: Sequence[np.ndarray], lr: float) -> Tensor:
         """Take step number `step` with the sequences at `offsets`, one array; loss and gradient norm, (1, 2)."""
@@ -78,9 +78,9 @@ class Stepper:
         set_rate(self._optimizer, lr)
         part = np.array_split(offsets[0], self._world.size)[self._world.rank]
         try:
-            if self.runs_ahead:
-                return self._replay(self._batches.send(part))[None]
-            return self._take(self._batches.read(part))[None]
+            if isinstance(self._batches, HostBatches):
+                return self._take(self._batches.read(part))[None]
+            return self._run_ahead(self._batches, part)[None]
         except torch.OutOfMemoryError as error:
             raise out_of_memory(self._model, self._cfg, self._device, self._world.size) from error
 
@@ -90,24 +90,23 @@ class Stepper:
             self._optimizer.step()
         return figures
 
-    def _replay(self, offsets: Tensor) -> Tensor:
-        if self._graph is None:
-            self._graph = Graph(self._step_without_reading, self._gradients_at, offsets, self._captures)
-        return self._graph(offsets)
+    def _run_ahead(self, batches: DeviceBatches, part: np.ndarray) -> Tensor:
+        """Launch a step without a word to the CPU: the optimizer itself skips what is not finite."""
 
-    @property
-    def _captures(self) -> bool:
-        return chosen(self._cfg.cuda_graph, self._device) and self._world.size == 1
+        def gradients(offsets: Tensor) -> Tensor:
+            return self._gradients(batches.gather(offsets))
 
-    def _step_without_reading(self, offsets: Tensor) -> Tensor:
-        """A step without a word to the CPU: the optimizer itself skips what is not finite."""
-        figures = self._gradients_at(offsets)
-        self._optimizer.found_inf = (~figures.isfinite().all()).float()  # type: ignore[attr-defined]
-        self._optimizer.step()
-        return figures
+        def step(offsets: Tensor) -> Tensor:
+            figures = gradients(offsets)
+            skip_next(self._optimizer, ~figures.isfinite().all())
+            self._optimizer.step()
+            return figures
 
-    def _gradients_at(self, offsets: Tensor) -> Tensor:
-        return self._gradients(self._batches.gather(offsets))
+        offsets = batches.send(part)
+        if self._launch is None:
+            captures = is_enabled(self._cfg.cuda_graph, self._device) and self._world.size == 1
+            self._launch = capture(step, gradients, offsets) if captures else step
+        return self._launch(offsets)
 
     def _gradients(self, ids: Tensor) -> Tensor:
         """Set the gradients for the sequences `ids`, (B, T + 1), clipped; loss and norm before, (2,)."""

@@ -10,19 +10,22 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from command_line import start, tokexp, wait_for
 from test_run import QUICK
 
 from tokexp.config import BudgetConfig, RunConfig
+from tokexp.data.corpus import Corpus
+from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra import batched
 from tokexp.sweep.with_hydra.batched import groups_of_seeds, train_group
-from tokexp.sweep.with_hydra.planning import PlannedRun
 from tokexp.training.loop import DivergedError
 
 
-def planned(folder: Path, seed: int, **changes: object) -> PlannedRun:
+def planned(folder: Path, seed: int, **changes: object) -> RunSpec:
     cfg = dataclasses.replace(RunConfig(seed=seed), **changes)  # type: ignore[arg-type]
-    return PlannedRun(cfg, folder / f"{cfg.arm}-{cfg.budget.steps}-{seed}", f"hash of {seed}")
+    corpus, name = Corpus("text", "train", "val", "hash"), f"{cfg.arm}-{cfg.budget.steps}-{seed}"
+    return RunSpec(cfg, corpus, torch.device("cpu"), "float32", f"hash of {seed}", name, folder / name)
 
 
 def test_groups_differ_in_the_seed_alone(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 
+from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.seeds_as_one import run_seeds_as_one
 from tokexp.sweep.with_hydra.job import attempt
-from tokexp.sweep.with_hydra.planning import Jobs, PlannedRun, committed_results, compose_jobs, plan_run
+from tokexp.sweep.with_hydra.planning import Jobs, committed_results, compose_jobs, is_done, plan_run
 from tokexp.training.loop import DivergedError
 
 log = logging.getLogger(__name__)
@@ -39,20 +40,20 @@ class BatchedLauncher(BasicLauncher):
         return [returns[job] if job in returns else next(others) for job in range(len(runs))]
 
 
-def groups_of_seeds(runs: Sequence[PlannedRun]) -> list[list[int]]:
-    """The places in `runs` of those that differ in their seed alone; what is done, or has no like, is in no group."""
-    committed = committed_results(runs[0].cfg.sweep)
+def groups_of_seeds(runs: Sequence[RunSpec]) -> list[list[int]]:
+    """Group the places of runs that differ in their seed alone; what is done, or has no like, is in no group."""
+    committed = committed_results(runs[0].asked.sweep)
     groups: dict[str, dict[Path, int]] = defaultdict(dict)
     for place, run in enumerate(runs):
-        if run.cfg.rerun or not run.is_done(committed):
-            groups[repr(dataclasses.replace(run.cfg, seed=0))].setdefault(run.folder, place)
+        if run.asked.rerun or not is_done(run, committed):
+            groups[repr(dataclasses.replace(run.asked, seed=0))].setdefault(run.path, place)
     return [list(group.values()) for group in groups.values() if len(group) > 1]
 
 
-def train_group(runs: Sequence[PlannedRun]) -> list[float | None]:
-    """Total bits per byte of each, None for one that diverged; empty where they could not be trained as one."""
-    log.info("%d seeds as one: %s", len(runs), ", ".join(run.folder.name for run in runs))
-    results = attempt(lambda: run_seeds_as_one([run.cfg for run in runs], [run.folder for run in runs]))
+def train_group(runs: Sequence[RunSpec]) -> list[float | None]:
+    """Train runs as one: returns the total bits per byte of each, None where it diverged; empty where all failed."""
+    log.info("%d seeds as one: %s", len(runs), ", ".join(run.path.name for run in runs))
+    results = attempt(lambda: run_seeds_as_one([run.asked for run in runs], [run.path for run in runs]))
     figures: list[float | None] = []
     for result in results or []:
         if isinstance(result, DivergedError):

@@ -1,4 +1,4 @@
-"""Around a run: bad input is refused before its folder is made, and after it the sweep's remaining time is told."""
+"""Refuse bad input before a run's folder is made, and tell after it the sweep's remaining time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tokexp.runs.standing import standings, summary
 from tokexp.sweep.estimate import print_estimates
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
 from tokexp.sweep.with_hydra.job import in_slurm_job
-from tokexp.sweep.with_hydra.schema import as_current, name_and_hash, to_config
+from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
 from tokexp.system.provenance import workers
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ class RunCallback(Callback):
             if named := config.hydra.runtime.choices.get("sweeps"):
                 line = f"python -m tokexp.run -m sweeps={named}"
                 raise InputError(f"sweeps={named} is a sweep of many runs; type: {line}")
-            cfg = to_config(as_current(config))
-            name_and_hash(cfg)
+            cfg = to_config(make_current(config))
+            check_run(cfg)
             if config.dry:
                 print_estimates([cfg])
                 sys.exit(0)
@@ -59,7 +59,7 @@ class RunCallback(Callback):
             runs = standings(folder)
         except InputError:
             return
-        left = sum(run.state.state in ("not started", "running", "interrupted") for run in runs)
+        left = sum(not run.state.state.ended for run in runs)
         if left and self._seconds:
             mean = sum(self._seconds) / len(self._seconds)
             log.info("%s: %s; about %s left", folder.name, summary(runs), duration(mean * left / self._workers))

@@ -1,4 +1,4 @@
-"""The end of a sweep: what became of every run, and the report."""
+"""Conclude a sweep: say what became of every run, and write the report."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections import Counter
 from tokexp.runs.files import LOG
 from tokexp.runs.state import read_state
 from tokexp.runs.tracking import track_report
-from tokexp.sweep.with_hydra.planning import Sweep, committed_results
+from tokexp.sweep.with_hydra.planning import Sweep, committed_results, is_done
 
 log = logging.getLogger(__name__)
 
 
 def conclude(sweep: Sweep) -> int:
-    """Say what became of every run and write the report; the exit code, 1 where runs are missing."""
+    """Say what became of every run and write the report; return the exit code, 1 where runs are missing."""
     from tokexp.rendering.report import write_report  # plots: not before there is something to plot
 
     committed = committed_results(sweep.name)
-    missing = {run.folder: read_state(run.folder) for run in sweep.runs if not run.is_done(committed)}
+    missing = {run.path: read_state(run.path) for run in sweep.runs if not is_done(run, committed)}
     done = len(sweep.runs) - len(missing)
     before = f" ({len(sweep.done_before)} before)" if sweep.done_before else ""
     states = Counter(state.state for state in missing.values())
@@ -28,8 +28,8 @@ def conclude(sweep: Sweep) -> int:
         reason = f": {state.reason}" if state.reason else ""
         log.error("%s: %s%s; see %s", state.state, folder.name, reason, folder / LOG)
     if done:
-        report = write_report(sweep.name, [run.folder for run in sweep.runs])
-        track_report(report.parent, sweep.name, sweep.runs[0].cfg.tracking, sweep.folder)
+        report = write_report(sweep.name, [run.path for run in sweep.runs])
+        track_report(report.parent, sweep.name, sweep.runs[0].asked.tracking, sweep.folder)
         log.info("report: %s", report)
     if missing:
         log.error("the same command does what is missing; what diverged stays so, unless with rerun=true")

@@ -1,4 +1,4 @@
-"""Errors around a sweep: one line where they are the user's to put right, and the program ends."""
+"""End the program at an error around a sweep, with one line where it is the user's to put right."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def errors_end_the_program() -> Iterator[None]:
 
 
 def in_a_line(error: Exception) -> str:
-    """What Hydra says over many lines."""
+    """Make one line of what Hydra says over many."""
     head, *rest = [line.strip() for line in str(error).split("Config search path")[0].splitlines() if line.strip()]
     if rest and rest[0].startswith("Available options"):
         return f"{head}; {rest[0]} {', '.join(rest[1:])}"

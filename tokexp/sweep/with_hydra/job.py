@@ -1,4 +1,4 @@
-"""One job of Hydra's: a run, unless it is done. Its failure goes on record; under SLURM it may queue again."""
+"""Do one job of Hydra's: a run, unless it is done. Its failure goes on record; under SLURM it may queue again."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from omegaconf import DictConfig
 
 from tokexp.config import InputError, RunConfig
 from tokexp.experiment import run_experiment
-from tokexp.runs.identity import run_name
-from tokexp.runs.result import has_result
 from tokexp.sweep.with_hydra.planning import committed_results
-from tokexp.sweep.with_hydra.schema import name_and_hash, to_config
+from tokexp.sweep.with_hydra.schema import check_run, to_config
 from tokexp.system.command import cannot_write
 from tokexp.system.signals import Interrupted
 from tokexp.training.loop import DivergedError
@@ -31,7 +29,7 @@ T = TypeVar("T")
 
 
 def do_job(composed: DictConfig) -> float | None:
-    """One run of what Hydra composed. In a sweep a failure is written down and the others go on."""
+    """Do the run that Hydra composed. In a sweep a failure is written down and the others go on."""
     try:
         bpb = do_run(to_config(composed), Path(HydraConfig.get().runtime.output_dir))
     except Interrupted as end:
@@ -43,18 +41,18 @@ def do_job(composed: DictConfig) -> float | None:
 
 
 def do_run(cfg: RunConfig, folder: Path) -> float | None:
-    """One run, unless it is done: its total bits per byte, or None, with the failure on record."""
-    digest = name_and_hash(cfg)[1]
+    """Do a run, unless it is done: returns its total bits per byte, or None, with the failure on record."""
+    run = check_run(cfg, folder)
     committed = committed_results(cfg.sweep)
-    if digest in committed and not has_result(folder, digest) and not cfg.rerun:
-        log.info("%s: done before, in reports/%s (rerun=true trains it again)", run_name(cfg, digest), cfg.sweep)
-        return committed[digest]
+    if run.config_hash in committed and not run.has_result and not cfg.rerun:
+        log.info("%s: done before, in reports/%s (rerun=true trains it again)", run.name, cfg.sweep)
+        return committed[run.config_hash]
     result = attempt(lambda: run_experiment(cfg, folder))
     return result.val_bpb if result else None
 
 
 def attempt(do: Callable[[], T]) -> T | None:
-    """What `do` returns; where it fails None, with the failure in the log, so that other runs can go on."""
+    """Return what `do` does; where it fails None, with the failure in the log, so that other runs can go on."""
     try:
         return do()
     except (InputError, DivergedError) as error:

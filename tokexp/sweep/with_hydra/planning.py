@@ -1,9 +1,9 @@
-"""What a sweep is to do, before it starts: its runs, and which of them are done already."""
+"""Plan a sweep before it starts: its runs, and which of them are done already."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,80 +12,77 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from tokexp.config import InputError, RunConfig
+from tokexp.config import InputError
 from tokexp.runs.files import RESULTS, write_manifest
 from tokexp.runs.identity import UNNAMED
-from tokexp.runs.result import has_result
-from tokexp.sweep.with_hydra.schema import as_current, name_and_hash, to_config
+from tokexp.stages.prepare import RunSpec
+from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
 
 Jobs = Sequence[Sequence[str]]  # the overrides of each job of a multirun
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    cfg: RunConfig
-    folder: Path
-    config_hash: str
-
-    def is_done(self, committed: dict[str, float]) -> bool:
-        """Whether its result is in its folder, or among those committed."""
-        return has_result(self.folder, self.config_hash) or self.config_hash in committed
 
 
 @dataclass(frozen=True)
 class Sweep:
     """The runs of one command, and which of them it finds done; they share a name and a report."""
 
-    runs: tuple[PlannedRun, ...]
+    runs: tuple[RunSpec, ...]
     done_before: frozenset[Path]
 
     @property
     def name(self) -> str:
-        return self.runs[0].cfg.sweep
+        return self.runs[0].asked.sweep
 
     @property
     def folder(self) -> Path:
-        return self.runs[0].folder.parent
+        return self.runs[0].path.parent
 
 
 def list_jobs(loader: ConfigLoader, arguments: list[str]) -> Jobs:
-    """Every combination of the values that the overrides list, the last one varying fastest."""
+    """List every combination of the values that the overrides list, the last one varying fastest."""
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
     (jobs,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
     return jobs
 
 
 def compose_jobs(loader: ConfigLoader, config: DictConfig, jobs: Jobs) -> list[DictConfig]:
-    """The settings that each job's overrides make of those of the multirun."""
+    """Compose the settings that each job's overrides make of those of the multirun."""
     return [loader.load_sweep_config(config, list(overrides)) for overrides in jobs]
 
 
-def plan_run(composed: DictConfig) -> PlannedRun:
-    """One of the runs of a multirun; makes its settings the current ones, since its folder's name depends on them."""
-    cfg = to_config(as_current(composed))
+def plan_run(composed: DictConfig) -> RunSpec:
+    """Identify a run of a multirun; makes its settings the current ones, since its folder's name depends on them."""
+    cfg = to_config(make_current(composed))
     folder = Path(composed.hydra.sweep.dir, composed.hydra.sweep.subdir)
-    return PlannedRun(cfg, folder, name_and_hash(cfg)[1])
+    return check_run(cfg, folder)
 
 
 def plan_sweep(composed: Sequence[DictConfig]) -> Sweep:
-    """Raises InputError for what no run, or no report of all of them, could use."""
-    runs = tuple({run.folder: run for run in map(plan_run, composed)}.values())
-    if len({run.cfg.sweep for run in runs}) > 1:
+    """Plan the runs of a command, each folder once, and see which of them are done.
+
+    Raises InputError for what no run, or no report of all of them, could use.
+    """
+    runs = tuple({run.path: run for run in map(plan_run, composed)}.values())
+    if len({run.asked.sweep for run in runs}) > 1:
         raise InputError("sweep: got several names, expected one for all runs, since they share a report")
-    committed = committed_results(runs[0].cfg.sweep)
-    done = [run.folder for run in runs if not run.cfg.rerun and run.is_done(committed)]
+    committed = committed_results(runs[0].asked.sweep)
+    done = [run.path for run in runs if not run.asked.rerun and is_done(run, committed)]
     return Sweep(runs, frozenset(done))
 
 
+def is_done(run: RunSpec, committed: Container[str]) -> bool:
+    """Whether a run's result is in its folder, or among those committed, by the hash of its settings."""
+    return run.has_result or run.config_hash in committed
+
+
 def make_folders(sweep: Sweep) -> None:
-    """A folder for each run, and beside them the list of all, by which others know what belongs to the sweep."""
+    """Make a folder for each run, and beside them the list of all, by which others know what belongs to the sweep."""
     for run in sweep.runs:
-        run.folder.mkdir(parents=True, exist_ok=True)
-    write_manifest(sweep.folder, sweep.name, [run.folder.name for run in sweep.runs])
+        run.path.mkdir(parents=True, exist_ok=True)
+    write_manifest(sweep.folder, sweep.name, [run.path.name for run in sweep.runs])
 
 
 def committed_results(sweep: str, reports: Path = Path("reports")) -> dict[str, float]:
-    """Total bits per byte by hash of settings, of what is among a named sweep's committed data, perhaps from elsewhere.
+    """Read the total bits per byte, by hash of settings, of a named sweep's committed runs, perhaps from elsewhere.
 
     Raises InputError where the file is damaged: taken for none it would all be trained again.
     """

@@ -1,9 +1,10 @@
-"""Between Hydra's settings and ours: the schema of `conf/`, the resolvers of its yaml, and `RunConfig` from both."""
+"""Make `RunConfig` of Hydra's settings: the schema of `conf/`, and the resolvers of its yaml."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -12,15 +13,14 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from tokexp.config import GROUP_TYPES, BudgetConfig, RunConfig, from_dict
-from tokexp.data.corpus import load_corpus
-from tokexp.runs.identity import config_hash, run_name
-from tokexp.system.device import cores, resolve_device, resolve_precision
+from tokexp.stages.prepare import RunSpec, identify
+from tokexp.system.device import cores, resolve_device
 from tokexp.tokenizer import check_settings
 
 
 @dataclass(frozen=True)
 class Schema(RunConfig):
-    """`RunConfig` as Hydra checks it, and what is typed beside it that is a matter of the command."""
+    """`RunConfig` as Hydra checks it, with the settings of the command itself."""
 
     tokenizer: Any = field(default_factory=dict)  # its settings are those that its yaml lists
     budget: BudgetConfig = MISSING
@@ -47,11 +47,11 @@ def _sweep_name() -> str:
 
 
 def _run_name(*, _root_: DictConfig) -> str:
-    return name_and_hash(to_config(_root_))[0]
+    return check_run(to_config(_root_)).name
 
 
 def to_config(composed: DictConfig) -> RunConfig:
-    """What Hydra composed, as plain dataclasses. Raises InputError for a value that cannot be."""
+    """Make of what Hydra composed plain dataclasses. Raises InputError for a value that cannot be."""
     tree = {str(key): _plain(composed[key]) for key in composed if key not in ("hydra", "dry")}
     typed = any(word.startswith("tracking.mode=") for word in HydraConfig.get().overrides.task)
     if os.environ.get("WANDB_MODE") and not typed:
@@ -63,15 +63,13 @@ def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
-def name_and_hash(cfg: RunConfig) -> tuple[str, str]:
-    """A run's name and the hash of its settings; raises InputError for all that can be known before it starts."""
+def check_run(cfg: RunConfig, folder: Path | None = None) -> RunSpec:
+    """Identify the run that `cfg` describes. Raises InputError for all that can be known before it starts."""
     check_settings(cfg.tokenizer.kind, cfg.tokenizer.train_settings())
-    device = resolve_device(cfg.device)
-    digest = config_hash(cfg, load_corpus(cfg.data), resolve_precision(cfg.precision, device))
-    return run_name(cfg, digest), digest
+    return identify(cfg, folder, resolve_device(cfg.device))
 
 
-def as_current(composed: DictConfig) -> DictConfig:
+def make_current(composed: DictConfig) -> DictConfig:
     """Make `composed` the settings that ${hydra:...} speaks of."""
     HydraConfig.instance().set_config(composed)
     return composed

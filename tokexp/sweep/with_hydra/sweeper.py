@@ -1,4 +1,4 @@
-"""Around a sweep: Hydra neither checks one before it starts nor says afterwards what became of it."""
+"""Check a sweep before it starts, and say afterwards what became of it: Hydra does neither."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tokexp.sweep.with_hydra.conclusion import conclude
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
 from tokexp.sweep.with_hydra.planning import compose_jobs, list_jobs, make_folders, plan_sweep
 from tokexp.sweep.with_hydra.schema import register_schema
-from tokexp.system.distributed import launched
+from tokexp.system.distributed import world_from_environment
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class ReportingSweeper(Sweeper):
             composed = compose_jobs(loader, self.config, jobs)
             sweep = plan_sweep(composed)
             if composed[0].dry:
-                print_estimates([run.cfg for run in sweep.runs])
+                print_estimates([run.asked for run in sweep.runs])
                 sys.exit(0)
             make_folders(sweep)
             OmegaConf.save(self.config, Path(self.config.hydra.sweep.dir, "multirun.yaml"))
@@ -77,7 +77,7 @@ class ReportingSweeper(Sweeper):
         except Exception:  # the launcher gave up, whose jobs may have gone on: their folders know
             log.error("%s", traceback.format_exc())
             code = 1
-        if launched().writes:
+        if world_from_environment().writes:
             with errors_end_the_program():
                 code |= conclude(sweep)
         if code:
