@@ -6,6 +6,7 @@ import json
 import os
 import random
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     if places.CACHE.is_dir():
         os.environ.setdefault("TOKEXP_DATA", str(places.CACHE))
     places.CACHE = tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(autouse=True)
+def no_service_left() -> Iterator[None]:
+    """W&B leaves the address of its service in the environment, where the commands of later tests would look for it."""
+    yield
+    os.environ.pop("WANDB_SERVICE", None)
 
 
 @pytest.fixture(scope="session")

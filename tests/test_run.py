@@ -259,7 +259,7 @@ def test_rerun_that_cannot_start_keeps_the_good_result(text_file: Path, tmp_path
     failed = tokexp(
         "run", *data, *QUICK, "rerun=true", "tracking.mode=online", cwd=tmp_path, WANDB_API_KEY="", HOME=str(tmp_path)
     )
-    assert failed.returncode != 0
+    assert failed.returncode != 0, failed.stderr
     assert "W&B has no key" in failed.stderr
     assert (tmp_path / "mine/result.json").read_bytes() == before
     other = tokexp("run", *data, *QUICK, "seed=7", cwd=tmp_path)
