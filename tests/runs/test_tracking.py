@@ -85,7 +85,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
 
 
 def records(path: Path) -> Iterator[Any]:
-    """The records of a .wandb file: LevelDB log blocks of 32 KiB behind a header of 7 bytes."""
+    """The whole records of a .wandb file: LevelDB log blocks of 32 KiB behind a header of 7 bytes.
+
+    The file may still grow, so it may end within a record: that one is left for the next look.
+    """
     data, at, pending = path.read_bytes(), 7, b""
     while at + 7 <= len(data):
         left = 32768 - at % 32768
@@ -93,6 +96,8 @@ def records(path: Path) -> Iterator[Any]:
             at += left
             continue
         _, length, kind = struct.unpack("<IHB", data[at : at + 7])
+        if at + 7 + length > len(data):
+            return
         chunk, at = data[at + 7 : at + 7 + length], at + 7 + length
         pending = chunk if kind in (1, 2) else pending + chunk
         if kind in (1, 4):
