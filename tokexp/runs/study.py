@@ -26,6 +26,7 @@ from tokexp.config import InputError
 from tokexp.runs.files import MISSING, RESULTS, SAMPLES, SEGMENTS, load_lines, table_file
 from tokexp.runs.result import columns
 from tokexp.scoring.blocks import BLOCKS
+from tokexp.system.files import reading
 
 TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
 # What tells rows apart of which every run of a text brings the same.
@@ -64,10 +65,11 @@ def block_nats(rows: pd.DataFrame) -> np.ndarray:
 def read_study(name: str, data: Path) -> Study:
     """Read a study from its files in `data`. Raises InputError where they are not there, or damaged."""
     try:
-        tables = {table: _read_table(data / table_file(table)) for table in TABLES}
-        samples = load_lines(data / SAMPLES)
-        segments = load_lines(data / SEGMENTS) if (data / SEGMENTS).is_file() else []
-        missing = json.loads((data / MISSING).read_bytes())
+        with reading(data) as place:
+            tables = {table: _read_table(place(table_file(table))) for table in TABLES}
+            samples = load_lines(place(SAMPLES))
+            segments = load_lines(place(SEGMENTS)) if place(SEGMENTS).is_file() else []
+            missing = json.loads(place(MISSING).read_bytes())
     except FileNotFoundError as error:
         if not (data / RESULTS).exists():
             raise InputError(nothing_to_report(name)) from error
