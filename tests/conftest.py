@@ -22,7 +22,7 @@ from tokexp.tokenizer import train_tokenizer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--every", type=int, default=12, help="of the kills in test_kills.py do each so many-th; 1: all")
+    parser.addoption("--every", type=int, default=13, help="of the kills in test_kills.py do each so many-th; 1: all")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,167 @@
+"""Files written whole, alone or together: by processes that are killed, and by several at once."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tokexp.system.files import (
+    keep_only,
+    new_folder,
+    reading,
+    remove_litter,
+    replacing,
+    replacing_together,
+    settle,
+    write_text,
+)
+
+# As a library does that writes under a name of its own first: ends at the N-th operation, or at the end of `body`.
+KILLED = """
+import os, sys
+from pathlib import Path
+from tokexp.system.files import *
+from tokexp.system import files
+target, at, count = Path(sys.argv[1]), int(sys.argv[2]), 0
+def hook(event, arguments):
+    global count
+    if event in ("os.rename", "os.rmdir", "os.remove", "os.mkdir", "fcntl.flock"):
+        if count == at:
+            os._exit(9)
+        count += 1
+sys.addaudithook(hook)
+with files.BODY(target) as temporary:
+    WRITE
+"""
+
+
+def killed(body: str, write: str, target: Path, at: int = 10**6) -> int:
+    """The exit code of a process that is killed in `body`: 0 where it came to its end."""
+    code = KILLED.replace("BODY", body).replace("WRITE", write)
+    return subprocess.run([sys.executable, "-c", code, str(target), str(at)]).returncode
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*")}
+
+
+def test_what_a_killed_process_was_writing_goes_when_the_same_is_written_next(tmp_path: Path) -> None:
+    half = "temporary.write_text('half'); temporary.with_name('.tmpXyz').write_text('of a library'); os._exit(9)"
+    assert killed("replacing", half, tmp_path / "a.json") == 9
+    assert {"a.json", ".tmpXyz"} < names(tmp_path)
+    assert not (tmp_path / "a.json").exists()
+    write_text(tmp_path / "b.json", "another")
+    assert ".tmpXyz" in names(tmp_path)
+    write_text(tmp_path / "a.json", "whole")
+    assert names(tmp_path) == {"a.json", "b.json"}
+    assert (tmp_path / "a.json").read_text() == "whole"
+
+
+def test_what_a_process_is_at_work_at_stays(tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    with replacing(target) as first:
+        first.write_text("1")
+        remove_litter(tmp_path)
+        with replacing(target) as second:
+            second.write_text("2")
+        assert target.read_text() == "2"
+    assert target.read_text() == "1"
+    assert names(tmp_path) == {"a.json"}
+
+
+def test_a_mark_that_another_took_for_litter_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, taken = fcntl.flock, []
+
+    def late(file: int, how: int) -> None:
+        if not taken:
+            taken.extend(tmp_path.glob(".*.part"))
+            taken[0].unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    write_text(tmp_path / "a.json", "whole")
+    assert len(taken) == 1
+    assert names(tmp_path) == {"a.json"}
+
+
+def test_files_of_the_user_are_no_litter(tmp_path: Path) -> None:
+    for name in (".part", ".a.part", ".hidden", "a.part"):
+        (tmp_path / name).mkdir() if name == ".a.part" else (tmp_path / name).write_text("mine")
+    remove_litter(tmp_path)
+    assert names(tmp_path) >= {".a.part", ".hidden", "a.part"}
+
+
+@pytest.mark.parametrize("write", [replacing, new_folder, replacing_together])
+def test_a_failure_leaves_nothing(write: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path) -> None:
+    def fail() -> None:
+        with write(tmp_path / "a") as temporary:
+            (temporary.parent / "half").write_text("half")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    assert names(tmp_path) == ({"a", ".lock"} if write is replacing_together else set())
+
+
+def test_files_are_replaced_together_or_not_at_all(tmp_path: Path) -> None:
+    """Whoever reads after a kill at any moment reads all old ones or all new ones; what else is there stays."""
+    write = "[(temporary / name).write_text('new') for name in 'ab']"
+    seen = []
+    for at in range(100):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        for name in ("a", "b", "other"):
+            (folder / name).write_text("old")
+        code = killed("replacing_together", write, folder, at)
+        for again in (False, True):
+            if again:
+                settle(folder)
+            with reading(folder) as place:
+                texts = {place(name).read_text() for name in "ab"}
+                assert len(texts) == 1, at
+                assert place("other").read_text() == "old"
+            seen += [] if again else [*texts]
+        assert names(folder) - {".lock"} == {"a", "b", "other"}
+        assert {(folder / name).read_text() for name in "ab"} == texts
+        if code == 0:
+            break
+    assert "old" in seen
+    assert at - seen.index("new") > 3, "also between the moves"
+    assert seen == sorted(seen, reverse=True), "once it is decided it stays so"
+
+
+def test_who_reads_is_waited_for(tmp_path: Path) -> None:
+    def write() -> None:
+        with replacing_together(tmp_path) as new:
+            for name in "ab":
+                (new / name).write_text("new")
+
+    write()
+    for name in "ab":
+        (tmp_path / name).write_text("old")
+    writer = threading.Thread(target=write)
+    with reading(tmp_path) as place:
+        assert place("a").read_text() == "old"
+        writer.start()
+        writer.join(0.2)
+        assert writer.is_alive()
+        assert place("b").read_text() == "old"
+    writer.join()
+    assert (tmp_path / "b").read_text() == "new"
+
+
+def test_only_what_was_written_is_kept(tmp_path: Path) -> None:
+    assert killed("replacing", "temporary.write_text('half'); os._exit(9)", tmp_path / "gone.png") == 9
+    (tmp_path / "old.png").write_text("")
+    write_text(tmp_path / "new.png", "")
+    with replacing(tmp_path / "at work.png") as temporary:
+        keep_only(tmp_path, {tmp_path / "new.png"})
+        temporary.write_text("")
+    assert names(tmp_path) == {"new.png", "at work.png"}
