@@ -23,29 +23,35 @@ from tokexp.system.files import (
     write_text,
 )
 
-# As a library does that writes under a name of its own first: ends at the N-th operation, or at the end of `body`.
+# Does WRITE in BODY of each target, in a process each, that of place N killed at its operation N.
 KILLED = """
 import os, sys
 from pathlib import Path
 from tokexp.system.files import *
-from tokexp.system import files
-target, at, count = Path(sys.argv[1]), int(sys.argv[2]), 0
 def hook(event, arguments):
-    global count
+    global left
     if event in ("os.rename", "os.rmdir", "os.remove", "os.mkdir", "fcntl.flock"):
-        if count == at:
+        if left == 0:
             os._exit(9)
-        count += 1
-sys.addaudithook(hook)
-with files.BODY(target) as temporary:
-    WRITE
+        left -= 1
+for left, target in enumerate(sys.argv[1:]):
+    pid = os.fork()
+    if pid:
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        continue
+    if len(sys.argv) > 2:
+        sys.addaudithook(hook)
+    with BODY(Path(target)) as temporary:
+        WRITE
+    os._exit(0)
 """
 
 
-def killed(body: str, write: str, target: Path, at: int = 10**6) -> int:
-    """The exit code of a process that is killed in `body`: 0 where it came to its end."""
+def killed(body: str, write: str, *targets: Path) -> list[int]:
+    """The exit codes of processes that write `targets`; where there are several, each is killed an operation later."""
     code = KILLED.replace("BODY", body).replace("WRITE", write)
-    return subprocess.run([sys.executable, "-c", code, str(target), str(at)]).returncode
+    done = subprocess.run([sys.executable, "-c", code, *map(str, targets)], stdout=subprocess.PIPE, check=True)
+    return [int(line) for line in done.stdout.split()]
 
 
 def names(folder: Path) -> set[str]:
@@ -54,7 +60,7 @@ def names(folder: Path) -> set[str]:
 
 def test_what_a_killed_process_was_writing_goes_when_the_same_is_written_next(tmp_path: Path) -> None:
     half = "temporary.write_text('half'); temporary.with_name('.tmpXyz').write_text('of a library'); os._exit(9)"
-    assert killed("replacing", half, tmp_path / "a.json") == 9
+    assert killed("replacing", half, tmp_path / "a.json") == [9]
     assert {"a.json", ".tmpXyz"} < names(tmp_path)
     assert not (tmp_path / "a.json").exists()
     write_text(tmp_path / "b.json", "another")
@@ -112,29 +118,26 @@ def test_a_failure_leaves_nothing(write: Callable[[Path], AbstractContextManager
 
 def test_files_are_replaced_together_or_not_at_all(tmp_path: Path) -> None:
     """Whoever reads after a kill at any moment reads all old ones or all new ones; what else is there stays."""
-    write = "[(temporary / name).write_text('new') for name in 'ab']"
-    seen = []
-    for at in range(100):
-        folder = tmp_path / str(at)
+    folders = [tmp_path / str(at) for at in range(25)]
+    for folder in folders:
         folder.mkdir()
         for name in ("a", "b", "other"):
             (folder / name).write_text("old")
-        code = killed("replacing_together", write, folder, at)
-        for again in (False, True):
-            if again:
-                settle(folder)
-            with reading(folder) as place:
-                texts = {place(name).read_text() for name in "ab"}
-                assert len(texts) == 1, at
-                assert place("other").read_text() == "old"
-            seen += [] if again else [*texts]
+    codes = killed("replacing_together", "[(temporary / name).write_text('new') for name in 'ab']", *folders)
+    assert codes.count(0) > 3, "every operation was met"
+    assert codes == sorted(codes, reverse=True)
+    seen = []
+    for folder in folders:
+        with reading(folder) as place:
+            texts = {place(name).read_text() for name in "ab"}
+            assert place("other").read_text() == "old"
+        settle(folder)
         assert names(folder) - {".lock"} == {"a", "b", "other"}
         assert {(folder / name).read_text() for name in "ab"} == texts
-        if code == 0:
-            break
-    assert "old" in seen
-    assert at - seen.index("new") > 3, "also between the moves"
+        seen += texts
+    assert len(seen) == len(folders), "never some old and some new"
     assert seen == sorted(seen, reverse=True), "once it is decided it stays so"
+    assert codes[seen.index("new") :].count(9) > 3, "killed between the moves too"
 
 
 def test_who_reads_is_waited_for(tmp_path: Path) -> None:
@@ -158,7 +161,7 @@ def test_who_reads_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_only_what_was_written_is_kept(tmp_path: Path) -> None:
-    assert killed("replacing", "temporary.write_text('half'); os._exit(9)", tmp_path / "gone.png") == 9
+    assert killed("replacing", "temporary.write_text('half'); os._exit(9)", tmp_path / "gone.png") == [9]
     (tmp_path / "old.png").write_text("")
     write_text(tmp_path / "new.png", "")
     with replacing(tmp_path / "at work.png") as temporary:
