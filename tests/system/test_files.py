@@ -92,7 +92,10 @@ def test_a_mark_that_another_took_for_litter_is_made_again(tmp_path: Path, monke
         lock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    write_text(tmp_path / "a.json", "whole")
+    with replacing(tmp_path / "a.json") as temporary:
+        (mark,) = tmp_path.glob(".*.part")
+        assert mark.stem == temporary.parent.stem, "by which it is found after a kill"
+        temporary.write_text("whole")
     assert len(taken) == 1
     assert names(tmp_path) == {"a.json"}
 
