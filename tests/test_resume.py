@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file
 from test_experiment import settings
 
+import tokexp.scoring.evaluator
 import tokexp.stages.measure
 import tokexp.stages.prepare
 import tokexp.training.checkpoint
@@ -27,6 +28,7 @@ from tokexp.experiment import run_experiment
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.runs.files import load_metrics, metrics_row
 from tokexp.runs.tracking import Tracker
+from tokexp.system.signals import Interrupted
 from tokexp.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from tokexp.training.optimizer import make_optimizer
 from tokexp.training.record import Row
@@ -129,18 +131,58 @@ def test_killed_again_and_again(text_file: Path, tmp_path: Path, whole: Path, mo
     same(tmp_path, whole)
 
 
-def test_killed_while_it_is_measured(
-    text_file: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("asked", [False, True])
+def test_stopped_while_it_is_measured(
+    text_file: Path,
+    tmp_path: Path,
+    whole: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    asked: bool,
 ) -> None:
-    """Training is not done again: only what comes after it."""
-    with monkeypatch.context() as patch:
-        patch.setattr(tokexp.stages.measure, "draw_samples", raising(Killed()))
-        with pytest.raises(Killed):
+    """Killed, or asked to stop: training is not done again, only what comes after it."""
+    with monkeypatch.context() as patch, caplog.at_level("INFO"):
+        patch.setattr(tokexp.stages.measure, "draw_samples", signalling if asked else raising(Killed()))
+        with pytest.raises(Interrupted if asked else Killed):
             run_experiment(short(text_file), tmp_path)
+    assert ("stopped after its training, which is saved" in caplog.text) == asked
     started: list[int] = []
     monkeypatch.setattr(tokexp.stages.prepare, "train", watched(started))
     run_experiment(short(text_file), tmp_path)
     assert started == [25]
+    same(tmp_path, whole)
+
+
+def signalling(*_: Any, **__: Any) -> Any:
+    signal.raise_signal(signal.SIGINT)
+    pytest.fail("it went on")
+
+
+@pytest.mark.parametrize("at", [10, 25])
+def test_an_evaluation_is_given_up_at_once(
+    text_file: Path,
+    tmp_path: Path,
+    whole: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    at: int,
+) -> None:
+    """What was trained is saved, and as the run goes on the evaluation is done first."""
+    score = tokexp.scoring.evaluator.score
+
+    def signalling_at(model: GPT, *rest: Any, **named: Any) -> Any:
+        if load_metrics(tmp_path)[-1].step == at:
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("it went on")
+        return score(model, *rest, **named)
+
+    with monkeypatch.context() as patch, caplog.at_level("INFO"):
+        patch.setattr(tokexp.scoring.evaluator, "score", signalling_at)
+        with pytest.raises(Interrupted):
+            run_experiment(short(text_file), tmp_path)
+    assert f"stopped after step {at} of 25, which is saved" in caplog.text
+    assert checkpoints(tmp_path / "checkpoints")[-1].stem == f"{at:09d}"
+    run_experiment(short(text_file), tmp_path)
     same(tmp_path, whole)
 
 

@@ -7,6 +7,7 @@ it and assembles its result.
 from __future__ import annotations
 
 import logging
+from itertools import chain
 from pathlib import Path
 
 from tokexp.config import RunConfig
@@ -40,12 +41,9 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
         spec.refuse_if_diverged()
         if not world.writes:
             return train_along(spec, world)
-        with open_session(spec, world) as session:
-            with defer_signals() as request:
-                for steps in session.run.train(session.state, world):
-                    session.record(steps)
-                    stop_if_asked(request, [session], world)
-            result = session.finish()
+        with open_session(spec, world) as session, defer_signals() as request:
+            session.train(request, world)
+            result = session.finish(request)
             world.wait()
         return result
 
@@ -56,7 +54,7 @@ def train_along(spec: RunSpec, world: World) -> RunResult:
     state = run.begin()
     share(world, run.model, state)
     with defer_signals() as request:
-        for _ in run.train(state, world):
+        for _ in chain([None], run.train(state, world)):  # the other asks once before its first step
             stop_if_asked(request, [], world)
     world.wait()
     return load_result(spec.path)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tokexp.runs.files import metrics_row
-from tokexp.runs.standing import last_rows, standing, standings, summary
-from tokexp.runs.state import State, write_state
+from tokexp.runs.standing import Standing, last_rows, seconds_after_training, standing, standings, summary, table
+from tokexp.runs.state import RunState, State, write_state
 from tokexp.training.record import EvalRow, Evaluation, StepRow
 
 
@@ -43,3 +43,24 @@ def test_the_last_evaluation_is_found_however_far_back(tmp_path: Path) -> None:
     run = standing(tmp_path)
     assert (run.step, run.val_bpb) == (2000, 3.5)
     assert len(last_rows(tmp_path / "metrics.jsonl", 1 << 30)) == len(rows)
+
+
+def test_the_time_left_counts_what_follows_training(tmp_path: Path) -> None:
+    """As it took the runs that are done; the first one alone measured the baselines."""
+    for i, more in enumerate((30.0, 0.0, 0.0)):
+        seconds = {"preparing": 1.0, "training": 8.0, "evaluating": 2.0, "measuring": 5.0, "baselines": more}
+        write_state(tmp_path / f"done{i}", State.DONE, config_hash="h", steps=8, seconds=seconds)
+        (tmp_path / f"done{i}/metrics.jsonl").write_text(json.dumps(evaluation(8, 2.5)) + "\n")
+    write_state(tmp_path / "half", State.INTERRUPTED, config_hash="h", steps=8)
+    (tmp_path / "half/metrics.jsonl").write_text(json.dumps(evaluation(4, 2.5)) + "\n")
+    write_state(tmp_path / "new", State.RUNNING, config_hash="h")
+    runs = {run.name: run for run in standings(tmp_path)}
+    assert runs["done0"].left is None
+    assert runs["half"].left == 1 + 4 * 8 / 4 + 5, "its own pace, of the steps that it has to go"
+    assert runs["new"].left == 1 + 8 * 10 / 8 + 5
+    assert seconds_after_training(tmp_path) == 5
+
+
+def test_the_table_says_what_a_run_is_at(tmp_path: Path) -> None:
+    state = RunState(State.RUNNING, steps=8, phase="baselines")
+    assert "baselines" in table([Standing("run", state, 8, 2.5, None)])

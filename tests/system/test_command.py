@@ -26,7 +26,7 @@ def ending(error: BaseException) -> int:
     [
         (InputError("x: got 1, expected 2"), 2, "error: x: got 1, expected 2\n"),
         (OSError(errno.ENOSPC, "No space left on device", "a/b"), 2, "error: a/b: cannot be read or written (No space"),
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "stopped; every file is whole"),
     ],
 )
 def test_an_end_is_a_line_and_a_code(

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -31,6 +31,7 @@ from tokexp.runs.files import (
     RESULT,
     STATUS,
 )
+from tokexp.runs.progress import AFTER_TRAINING, Phases
 from tokexp.runs.result import has_result
 from tokexp.runs.state import State, is_locked, read_state, write_state
 from tokexp.system.files import remove_litter, replacing, write_text
@@ -47,7 +48,10 @@ def locked_folder(path: Path, cfg: RunConfig, config_hash: str) -> Iterator[RunF
     work in it. Whatever ends the context is written to `status.json` and `run.log`.
     """
     with _lock(path, cfg, config_hash) as lock:
-        folder = RunFolder(path, config_hash, lock)
+        before = read_state(path)
+        spent = before.seconds if before.config_hash == config_hash and not cfg.rerun else {}
+        kept = {phase: seconds for phase, seconds in spent.items() if phase not in AFTER_TRAINING}  # done over again
+        folder = RunFolder(path, config_hash, lock, kept)
         folder.set_state(State.RUNNING)  # before any other file: by it the next start knows whose folder this is
         for place in (path, folder.checkpoints):
             remove_litter(place)
@@ -82,7 +86,7 @@ def tidy_done(path: Path, config_hash: str) -> None:
         return
     with contextlib.suppress(OSError), (path / LOCK).open("r+") as lock:  # what nobody may write stays as it is
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        folder = RunFolder(path, config_hash, lock)
+        folder = RunFolder(path, config_hash, lock, before.seconds)
         remove_litter(path)
         folder.remove_checkpoints()
         folder.set_state(State.DONE, steps=before.steps)
@@ -118,8 +122,10 @@ def _refuse_what_is_not_ours(path: Path, cfg: RunConfig, config_hash: str) -> No
 class RunFolder:
     """A run's folder, while this process holds its lock."""
 
-    def __init__(self, path: Path, config_hash: str, lock: TextIO) -> None:
+    def __init__(self, path: Path, config_hash: str, lock: TextIO, seconds: Mapping[str, float] | None = None) -> None:
+        """`seconds`: that earlier processes have spent in each phase of the run."""
         self.path = path
+        self.phases = Phases(path.name, self._set_phase, seconds)
         self._config_hash = config_hash
         self._lock = lock
         self._steps = 0
@@ -154,7 +160,17 @@ class RunFolder:
 
     def set_state(self, state: State, reason: str = "", steps: int = 0) -> None:
         self._steps = steps or self._steps
-        write_state(self.path, state, reason, config_hash=self._config_hash, steps=self._steps)
+        self._write_state(state, reason)
+
+    def _set_phase(self, phase: str) -> None:
+        if self._is_there():
+            self._write_state(State.RUNNING, phase=phase)
+
+    def _write_state(self, state: State, reason: str = "", phase: str = "") -> None:
+        write_state(
+            self.path, state, reason,
+            config_hash=self._config_hash, steps=self._steps, phase=phase, seconds=self.phases.seconds,
+        )  # fmt: skip
 
     @property
     def checkpoints(self) -> Path:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tabulate import tabulate
 
 from tokexp.config import InputError
 from tokexp.runs.files import METRICS, planned_runs, read_metrics_row
-from tokexp.runs.progress import duration
+from tokexp.runs.progress import AFTER_TRAINING, EVALUATING, PREPARING, TRAINING, duration
 from tokexp.runs.state import RunState, State, read_state
 from tokexp.training.record import EvalRow, Row
 
@@ -27,7 +29,8 @@ class Standing:
     state: RunState
     step: int
     val_bpb: float | None  # at the last evaluation
-    left: float | None  # seconds of training to go, at the pace until now
+    pace: float | None  # seconds of training and of evaluation that a step takes
+    left: float | None = None  # seconds to go, measuring included
 
     @property
     def share(self) -> float:
@@ -43,18 +46,55 @@ def standings(sweep: Path) -> list[Standing]:
         raise InputError(
             f"{sweep}: no run in it; expected a sweep's folder, such as runs/demo (what is committed is in reports/)"
         )
-    return [standing(sweep / name) for name in names]
+    runs = [standing(sweep / name) for name in names]
+    return [replace(run, left=seconds_left(run, runs)) for run in runs]
 
 
 def standing(folder: Path) -> Standing:
+    """Read how a run stands, all but the time that it has to go, which other runs of its sweep tell."""
     state = read_state(folder)
     rows = last_rows(folder / METRICS)
     step = max((row.step for row in rows), default=0)
     last = next((row for row in reversed(rows) if isinstance(row, EvalRow)), None)
-    left = None
-    if state.state is State.RUNNING and last and last.step:
-        left = last.seconds / last.step * (state.steps - step)
-    return Standing(folder.name, state, step, last.scores.val_bpb if last else None, left)
+    pace = None
+    if last and last.step:
+        training, evaluating = (state.seconds.get(phase, 0.0) for phase in (TRAINING, EVALUATING))
+        pace = last.seconds / last.step * (1 + evaluating / training if training else 1)
+    return Standing(folder.name, state, step, last.scores.val_bpb if last else None, pace)
+
+
+def seconds_left(run: Standing, others: Sequence[Standing]) -> float | None:
+    """Estimate what a run has to go, at its own pace, or where it has none at that of runs of its sweep that are done.
+
+    None where nothing tells, and where it has ended.
+    """
+    if run.state.state.ended:
+        return None
+    done = [other for other in others if other.state.state is State.DONE and other.pace]
+    pace = run.pace or (statistics.fmean(other.pace or 0.0 for other in done) if done else None)
+    steps = run.state.steps or (statistics.fmean(other.state.steps for other in done) if done else None)
+    if pace is None or steps is None:
+        return None
+    seconds = [other.state.seconds for other in done]
+    before = 0.0 if run.state.phase in (TRAINING, EVALUATING, *AFTER_TRAINING) else _median(seconds, [PREPARING])
+    afterwards = _median(seconds, AFTER_TRAINING) - _sum(run.state.seconds, AFTER_TRAINING)
+    return before + pace * (steps - run.step) + max(0.0, afterwards)
+
+
+def seconds_after_training(sweep: Path) -> float | None:
+    """Estimate what a run takes from the end of its training, as those of the sweep took; None if none is done."""
+    states = [read_state(sweep / name) for name in planned_runs(sweep)]
+    done = [state.seconds for state in states if state.state is State.DONE and state.seconds]
+    return _median(done, AFTER_TRAINING) if done else None
+
+
+def _median(done: Sequence[Mapping[str, float]], phases: Sequence[str]) -> float:
+    """Take the median over runs, since the first of a sweep alone measures the baselines and trains tokenizers."""
+    return statistics.median(_sum(seconds, phases) for seconds in done) if done else 0.0
+
+
+def _sum(seconds: Mapping[str, float], phases: Sequence[str]) -> float:
+    return sum(seconds.get(phase, 0.0) for phase in phases)
 
 
 def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
@@ -79,7 +119,7 @@ def table(runs: list[Standing]) -> str:
     rows = [
         [
             run.name,
-            run.state.state,
+            run.state.phase or run.state.state,
             f"{run.step:,} of {run.state.steps:,}" if run.state.steps else "",
             "" if run.val_bpb is None else f"{run.val_bpb:.3f}",
             "" if run.left is None else duration(run.left),
@@ -87,7 +127,7 @@ def table(runs: list[Standing]) -> str:
         ]
         for run in runs
     ]
-    text: str = tabulate(rows, headers=["run", "state", "step", "bits/byte", "left", ""], disable_numparse=True)
+    text: str = tabulate(rows, headers=["run", "at", "step", "bits/byte", "left", ""], disable_numparse=True)
     return text
 
 

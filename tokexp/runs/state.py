@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -34,11 +35,23 @@ class RunState:
     since: str = ""  # when, by the clock of the machine; for people alone
     config_hash: str = ""  # of the settings that it is about
     steps: int = 0  # that the run is to take; 0 before that is known
+    phase: str = ""  # that a run at work is in
+    seconds: Mapping[str, float] = field(default_factory=dict)  # that were spent in each phase
 
 
-def write_state(folder: Path, state: State, reason: str = "", *, config_hash: str, steps: int = 0) -> None:
+def write_state(
+    folder: Path,
+    state: State,
+    reason: str = "",
+    *,
+    config_hash: str,
+    steps: int = 0,
+    phase: str = "",
+    seconds: Mapping[str, float] | None = None,
+) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(folder / STATUS, asdict(RunState(state, reason, now, config_hash, steps)))
+    rounded = {name: round(value, 2) for name, value in (seconds or {}).items()}
+    write_json(folder / STATUS, asdict(RunState(state, reason, now, config_hash, steps, phase, rounded)))
 
 
 def read_state(folder: Path) -> RunState:
@@ -50,8 +63,7 @@ def read_state(folder: Path) -> RunState:
     except (OSError, ValueError, TypeError, KeyError):
         return RunState(State.NOT_STARTED)
     if state.state is State.RUNNING and not is_locked(folder):
-        reason = "its process ended without a word"
-        return RunState(State.INTERRUPTED, reason, state.since, state.config_hash, state.steps)
+        return replace(state, state=State.INTERRUPTED, reason="its process ended without a word", phase="")
     return state
 
 

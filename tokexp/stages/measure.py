@@ -15,6 +15,7 @@ from tokexp.data.corpus import Corpus
 from tokexp.model.generate import sample_chars, sample_tokens
 from tokexp.model.gpt import GPT
 from tokexp.runs.files import CONTENT, HELD_OUT, READABILITY, SAMPLES, SEGMENTS, write_lines
+from tokexp.runs.progress import Phases
 from tokexp.scoring.baselines import baselines
 from tokexp.scoring.content import content
 from tokexp.scoring.restoration import Restoration
@@ -45,23 +46,30 @@ class Measured:
         write_json(folder / HELD_OUT, self.held_out_facts)
 
 
-def measure_run(run: PreparedRun, restoration: Restoration, best_weights: dict[str, torch.Tensor]) -> Measured:
+def measure_run(
+    run: PreparedRun, restoration: Restoration, best_weights: dict[str, torch.Tensor], phases: Phases
+) -> Measured:
     """Measure the model as it is at the end of its training; its samples are drawn with its best weights.
 
     The model has `best_weights` afterwards.
     """
     model, tokenizer, corpus = run.model, run.tokenizer, run.corpus
-    of_content = content(model, tokenizer, run.data, corpus, restoration)
-    segmentations = marginal(model, tokenizer, run.data, corpus.val.encode())
-    model.load_state_dict(best_weights)
-    samples = draw_samples(model, tokenizer, run.cfg)
-    reader = Reader(corpus, run.cfg.sample.chars)
+    with phases("measuring"):
+        of_content = content(model, tokenizer, run.data, corpus, restoration)
+        segmentations = marginal(model, tokenizer, run.data, corpus.val.encode())
+    with phases("sampling"):
+        model.load_state_dict(best_weights)
+        samples = draw_samples(model, tokenizer, run.cfg)
+        reader = Reader(corpus, run.cfg.sample.chars)
+        readability = read_samples(reader, samples)
+    with phases("baselines"):
+        facts = held_out_facts(corpus, reader)
     return Measured(
         content=of_content,
         samples=samples,
         segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SAMPLES_SHOWN], corpus),
-        readability=read_samples(reader, samples),
-        held_out_facts=held_out_facts(corpus, reader),
+        readability=readability,
+        held_out_facts=facts,
         segmentations=segmentations,
     )
 

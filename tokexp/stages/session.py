@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain
+from typing import ClassVar
 
 from tokexp.model.sizes import training_flops_per_token
 from tokexp.runs.files import CHECKPOINTS, TOKENIZER, load_metrics, whole_rows, whole_steps
 from tokexp.runs.folder import RunFolder, locked_folder
-from tokexp.runs.progress import Progress
+from tokexp.runs.progress import EVALUATING, PREPARING, TRAINING, Progress
 from tokexp.runs.result import RunResult, json_row, save_result
+from tokexp.runs.standing import seconds_after_training
 from tokexp.runs.state import State
 from tokexp.runs.tracking import Tracker
 from tokexp.scoring.evaluator import Evaluator
@@ -21,7 +24,7 @@ from tokexp.stages.measure import Measured, measure_run
 from tokexp.stages.prepare import PreparedRun, RunSpec, prepare_run
 from tokexp.system.device import peak_memory, reset_peak_memory
 from tokexp.system.distributed import ALONE, World
-from tokexp.system.signals import Request
+from tokexp.system.signals import Interrupted, Request
 from tokexp.training.checkpoint import load_checkpoint, save_checkpoint, saved_steps
 from tokexp.training.loop import DivergedError
 from tokexp.training.record import EvalRow, Row, StepRow
@@ -33,6 +36,8 @@ log = logging.getLogger(__name__)
 class Session:
     """A prepared run between the beginning of its training and its result."""
 
+    NOTHING: ClassVar[list[StepRow]] = []  # what training has yielded before it goes on
+
     def __init__(
         self,
         run: PreparedRun,
@@ -42,22 +47,41 @@ class Session:
         evaluator: Evaluator,
         tracker: Tracker,
         progress: Progress,
+        evaluated: int,
     ) -> None:
-        self.run, self.state = run, state
+        """`evaluated`: the step of the last evaluation, 0 before the first."""
+        self.run, self.state, self.phases = run, state, folder.phases
         self._restoration, self._folder, self._evaluator = restoration, folder, evaluator
-        self._tracker, self._progress = tracker, progress
+        self._tracker, self._progress, self._evaluated = tracker, progress, evaluated
 
-    def record(self, steps: list[StepRow]) -> None:
-        """Write down what training yielded; evaluate and save where the settings say so."""
+    def train(self, request: Request, world: World = ALONE) -> None:
+        """Train to the end of the plan. Raises Interrupted, with all of it saved, where `request` comes."""
+        with self.phases(TRAINING):
+            for steps in chain([self.NOTHING], self.run.train(self.state, world)):
+                self.record(steps, request)
+                stop_if_asked(request, [self], world)
+
+    def record(self, steps: list[StepRow], request: Request) -> None:
+        """Write down what training yielded; evaluate and save where the settings say so.
+
+        An evaluation is given up where `request` comes; it is done as the run goes on, by a call with NOTHING.
+        """
         self._folder.check()
-        rows: list[Row] = [*steps]
-        if self.run.evaluates(self.state.step):
-            rows.append(self._evaluate())
+        self._write(steps)
+        due = self.run.evaluates(self.state.step) and self.state.step > self._evaluated
+        if due:
+            with suppress(Interrupted), request.obeyed_at_once(), self.phases(EVALUATING):
+                row = self._evaluate()
+                self._evaluated = self.state.step
+            if self._evaluated == self.state.step:
+                self._write([row])
+        if (steps or due) and self.run.saves(self.state.step) and not request:
+            self.save()
+
+    def _write(self, rows: Sequence[Row]) -> None:
         for row in rows:
             self._tracker.log(row)
             self._progress.show(row)
-        if self.run.saves(self.state.step):
-            self.save()
 
     def _evaluate(self) -> EvalRow:
         state, scores = self.state, self._evaluator()
@@ -82,23 +106,35 @@ class Session:
         best = self._evaluator.best_weights
         save_checkpoint(self._folder.checkpoints, self.run.spec.config_hash, self.run.model, self.state, best)
 
-    def finish(self, *, trained_as_one: int = 1) -> RunResult:
+    def finish(self, request: Request, *, trained_as_one: int = 1) -> RunResult:
         """Measure what was trained, and write everything down, the result last.
 
-        `trained_as_one`: how many runs were, this one among them.
+        `trained_as_one`: how many runs were, this one among them. Raises Interrupted at once where `request` comes:
+        the same command then goes on from the end of training.
         """
-        scores = self._evaluator.final_scores()
+        self._progress.close()
+        try:
+            with request.obeyed_at_once():
+                return self._finish(trained_as_one)
+        except Interrupted:
+            log.info("%s: stopped after its training, which is saved", self.run.spec.name)
+            raise
+
+    def _finish(self, trained_as_one: int) -> RunResult:
+        with self.phases("measuring"):
+            scores = self._evaluator.final_scores()
         measured = self._measure()
-        rows = load_metrics(self._folder.path)
-        result = assemble_result(self.run, rows, scores, measured, trained_as_one=trained_as_one)
-        self._conclude(result, measured)
+        with self.phases("saving"):
+            rows = load_metrics(self._folder.path)
+            result = assemble_result(self.run, rows, scores, measured, trained_as_one=trained_as_one)
+            self._conclude(result, measured)
         return result
 
     def _measure(self) -> Measured:
         """Keep the weights, measure the model, and write down what was measured."""
         best = self._evaluator.best_weights
         self._folder.save_weights(self.run.model.state_dict(), best, self.run.cfg.keep_weights)
-        measured = measure_run(self.run, self._restoration, best)
+        measured = measure_run(self.run, self._restoration, best, self.phases)
         measured.write(self._folder.path)
         return measured
 
@@ -117,12 +153,13 @@ def open_session(spec: RunSpec, world: World = ALONE, *, resume_at: int | None =
     `resume_at`: at most at this step. Whatever ends the context ends tracking, and is written to the folder.
     """
     with locked_folder(spec.path, spec.asked, spec.config_hash) as folder:
-        run = prepare_run(spec)
-        state = run.begin()
-        restoration = restoration_of(run.tokenizer, run.corpus)
-        evaluator = Evaluator(run.model, run.data, restoration)
-        folder.write_config(run.cfg)
-        rows = _resume(run, state, evaluator, resume_at)
+        with folder.phases(PREPARING):
+            run = prepare_run(spec)
+            state = run.begin()
+            restoration = restoration_of(run.tokenizer, run.corpus)
+            evaluator = Evaluator(run.model, run.data, restoration)
+            folder.write_config(run.cfg)
+            rows = _resume(run, state, evaluator, resume_at)
         _announce(run)
         folder.set_state(State.RUNNING, steps=run.plan.steps)
         with Tracker(spec.path, spec.name, spec.config_hash, run.cfg) as tracker:
@@ -130,10 +167,12 @@ def open_session(spec: RunSpec, world: World = ALONE, *, resume_at: int | None =
                 folder.clear()
             tracker.begin(rows)
             run.tokenizer.save(spec.path / TOKENIZER)
-            with Progress(spec.name, run.plan.steps, run.tokens_per_step, state.step) as progress:
+            afterwards = seconds_after_training(spec.path.parent)
+            with Progress(spec.name, run.plan.steps, run.tokens_per_step, state.step, afterwards) as progress:
                 share(world, run.model, state)
                 reset_peak_memory(spec.device)
-                yield Session(run, restoration, folder, state, evaluator, tracker, progress)
+                evaluated = max((row.step for row in rows if isinstance(row, EvalRow)), default=0)
+                yield Session(run, restoration, folder, state, evaluator, tracker, progress, evaluated)
 
 
 def stop_if_asked(request: Request, sessions: Sequence[Session], world: World = ALONE) -> None:
@@ -141,6 +180,10 @@ def stop_if_asked(request: Request, sessions: Sequence[Session], world: World = 
     if world.any(bool(request)):
         for session in sessions:
             session.save()
+            run = session.run
+            log.info(
+                "%s: stopped after step %d of %d, which is saved", run.spec.name, session.state.step, run.plan.steps
+            )
         raise request.answer()
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from itertools import chain
 from pathlib import Path
 
 from tokexp.config import InputError, RunConfig
+from tokexp.runs.progress import TRAINING
 from tokexp.runs.result import RunResult, load_result
 from tokexp.stages.prepare import RunSpec, identify
 from tokexp.stages.session import Session, open_session, resumable_steps, stop_if_asked
 from tokexp.system.device import resolve_device, use_threads
-from tokexp.system.signals import defer_signals
+from tokexp.system.signals import Request, defer_signals
 from tokexp.training.loop import DivergedError, train_as_one
 from tokexp.training.record import StepRow
 
@@ -34,7 +36,19 @@ def run_seeds_as_one(
     active = [spec for spec in specs if not spec.done and spec.name not in diverged]
     with ExitStack() as stack, defer_signals() as request:
         cell = _open_cell(active, stack)
-        for several in _train(list(cell)):
+        _train_cell(cell, request, diverged)
+        for session in _remaining(cell, diverged):
+            session.finish(request, trained_as_one=len(active))
+    return [diverged.get(spec.name) or load_result(spec.path) for spec in specs]
+
+
+def _train_cell(cell: dict[Session, ExitStack], request: Request, diverged: dict[str, DivergedError]) -> None:
+    """Train the sessions of `cell` to their end; those that diverge are put into `diverged`, and ended."""
+    with ExitStack() as phases:
+        for session in cell:
+            phases.enter_context(session.phases(TRAINING))
+        begin: list[list[StepRow] | DivergedError] = [Session.NOTHING for _ in cell]
+        for several in chain([begin], _train(list(cell))):
             for (session, context), steps in zip(cell.items(), several, strict=True):
                 name = session.run.spec.name
                 if name in diverged:
@@ -42,15 +56,12 @@ def run_seeds_as_one(
                 try:
                     if isinstance(steps, DivergedError):
                         raise steps
-                    session.record(steps)
+                    session.record(steps, request)
                 except DivergedError as error:
                     diverged[name] = error
                     with suppress(DivergedError), context:  # which writes down how it ended
                         raise
             stop_if_asked(request, _remaining(cell, diverged))
-        for session in _remaining(cell, diverged):
-            session.finish(trained_as_one=len(active))
-    return [diverged.get(spec.name) or load_result(spec.path) for spec in specs]
 
 
 def _diverged_before(specs: list[RunSpec]) -> dict[str, DivergedError]:

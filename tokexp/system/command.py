@@ -1,4 +1,4 @@
-"""Ends a command as users expect: bad input is one line and exit code 2, Ctrl-C or a closed pipe no traceback."""
+"""Ends a command as users expect: bad input is one line and exit code 2, Ctrl-C a line, a closed pipe nothing."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def command(main: Callable[[], int]) -> Callable[[], int]:
         except OSError as error:
             code = failed(cannot_write(error))
         except KeyboardInterrupt:
+            print("stopped; every file is whole, and the same command does all of it again", file=sys.stderr)
             code = 128 + signal.SIGINT
         return code
 

@@ -59,7 +59,8 @@ class RunCallback(Callback):
             runs = standings(folder)
         except InputError:
             return
-        left = sum(not run.state.state.ended for run in runs)
+        left = [run for run in runs if not run.state.state.ended]
         if left and self._seconds:
             mean = sum(self._seconds) / len(self._seconds)
-            log.info("%s: %s; about %s left", folder.name, summary(runs), duration(mean * left / self._workers))
+            seconds = sum(mean if run.left is None else run.left for run in left)
+            log.info("%s: %s; about %s left", folder.name, summary(runs), duration(seconds / self._workers))
