@@ -7,12 +7,14 @@ python -m tokexp.run -m tokenizer=char,word,bpe
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 
 import hydra
 from omegaconf import DictConfig
 
+from tokexp.runs.progress import LIVE
 from tokexp.sweep.with_hydra.job import do_job
 from tokexp.sweep.with_hydra.sweeper import register
 from tokexp.system.places import ROOT
@@ -30,6 +32,10 @@ def job(composed: DictConfig) -> float | None:
 def show_log() -> None:
     """Show what tokexp and Hydra have to say on standard error; of others, warnings. Harmless when done twice."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    if LIVE in os.environ:  # the terminal is the table's
+        for handler in logging.getLogger().handlers:
+            if type(handler) is logging.StreamHandler:
+                handler.setLevel(logging.WARNING)
     for name in ("tokexp", "hydra"):
         logging.getLogger(name).setLevel(logging.INFO)
 

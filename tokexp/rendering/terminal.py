@@ -1,4 +1,4 @@
-"""Tokenizers in a terminal: the pieces of a text in colour, and a table of figures."""
+"""What a terminal shows: the pieces of a text in colour, a table of tokenizers, the ranking of a study."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from tokexp.analysis.comparison import Comparison
 from tokexp.tokenizer import Tokenizer
 
 BACKGROUNDS = (153, 186, 181, 222, 151)  # of the 256 colours of a terminal: pale, told apart side by side
@@ -67,4 +68,27 @@ def table(columns: dict[str, dict[str, Any]]) -> str:
         [label, *(format(figures[name], form) for figures in columns.values())] for label, (name, form) in ROWS.items()
     ]
     text: str = tabulate(rows, headers=["", *columns], disable_numparse=True, stralign="right")
+    return text
+
+
+def ranking_table(comparison: Comparison) -> str:
+    """Each cell, best first: its bits per byte with their interval over the seeds, and how much of them restores."""
+    totals = [comparison.total(cell) for cell in comparison.cells]
+    restoration = comparison.mean("val_bpb_restoration")
+    seeds = comparison.mean("seeds")
+    rows = [
+        [
+            str(cell),
+            f"{total.value:.3f}" + ("" if total.half is None else f" ± {total.half:.3f}"),
+            f"{restoration[cell]:.3f}" if restoration[cell] else "",
+            f"{seeds[cell]:.0f}",
+        ]
+        for cell, total in zip(comparison.cells, totals, strict=True)
+    ]
+    text: str = tabulate(
+        rows,
+        headers=["best first", "bits per byte", "of it restoration", "seeds"],
+        disable_numparse=True,
+        colalign=("left", "left", "right", "right"),
+    )
     return text

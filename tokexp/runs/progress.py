@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 PREPARING, TRAINING, EVALUATING = "preparing", "training", "evaluating"
 AFTER_TRAINING = ("measuring", "sampling", "baselines", "saving")  # phases of a run, in their order
+LIVE = "TOKEXP_LIVE"  # in the environment where one table shows all runs of a sweep
 SILENT = 2  # seconds that a phase may work without a word
 
 
@@ -76,7 +78,7 @@ class Progress:
         self._afterwards = afterwards
         self._began = time.monotonic()
         self._bpb = "-"
-        terminal = sys.stderr.isatty()
+        terminal = sys.stderr.isatty() and LIVE not in os.environ
         layout = "{desc} {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}]{postfix}"
         self._bar = None
         if terminal:

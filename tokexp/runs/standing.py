@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from tokexp.runs.progress import AFTER_TRAINING, EVALUATING, PREPARING, TRAINING
 from tokexp.runs.state import RunState, State, read_state
 from tokexp.training.record import EvalRow, Row
 
+HEADINGS = ["run", "at", "step", "bits/byte", "left", ""]  # of a table of standings
 TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end; more where no evaluation is among them
 
 
@@ -39,14 +40,17 @@ class Standing:
         return self.step / self.state.steps if self.state.steps else 0.0
 
 
-def standings(sweep: Path) -> list[Standing]:
-    """Read the standing of every run of the sweep's latest command, or where it left no list, of the folder."""
+def standings(sweep: Path, read: Callable[[Path], Standing] | None = None) -> list[Standing]:
+    """Read the standing of every run of the sweep's latest command, or where it left no list, of the folder.
+
+    `read`: reads that of a run's folder, as `standing` does.
+    """
     names = planned_runs(sweep)
     if not names:
         raise InputError(
             f"{sweep}: no run in it; expected a sweep's folder, such as runs/demo (what is committed is in reports/)"
         )
-    runs = [standing(sweep / name) for name in names]
+    runs = [(read or standing)(sweep / name) for name in names]
     return [replace(run, left=seconds_left(run, runs)) for run in runs]
 
 
@@ -75,10 +79,18 @@ def seconds_left(run: Standing, others: Sequence[Standing]) -> float | None:
     steps = run.state.steps or (statistics.fmean(other.state.steps for other in done) if done else None)
     if pace is None or steps is None:
         return None
+    if run.step >= steps and not done:
+        return None  # only what follows training, of which nothing is known
+    ahead = phases_ahead(run.state)
     seconds = [other.state.seconds for other in done]
-    before = 0.0 if run.state.phase in (TRAINING, EVALUATING, *AFTER_TRAINING) else _median(seconds, [PREPARING])
-    afterwards = _median(seconds, AFTER_TRAINING) - _sum(run.state.seconds, AFTER_TRAINING)
-    return before + pace * (steps - run.step) + max(0.0, afterwards)
+    return pace * max(0.0, steps - run.step) + sum(_median(seconds, [phase]) for phase in ahead)
+
+
+def phases_ahead(state: RunState) -> list[str]:
+    """List the phases, but for training, that a run is in or has yet to go through."""
+    if state.phase in AFTER_TRAINING:
+        return [*AFTER_TRAINING[AFTER_TRAINING.index(state.phase) :]]
+    return [*([] if state.phase in (TRAINING, EVALUATING) else [PREPARING]), *AFTER_TRAINING]
 
 
 def seconds_after_training(sweep: Path) -> float | None:
@@ -115,19 +127,20 @@ def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
     return rows
 
 
-def table(runs: list[Standing]) -> str:
-    rows = [
-        [
-            run.name,
-            run.state.phase or run.state.state,
-            f"{run.step:,} of {run.state.steps:,}" if run.state.steps else "",
-            "" if run.val_bpb is None else f"{run.val_bpb:.3f}",
-            "" if run.left is None else duration(run.left),
-            run.state.reason[:60] if run.state.state is not State.DONE else "",
-        ]
-        for run in runs
+def cells(run: Standing) -> list[str]:
+    """Say how a run stands, a text for each of HEADINGS."""
+    return [
+        run.name,
+        run.state.phase or run.state.state,
+        f"{run.step:,} of {run.state.steps:,}" if run.state.steps else "",
+        "" if run.val_bpb is None else f"{run.val_bpb:.3f}",
+        "" if run.left is None else duration(run.left),
+        run.state.reason[:60] if run.state.state is not State.DONE else "",
     ]
-    text: str = tabulate(rows, headers=["run", "at", "step", "bits/byte", "left", ""], disable_numparse=True)
+
+
+def table(runs: list[Standing]) -> str:
+    text: str = tabulate(map(cells, runs), headers=HEADINGS, disable_numparse=True)
     return text
 
 

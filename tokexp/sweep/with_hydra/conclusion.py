@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from pathlib import Path
 
 from tokexp.runs.files import LOG
 from tokexp.runs.state import read_state
+from tokexp.runs.study import read_study
 from tokexp.runs.tracking import track_report
 from tokexp.sweep.with_hydra.planning import Sweep, committed_results, is_done
 
@@ -30,7 +32,21 @@ def conclude(sweep: Sweep) -> int:
     if done:
         report = write_report(sweep.name, [run.path for run in sweep.runs])
         track_report(report.parent, sweep.name, sweep.runs[0].asked.tracking, sweep.folder)
-        log.info("report: %s", report)
+        _show_ranking(sweep.name, report.parent)
     if missing:
         log.error("the same command does what is missing; what diverged stays so, unless with rerun=true")
+    if done:
+        log.info("report: %s", report)
     return 1 if missing else 0
+
+
+def _show_ranking(sweep: str, report: Path) -> None:
+    """Show who leads, for each held-out text."""
+    from tokexp.analysis.comparison import comparisons
+    from tokexp.rendering.sentences import title
+    from tokexp.rendering.terminal import ranking_table
+
+    several = comparisons(read_study(sweep, report / "data"))
+    for comparison in several:
+        heading = f"{title(comparison)}\n" if len(several) > 1 else ""
+        log.info("\n%s%s\n", heading, ranking_table(comparison))

@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from tokexp.sweep.estimate import print_estimates
+from tokexp.sweep.live import live_table
 from tokexp.sweep.with_hydra.batched import BatchedLauncher
 from tokexp.sweep.with_hydra.conclusion import conclude
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
@@ -71,7 +72,8 @@ class ReportingSweeper(Sweeper):
             OmegaConf.save(self.config, Path(self.config.hydra.sweep.dir, "multirun.yaml"))
         code = 0
         try:
-            returns = self.launcher.launch(jobs, initial_job_idx=0)
+            with live_table(sweep.folder):
+                returns = self.launcher.launch(jobs, initial_job_idx=0)
             for job in returns:
                 _ = job.return_value  # raises what the job raised
         except Exception:  # the launcher gave up, whose jobs may have gone on: their folders know
