@@ -27,7 +27,7 @@ from tokexp.config import BudgetConfig, InputError, RunConfig, SampleConfig, fro
 from tokexp.experiment import run_experiment
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.runs.files import load_metrics, metrics_row
-from tokexp.runs.tracking import Tracker
+from tokexp.runs.tracking.tracker import Tracker
 from tokexp.system.signals import Interrupted
 from tokexp.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from tokexp.training.optimizer import make_optimizer

@@ -156,6 +156,8 @@ class TrackingConfig:
     project: str = "tokexp"
     entity: str | None = None
     weights: bool = False  # upload the best weights too
+    tags: list[str] = field(default_factory=list)
+    notes: str | None = None
 
     def __post_init__(self) -> None:
         _check_types("tracking.", self)

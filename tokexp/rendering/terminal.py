@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from operator import itemgetter
 from typing import Any
 
 from tabulate import tabulate
 
-from tokexp.analysis.comparison import Comparison
+from tokexp.runs.study import Study
 from tokexp.tokenizer import Tokenizer
 
 BACKGROUNDS = (153, 186, 181, 222, 151)  # of the 256 colours of a terminal: pale, told apart side by side
@@ -71,24 +74,47 @@ def table(columns: dict[str, dict[str, Any]]) -> str:
     return text
 
 
-def ranking_table(comparison: Comparison) -> str:
-    """Each cell, best first: its bits per byte with their interval over the seeds, and how much of them restores."""
-    totals = [comparison.total(cell) for cell in comparison.cells]
-    restoration = comparison.mean("val_bpb_restoration")
-    seeds = comparison.mean("seeds")
-    rows = [
-        [
-            str(cell),
-            f"{total.value:.3f}" + ("" if total.half is None else f" ± {total.half:.3f}"),
-            f"{restoration[cell]:.3f}" if restoration[cell] else "",
-            f"{seeds[cell]:.0f}",
-        ]
-        for cell, total in zip(comparison.cells, totals, strict=True)
-    ]
-    text: str = tabulate(
-        rows,
-        headers=["best first", "bits per byte", "of it restoration", "seeds"],
-        disable_numparse=True,
-        colalign=("left", "left", "right", "right"),
-    )
-    return text
+def ranking_rows(study: Study) -> list[dict[str, Any]]:
+    """Rank the cells of each held-out text: bits per byte, their 95 % interval over the seeds, restoration."""
+    from tokexp.analysis.comparison import comparisons  # statistics, which `show` does without
+    from tokexp.rendering.sentences import title
+
+    rows = []
+    for comparison in comparisons(study):
+        restoration, seeds = comparison.mean("val_bpb_restoration"), comparison.mean("seeds")
+        for cell in comparison.cells:
+            total = comparison.total(cell)
+            half = math.nan if total.half is None else total.half
+            rows.append(
+                {
+                    "text": title(comparison),
+                    "run": str(cell),
+                    "bpb": total.value,
+                    "bpb_low": total.value - half,
+                    "bpb_high": total.value + half,
+                    "bpb_restoration": restoration[cell],
+                    "seeds": int(seeds[cell]),
+                }
+            )
+    return rows
+
+
+def ranking_table(rows: list[dict[str, Any]]) -> str:
+    """Rows of `ranking_rows` as a table for each held-out text."""
+    tables = []
+    for text, of_text in itertools.groupby(rows, key=itemgetter("text")):
+        lines = [[row["run"], _with_half(row), _restoration(row), str(row["seeds"])] for row in of_text]
+        head = ["best first", "bits per byte", "of it restoration", "seeds"]
+        several = len(lines) < len(rows)
+        table = tabulate(lines, headers=head, disable_numparse=True, colalign=("left", "left", "right", "right"))
+        tables.append(f"{text}\n\n{table}" if several else table)
+    return "\n\n".join(tables)
+
+
+def _with_half(row: dict[str, Any]) -> str:
+    half = (row["bpb_high"] - row["bpb_low"]) / 2
+    return f"{row['bpb']:.3f}" + ("" if math.isnan(half) else f" ± {half:.3f}")
+
+
+def _restoration(row: dict[str, Any]) -> str:
+    return f"{row['bpb_restoration']:.3f}" if row["bpb_restoration"] else ""

@@ -15,7 +15,7 @@ from tokexp.runs.progress import EVALUATING, PREPARING, TRAINING, Progress
 from tokexp.runs.result import RunResult, json_row, save_result
 from tokexp.runs.standing import seconds_after_training
 from tokexp.runs.state import State
-from tokexp.runs.tracking import Tracker
+from tokexp.runs.tracking.tracker import Tracker
 from tokexp.scoring.evaluator import Evaluator
 from tokexp.scoring.restoration import Restoration, restoration_of
 from tokexp.scoring.samples.segments import piece_rows

@@ -15,6 +15,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from tokexp.runs.tracking.study import one_line_for_all
 from tokexp.sweep.estimate import print_estimates
 from tokexp.sweep.live import live_table
 from tokexp.sweep.with_hydra.batched import BatchedLauncher
@@ -71,17 +72,18 @@ class ReportingSweeper(Sweeper):
             make_folders(sweep)
             OmegaConf.save(self.config, Path(self.config.hydra.sweep.dir, "multirun.yaml"))
         code = 0
-        try:
-            with live_table(sweep.folder):
-                returns = self.launcher.launch(jobs, initial_job_idx=0)
-            for job in returns:
-                _ = job.return_value  # raises what the job raised
-        except Exception:  # the launcher gave up, whose jobs may have gone on: their folders know
-            log.error("%s", traceback.format_exc())
-            code = 1
-        if world_from_environment().writes:
-            with errors_end_the_program():
-                code |= conclude(sweep)
+        with one_line_for_all():
+            try:
+                with live_table(sweep.folder):
+                    returns = self.launcher.launch(jobs, initial_job_idx=0)
+                for job in returns:
+                    _ = job.return_value  # raises what the job raised
+            except Exception:  # the launcher gave up, whose jobs may have gone on: their folders know
+                log.error("%s", traceback.format_exc())
+                code = 1
+            if world_from_environment().writes:
+                with errors_end_the_program():
+                    code |= conclude(sweep)
         if code:
             sys.exit(code)
         return returns

@@ -32,9 +32,9 @@ from wandb.sdk.wandb_init import _INIT_TIMEOUT_GRACE_SECONDS
 from wandb_server import ReceivedRun, WandbServer
 
 from tokexp.config import InputError, RunConfig, TrackingConfig, to_dict
-from tokexp.runs import tracking
 from tokexp.runs.files import load_metrics
-from tokexp.runs.tracking import KILLED, Tracker, track_report
+from tokexp.runs.tracking import connection, mirror
+from tokexp.runs.tracking.tracker import KILLED, Tracker
 from tokexp.sweep.with_hydra.schema import to_config
 from tokexp.sweep.with_hydra.sweeper import register
 from tokexp.system.places import ROOT
@@ -177,6 +177,7 @@ def test_offline_run_records_what_a_person_looks_for(tmp_path: Path) -> None:
     for record in found["summary"]:
         summary |= items(record, "update")
     assert (summary["val_bpb"], summary["params_total"]) == (3.0, 7)
+    assert summary["bpb"] == 3.0, "the figure that ranks"
     logged = {key.split(".")[0] for row in found["history"] for key in items(row)}
     assert {"samples", "segmentations"} <= logged
     assert "tokenizer-bpe" in [artifact.name for artifact in found["artifact"]]
@@ -258,7 +259,7 @@ def test_settings_that_wandb_refuses_are_the_users(tmp_path: Path) -> None:
 def test_a_terminal_is_not_asked_for_a_key(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from tokexp.config import RunConfig; from tokexp.runs.tracking import Tracker\n"
+        "from tokexp.config import RunConfig; from tokexp.runs.tracking.tracker import Tracker\n"
         f"with Tracker(Path({str(tmp_path)!r}), {NAME!r}, {HASH!r}, RunConfig()): print('tty', sys.stdin.isatty())"
     )
     ours, theirs = pty.openpty()
@@ -278,8 +279,8 @@ def test_key_without_a_network_goes_on_offline(
     mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    assert tracking.TIMEOUTS["init_timeout"] + _INIT_TIMEOUT_GRACE_SECONDS < 25
-    monkeypatch.setitem(tracking.TIMEOUTS, "init_timeout", 1)
+    assert connection.TIMEOUTS["init_timeout"] + _INIT_TIMEOUT_GRACE_SECONDS < 25
+    monkeypatch.setitem(connection.TIMEOUTS, "init_timeout", 1)
     use(tmp_path, mode)
     assert recorded(tmp_path)["exit"]
     assert "W&B cannot be reached" in caplog.text
@@ -401,7 +402,7 @@ def test_a_run_begun_offline_is_whole_where_it_goes_on(tmp_path: Path, server: W
 def test_a_network_lost_on_the_way_is_no_hang_and_no_loss(
     tmp_path: Path, server: WandbServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(tracking.TIMEOUTS, "finish_timeout", 1)
+    monkeypatch.setitem(connection.TIMEOUTS, "finish_timeout", 1)
     with Tracker(tmp_path, NAME, HASH, settings("online")) as tracker:
         tracker.begin()
         server.answering.clear()
@@ -432,24 +433,6 @@ def test_an_end_of_wandb_itself_ends_nothing_else(
     (tmp_path / "next").mkdir()
     use(tmp_path / "next", "offline")
     assert recorded(tmp_path / "next")["exit"], "the next run has a service again"
-
-
-@pytest.mark.usefixtures("key")
-def test_a_report_is_a_run_of_its_own(tmp_path: Path, server: WandbServer) -> None:
-    from matplotlib.figure import Figure
-
-    report = tmp_path / "reports/demo"
-    (report / "figures").mkdir(parents=True)
-    (report / "README.md").write_text("# demo")
-    Figure().savefig(report / "figures/panel_x.png")
-    track_report(report, "demo", TrackingConfig(mode="online"), tmp_path)
-    run = the_run(server)
-    assert (run.fields["displayName"], run.fields["groupName"]) == ("report-demo", "demo")
-    assert (run.fields["jobType"], run.exit_code) == ("report", 0)
-    assert server.files[run.history[0]["report/panel_x"]["path"]].startswith(b"\x89PNG")
-    assert server.files["README.md"] == b"# demo"
-    track_report(report, "demo", TrackingConfig(mode="disabled"), tmp_path)
-    assert len(server.runs) == 1
 
 
 SWEEPS = sorted((ROOT / "sweeps/wandb").glob("*.yaml"))
@@ -483,7 +466,7 @@ def choices(parameter: dict[str, Any]) -> list[Any]:
 def test_wandb_sweeps_ask_for_what_there_is(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert path.read_text().startswith("# "), "headed by its question"
     asked = yaml.safe_load(path.read_text())
-    assert asked["metric"] == {"name": tracking.WANDB_NAMES["val_bpb"], "goal": "minimize"}
+    assert asked["metric"] == {"name": mirror.WANDB_NAMES["val_bpb"], "goal": "minimize"}
     assert (ROOT / asked["program"]).is_file()
     register()
     options = [choices(parameter) for parameter in asked["parameters"].values()]
