@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from tokexp.runs.files import RESULTS, write_manifest
 from tokexp.runs.identity import UNNAMED
 from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
+from tokexp.system.reading import TABLE_BYTES, read_bytes
 
 Jobs = Sequence[Sequence[str]]  # the overrides of each job of a multirun
 
@@ -90,7 +93,10 @@ def committed_results(sweep: str, reports: Path = Path("reports")) -> dict[str, 
     if sweep in UNNAMED or not path.exists():
         return {}
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {row["config_hash"]: float(row["val_bpb"]) for row in csv.DictReader(file)}
-    except (KeyError, TypeError, ValueError) as error:
+        text = read_bytes(path, TABLE_BYTES).decode()
+        results = {row["config_hash"]: float(row["val_bpb"]) for row in csv.DictReader(io.StringIO(text, newline=""))}
+        if not all(map(math.isfinite, results.values())):
+            raise ValueError("a val_bpb that is no finite number")
+        return results
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: damaged ({error!r}); bring it back, or remove it") from error
