@@ -18,7 +18,23 @@ from safetensors.numpy import load_file, save_file
 
 DEEP = 100_000
 WRONG_VALUES = [None, "x", "", 0, -1, 1, 2.5, True, [], {}, [1, 2], {"x": 1}, 10**400, 1e300, "\ud800", "a\0b", [[]]]
-WRONG_FIELDS = ["", "x", "0", "-1", "2.5", "inf", "nan", "1e300", "1e999", "9" * 400, "[1]", "{}", '{"x": {}}', "True", "a\0"]
+WRONG_FIELDS = [
+    "",
+    "x",
+    "0",
+    "-1",
+    "2.5",
+    "inf",
+    "nan",
+    "1e300",
+    "1e999",
+    "9" * 400,
+    "[1]",
+    "{}",
+    '{"x": {}}',
+    "True",
+    "a\0",
+]
 
 
 class Damage(NamedTuple):
@@ -38,13 +54,12 @@ def damages(path: Path, most: int | None = None) -> list[Damage]:
             ways += of_values(rows[at], _line(rows, at))
         ways += [written("rows in a row", raw.replace(b"\n", b" ")), written("a row twice", raw + raw)]
     elif path.suffix == ".yaml":
-        ways += of_values(yaml.safe_load(raw), lambda value: yaml.safe_dump(value).encode())
+        ways += of_values(yaml.safe_load(raw), lambda value: yaml.safe_dump(value).encode(errors="surrogatepass"))
         ways.append(written("aliases", b"a: &a [1, 1]\nb: &b [*a, *a]\nc: [*b, *b]\n"))
     elif path.suffix == ".csv":
         ways += of_fields(raw.decode())
     elif path.suffix == ".safetensors":
         ways += of_weights(path)
-    ways = [way for way in ways if way is not None]
     if most is not None:
         ways = random.Random(path.name).sample(ways, min(most, len(ways)))
     return ways
@@ -76,7 +91,20 @@ def _sparse(path: Path) -> None:
 def of_bytes(path: Path) -> Iterator[Damage]:
     raw = path.read_bytes()
     yield written("empty", b"")
-    for content in (b"null", b"[]", b"{}", b"1", b'"x"', b"NaN", b"{", b"\n", b"\0" * 64, b"\xff\xfe", b"[null]", b"[1]"):
+    for content in (
+        b"null",
+        b"[]",
+        b"{}",
+        b"1",
+        b'"x"',
+        b"NaN",
+        b"{",
+        b"\n",
+        b"\0" * 64,
+        b"\xff\xfe",
+        b"[null]",
+        b"[1]",
+    ):
         yield written(repr(content[:8]), content)
     yield written("deep lists", b"[" * DEEP)
     yield written("deep objects", b'{"x":' * DEEP)
@@ -95,21 +123,27 @@ def of_values(value: Any, dump: Callable[[Any], bytes]) -> Iterator[Damage]:
     """Every name's value of another type, and every name left out, in the outer levels."""
     for place in places(value):
         for wrong in WRONG_VALUES:
-            other = copy.deepcopy(value)
-            inside = other
-            for step in place[:-1]:
-                inside = inside[step]
-            inside[place[-1]] = wrong
-            try:
-                yield written(f"{place} = {str(wrong)[:20]!a}", dump(other))
-            except (yaml.YAMLError, ValueError):
-                continue
-        other = copy.deepcopy(value)
-        inside = other
+            yield Damage(f"{place} = {str(wrong)[:20]!a}", _changing(value, place, dump, wrong))
+        yield Damage(f"without {place}", _changing(value, place, dump))
+
+
+def _changing(
+    value: Any, place: tuple[Any, ...], dump: Callable[[Any], bytes], *other: Any
+) -> Callable[[Path], object]:
+    """Write `value` with another one in a place, or with none there."""
+
+    def write(path: Path) -> None:
+        changed = copy.deepcopy(value)
+        inside = changed
         for step in place[:-1]:
             inside = inside[step]
-        del inside[place[-1]]
-        yield written(f"without {place}", dump(other))
+        if other:
+            inside[place[-1]] = other[0]
+        else:
+            del inside[place[-1]]
+        path.write_bytes(dump(changed))
+
+    return write
 
 
 def places(value: Any, left: int = 4) -> Iterator[tuple[Any, ...]]:
@@ -128,25 +162,32 @@ def of_fields(text: str) -> Iterator[Damage]:
     """Every column's first field other than it was, and tables of another shape."""
     head, *rows = list(csv.reader(io.StringIO(text)))
 
-    def table(name: str, lines: list[list[str]]) -> Damage:
-        out = io.StringIO()
-        csv.writer(out).writerows(lines)
-        return written(name, out.getvalue().encode())
+    def table(name: str, make: Callable[[], list[list[str]]]) -> Damage:
+        return Damage(name, lambda path: path.write_text(_csv(make())))
 
-    yield table("no rows", [head])
-    yield table("no head", rows)
-    yield table("more fields", [head, *([*row, "1"] for row in rows)])
-    yield table("a longer row", [head, *rows, [*(rows or [[]])[0], "1"]])
-    yield table("rows twice", [head, *rows, *rows])
-    if rows:
-        yield table("without the last row", [head, *rows[:-1]])
+    yield table("no rows", lambda: [head])
+    yield table("no head", lambda: rows)
+    yield table("more fields", lambda: [head, *([*row, "1"] for row in rows)])
+    yield table("a longer row", lambda: [head, *rows, [*(rows or [[]])[0], "1"]])
+    yield table("rows twice", lambda: [head, *rows, *rows])
+    yield table("without the last row", lambda: [head, *rows[:-1]])
     for at, name in enumerate(head):
-        yield table(f"without {name}", [[*row[:at], *row[at + 1 :]] for row in (head, *rows)])
-        yield table(f"{name} twice", [[*row, row[at]] for row in (head, *rows)])
+        yield table(f"without {name}", lambda at=at: [[*row[:at], *row[at + 1 :]] for row in (head, *rows)])
+        yield table(f"{name} twice", lambda at=at: [[*row, row[at]] for row in (head, *rows)])
         for field in WRONG_FIELDS if rows else []:
-            first = [*rows[0][:at], field, *rows[0][at + 1 :]]
-            yield table(f"{name} = {field[:9]!a}", [head, first, *rows[1:]])
-            yield table(f"every {name} = {field[:9]!a}", [head, *([*row[:at], field, *row[at + 1 :]] for row in rows)])
+            for many in (1, len(rows)):
+                yield table(
+                    f"{many} of {name} = {field[:9]!a}",
+                    lambda at=at, field=field, many=many: [
+                        head, *([*row[:at], field, *row[at + 1 :]] for row in rows[:many]), *rows[many:]
+                    ],
+                )  # fmt: skip
+
+
+def _csv(lines: list[list[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows(lines)
+    return out.getvalue()
 
 
 def of_weights(path: Path) -> Iterator[Damage]:

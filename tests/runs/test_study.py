@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import run, study, write_data
+from made_up import run, segments, study, write_data
 
 from tokexp.config import InputError
 from tokexp.runs.study import read_study
@@ -35,6 +35,6 @@ def test_segments_in_the_data(tmp_path: Path) -> None:
     assert read_study("x", tmp_path).segments == []
     (tmp_path / "segments.jsonl").unlink()
     assert read_study("x", tmp_path).segments == [], "of runs from before they were left"
-    rows = [{"of": "sample", "sample": i} for i in range(4)] + [{"of": "held out"}]
+    rows = [{"name": "x", **row} for row in segments(4)]
     (tmp_path / "segments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert read_study("x", tmp_path).segments == rows

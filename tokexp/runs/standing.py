@@ -17,6 +17,7 @@ from tokexp.system.reading import open_regular, parse_json
 from tokexp.training.record import EvalRow, Row
 
 TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end; more where no evaluation is among them
+MOST = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
     for line in lines:
         with suppress(ValueError):
             rows.append(read_metrics_row(parse_json(line, nan=True)))
-    if tail < size and not any(isinstance(row, EvalRow) for row in rows):
+    if tail < min(size, MOST) and not any(isinstance(row, EvalRow) for row in rows):
         return last_rows(path, 16 * tail)
     return rows
 

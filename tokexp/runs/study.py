@@ -149,6 +149,14 @@ def _require_whole(data: Path, tables: dict[str, pd.DataFrame]) -> None:
                 f"{data}/{table_file(table)}: has no rows of {lacking.iloc[0]}, which {RESULTS} names; "
                 "bring them back, or take the run out of both"
             )
+    content = tables["content"][tables["content"].partition != "context"]
+    classes = {name: set(zip(rows.partition, rows["class"], strict=True)) for name, rows in content.groupby("name")}
+    for _, runs in results.groupby("val_sha256"):
+        first, *others = (classes.get(run, set()) for run in runs["name"])
+        if any(other != first for other in others):
+            raise InputError(
+                f"{data}/{table_file('content')}: has other classes for one run than another; {BRING_BACK}"
+            )
 
 
 def _read_table(path: Path, table: str) -> pd.DataFrame:
@@ -184,7 +192,7 @@ def _check_column(rows: pd.DataFrame, name: str, kind: Any) -> None:
     elif is_numeric_dtype(rows[name]):
         damaged = _no_figures(rows[name].to_numpy(float), kinds)
     else:
-        damaged = pd.to_numeric(rows[name], errors="coerce").isna().to_numpy(bool)
+        damaged = np.array([type(value) is not float for value in rows[name]])  # NaN, where nothing is
     if damaged.any():
         row = rows[damaged].iloc[0]
         raise ValueError(f"has a {name} of {row.get('name', row.get('baseline'))} that is no {_called(kinds)}")
@@ -197,7 +205,7 @@ def _no_figures(values: np.ndarray, kinds: tuple[Any, ...]) -> np.ndarray:
     damaged = np.isnan(values) if NoneType not in kinds else np.zeros(len(values), bool)
     damaged |= np.abs(values) > LARGEST
     if not {int, Count}.isdisjoint(kinds):
-        damaged |= (values < 0) | (values % 1 > 0)
+        damaged |= (values < 0) | (np.where(damaged, 0, values) % 1 > 0)
     return damaged
 
 

@@ -122,6 +122,23 @@ class _Loader(yaml.SafeLoader):
             raise ValueError(f"got {next(name for name in names if names.count(name) > 1)!r} twice")
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: Any) -> Any:
+        return super().construct_yaml_int(_without_minutes(node))
+
+    def construct_yaml_float(self, node: Any) -> Any:
+        return super().construct_yaml_float(_without_minutes(node))
+
+
+def _without_minutes(node: Any) -> Any:
+    """Refuse yaml's 1:30 for 90, which takes endless time where it is long."""
+    if ":" in node.value:
+        raise ValueError(f"got {reprlib.repr(node.value)}, expected a plain number")
+    return node
+
+
+for _sort in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_sort}", getattr(_Loader, f"construct_yaml_{_sort}"))
+
 
 def read_yaml(path: Path) -> Any:
     try:
@@ -172,7 +189,7 @@ def wrong(value: Any, kind: Any) -> str:
 
 
 _ABSENT = object()
-_PLAIN = {str: str, Count: int, Number: float}
+_PLAIN: dict[Any, Any] = {str: str, Count: int, Number: float}
 
 
 def check(value: Any, kind: Any, what: str) -> None:
@@ -220,7 +237,7 @@ def _is(value: Any, kind: Any) -> bool:
     if kind in (int, Count):
         return type(value) is int and (0 if kind is Count else -(1 << 63)) <= value < 1 << 63
     if kind in (float, Number) and type(value) in (int, float):
-        return kind is Number or (math.isfinite(value) if type(value) is float else abs(value) < 1 << 63)
+        return abs(value) < 1 << 63 if type(value) is int else kind is Number or math.isfinite(value)
     return type(value) is kind
 
 
