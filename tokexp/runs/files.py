@@ -73,7 +73,8 @@ def reading(path: Path, what_to_do: str = RUN_AGAIN) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: missing or damaged ({error}); {what_to_do}") from error
+        reason = " ".join(str(error).split())  # pandas' has a newline
+        raise InputError(f"{path}: missing or damaged ({reason}); {what_to_do}") from error
 
 
 def load_json(path: Path, kind: Any, what_to_do: str = RUN_AGAIN) -> Any:
