@@ -24,6 +24,11 @@ from tokexp.system.reading import read_json, wrong
 from tokexp.training.record import Cost, Scores
 
 SCHEMA_VERSION = 1
+# What a run cannot have none of, and reports divide by.
+POSITIVE = (
+    "vocab_size", "params_body", "params_total", "steps", "tokens_seen", "bytes_seen", "flops", "val_bytes",
+    "val_tokens", "bytes_per_token",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,7 @@ def load_result(folder: Path) -> RunResult:
     if version != SCHEMA_VERSION:
         raise InputError(f"{path}: got schema_version {version}, expected {SCHEMA_VERSION}; run again")
     damaged = [name for name, kind in columns().items() if name not in data or wrong(data[name], kind)]
+    damaged += [name for name in POSITIVE if name not in damaged and data[name] <= 0]
     if damaged:
         raise InputError(
             f"{path}: {', '.join(damaged)} missing or of another type than expected; delete it and run again"

@@ -25,7 +25,7 @@ from pandas.api.types import is_numeric_dtype
 
 from tokexp.config import InputError
 from tokexp.runs.files import MISSING, RESULTS, RUN_AGAIN, SAMPLES, SEGMENTS, load_json, load_lines, reading, table_file
-from tokexp.runs.result import columns
+from tokexp.runs.result import POSITIVE, columns
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.readability import MEASURES
 from tokexp.system.reading import TABLE_BYTES, Count, Kinds, Maybe, Number, check, parse_json, read_bytes
@@ -191,11 +191,13 @@ def _check_column(rows: pd.DataFrame, name: str, kind: Any) -> None:
         damaged = (~rows[name].isin([True, False]) & rows[name].notna()).to_numpy(bool)
     elif is_numeric_dtype(rows[name]):
         damaged = _no_figures(rows[name].to_numpy(float), kinds)
+        if name in POSITIVE:
+            damaged |= rows[name].to_numpy(float) <= 0
     else:
         damaged = np.array([type(value) is not float for value in rows[name]])  # NaN, where nothing is
     if damaged.any():
         row = rows[damaged].iloc[0]
-        raise ValueError(f"has a {name} of {row.get('name', row.get('baseline'))} that is no {_called(kinds)}")
+        raise ValueError(f"has a {name} of {row.get('name', row.get('baseline'))} that is no {_called(name, kinds)}")
 
 
 def _no_figures(values: np.ndarray, kinds: tuple[Any, ...]) -> np.ndarray:
@@ -209,7 +211,10 @@ def _no_figures(values: np.ndarray, kinds: tuple[Any, ...]) -> np.ndarray:
     return damaged
 
 
-def _called(kinds: tuple[Any, ...]) -> str:
+def _called(name: str, kinds: tuple[Any, ...]) -> str:
     if bool in kinds:
         return "True or False"
-    return "finite number" if {int, Count}.isdisjoint(kinds) else "whole number from 0"
+    above = name in POSITIVE
+    if {int, Count}.isdisjoint(kinds):
+        return "finite number above 0" if above else "finite number"
+    return "whole number above 0" if above else "whole number from 0"
