@@ -197,7 +197,7 @@ class Merges(Generic[Piece]):
         return done
 
     def _long(self, words: list[str]) -> list[list[int]]:
-        """Long words with every merge made, rank by rank: all places of the earliest-learned pair at once, in all words.
+        """Long words with every merge made, rank by rank: the earliest-learned pair at once at all its places.
 
         A rank costs much the same for one place as for thousands, so that word by word a text of many would take long.
         """
@@ -235,9 +235,9 @@ class Merges(Generic[Piece]):
             before[after[inside]] = inside
             preceded = before[at]
             add_places(np.concatenate([inside, preceded[preceded >= 0]]))
-        symbols = symbols[symbols >= 0]
-        edges = [-1, *np.flatnonzero(symbols == self._separator).tolist()]
-        return [symbols[start + 1 : end].tolist() for start, end in itertools.pairwise(edges)]
+        left_over = symbols[symbols >= 0]
+        edges = [-1, *np.flatnonzero(left_over == self._separator).tolist()]
+        return [left_over[start + 1 : end].tolist() for start, end in itertools.pairwise(edges)]
 
     def _neighbours(self, alphabet_size: int) -> set[Pair]:
         """The pairs of single symbols that are neighbours in a piece."""
