@@ -235,7 +235,7 @@ class Merges(Generic[Piece]):
             before[after[inside]] = inside
             preceded = before[at]
             add_places(np.concatenate([inside, preceded[preceded >= 0]]))
-        left_over = symbols[symbols >= 0]
+        left_over: np.ndarray = symbols[symbols >= 0]
         edges = [-1, *np.flatnonzero(left_over == self._separator).tolist()]
         return [left_over[start + 1 : end].tolist() for start, end in itertools.pairwise(edges)]
 
