@@ -136,7 +136,7 @@ class SampleConfig:
     chars: int = 1500  # characters in each of those
     temperatures: list[float] = field(default_factory=lambda: [0.8, 1.0])
     top_k: int | None = None
-    top_p: float | None = None
+    top_p: float | None = None  # a thousandth of a thousandth at least: next to nothing keeps no token
 
     def __post_init__(self) -> None:
         _check_types("sample.", self)
@@ -149,8 +149,7 @@ class SampleConfig:
         for name, value in [("temperature", self.temperature), *(("temperatures", t) for t in self.temperatures)]:
             number = type(value) in (int, float) and (value == 0 or 1e-3 <= value <= 1e3)
             _check(number, f"sample.{name}", value, "0, which is greedy, or from 0.001 to 1000")
-        enough = self.top_p is None or 1e-6 <= self.top_p <= 1  # much less is 0 in float32, which keeps no token
-        _check(enough, "sample.top_p", self.top_p, "above 0 and at most 1, from 0.000001 on")
+        _check(self.top_p is None or 1e-6 <= self.top_p <= 1, "sample.top_p", self.top_p, "from 0.000001 to 1")
 
 
 @dataclass(frozen=True)
