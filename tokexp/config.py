@@ -136,7 +136,7 @@ class SampleConfig:
     chars: int = 1500  # characters in each of those
     temperatures: list[float] = field(default_factory=lambda: [0.8, 1.0])
     top_k: int | None = None
-    top_p: float | None = None  # a thousandth of a thousandth at least: next to nothing keeps no token
+    top_p: float | None = None  # at least 1e-6: less is 0 in float32, which keeps no token
 
     def __post_init__(self) -> None:
         _check_types("sample.", self)
