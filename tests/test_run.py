@@ -157,6 +157,31 @@ def test_wrong_key_type_or_option_is_named(tmp_path: Path, arguments: list[str],
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--resolve"], "only be used in conjunction with --cfg"),
+        (["--shell-completion"], "Expecting one subcommand"),
+        (["=5"], "Config group override must be a string"),
+        (["-m", "=5"], "Config group override must be a string"),
+        (["tokenizer=[a"], "no viable alternative at input '[a'"),
+        (["hydra.verbose=5", "data=pydoc"], "AssertionError"),
+    ],
+)
+def test_words_that_hydra_cannot_use_are_one_line(tmp_path: Path, words: list[str], message: str) -> None:
+    done = tokexp("run", *words, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(("flag", "shown"), [("--hydra-help", "== Flags =="), ("--info=plugins", "Launcher:")])
+def test_flags_of_hydra_show_what_they_are_for(tmp_path: Path, flag: str, shown: str) -> None:
+    done = tokexp("run", flag, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shown in done.stdout
+
+
 @pytest.mark.parametrize("command", ["sample", "report", "evaluate"])
 def test_commands_without_a_run(tmp_path: Path, command: str) -> None:
     more = ["--text", "x.txt"] if command == "evaluate" else []
