@@ -8,7 +8,8 @@ import numpy as np
 from made_up import EVIL, compared, equal_steps, run, seeds, study, turned_round, two_sizes
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statements import answer, held_equal, ranking
+from tokexp.analysis.statements.answer import answer, ranking
+from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.analysis.views import views
 from tokexp.rendering.sentences import (
     answer_lines,

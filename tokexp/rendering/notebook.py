@@ -15,7 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison, comparisons
-from tokexp.analysis.statements import held_equal, ranking
+from tokexp.analysis.statements.answer import ranking
+from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.style import STYLE
 from tokexp.rendering.sentences import held_equal_line, ranking_paragraphs, title

@@ -22,7 +22,8 @@ from plotly.offline import get_plotlyjs
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statements import held_equal, ranking
+from tokexp.analysis.statements.answer import ranking
+from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.rendering.chart import AXIS_TITLES, MEASURE_TITLES, MEASURES, caption, chart, island, variable_of
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.panels import panel_names

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statements import held_equal, ranking
+from tokexp.analysis.statements.answer import ranking
+from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.rendering.chart import caption
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.panels import panel_names

@@ -6,7 +6,7 @@ What comes from runs, settings and models is plain text in it, and is escaped wh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -109,10 +109,23 @@ def html_paragraph(block: Paragraph) -> Markup:
 
 def sentence(*lines: Iterable[Inline]) -> Line:
     """Lines end to end, a blank between two."""
-    joined: Line = []
-    for line in lines:
-        joined += [*([" "] if joined else []), *line]
-    return joined
+    return joined([list(line) for line in lines], " ")
+
+
+def joined(lines: Sequence[Line], between: str) -> Line:
+    """Lines with `between` between two."""
+    return [part for i, line in enumerate(lines) for part in ([between, *line] if i else line)]
+
+
+def listed(lines: Sequence[Line]) -> Line:
+    """Lines as a list in a sentence: a, b and c."""
+    return joined([joined(lines[:-1], ", "), *lines[-1:]] if len(lines) > 1 else lines, " and ")
+
+
+def capitalized(line: Line) -> Line:
+    """The line as the beginning of a sentence; a name in code stays as it is."""
+    first, *others = line
+    return [first[:1].upper() + first[1:], *others] if isinstance(first, str) else line
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison, baseline_of
-from tokexp.analysis.statements import leads_of_best
+from tokexp.analysis.statements.answer import leads_of_best
 from tokexp.rendering.figures.style import looks
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tokexp.analysis.comparison import Comparison, comparisons
 from tokexp.rendering.sentences import title
-from tokexp.rendering.tables import models, reading, scores, seed_experiment
+from tokexp.rendering.tables import findings, models, reading, scores, seed_experiment
 from tokexp.rendering.tables.columns import Table
 from tokexp.rendering.tables.forms import numbers, write_table
 from tokexp.rendering.text import Code, Emphasis, Line, Strong
@@ -24,6 +24,7 @@ class Section:
     heading: str
     note: Line
     make: Callable[[Comparison], Table]
+    finding: Callable[[Comparison, Table], Line]  # what the table found, for who reads its heading alone
     for_machines: Callable[[Comparison], Table] | None = None  # where the rows that people read are not plain ones
 
     def numbers(self, comparison: Comparison, table: Table | None = None) -> pd.DataFrame:
@@ -49,6 +50,7 @@ SECTIONS = [
             "it reads.",
         ],
         scores.bits_per_byte,
+        findings.of_bits,
     ),
     Section(
         "differences",
@@ -62,6 +64,7 @@ SECTIONS = [
             "number of pairs (Holm).",
         ],
         scores.difference_table,
+        findings.of_differences,
     ),
     Section(
         "baselines",
@@ -72,6 +75,7 @@ SECTIONS = [
             "verdicts as above; over the seeds the cell alone varies."
         ],
         scores.baseline_table,
+        findings.of_baselines,
     ),
     Section(
         "along_the_text",
@@ -81,6 +85,7 @@ SECTIONS = [
             "a lead may be that of a part."
         ],
         scores.along_table,
+        findings.along_the_text,
     ),
     Section(
         "views",
@@ -91,6 +96,7 @@ SECTIONS = [
             "there."
         ],
         scores.view_table,
+        findings.of_views,
     ),
     Section(
         "place",
@@ -103,12 +109,14 @@ SECTIONS = [
             "space after it, or by a token's last letter: compare words and spacing together.",
         ],
         partial(reading.content_table, partition="place"),
+        findings.of_content,
     ),
     Section(
         "word",
         "Common and rare words",
         ["The same over the words outside headings, by how often the training part has them."],
         partial(reading.content_table, partition="word"),
+        findings.of_content,
     ),
     Section(
         "context",
@@ -118,6 +126,7 @@ SECTIONS = [
             "bytes for each tokenizer: read along the rows, not down. Empty where fewer than 100 bytes had so much."
         ],
         partial(reading.content_table, partition="context"),
+        findings.of_content,
     ),
     Section(
         "readability",
@@ -128,6 +137,7 @@ SECTIONS = [
             "playing safe."
         ],
         reading.readability_table,
+        findings.of_readability,
         for_machines=reading.readability_rows,
     ),
     Section(
@@ -135,6 +145,7 @@ SECTIONS = [
         "What the seed experiment ticked by eye",
         ["Its rows as figures; the distance from human text in brackets."],
         seed_experiment.ticked_table,
+        findings.of_readability,
     ),
     Section(
         "seed_experiment",
@@ -148,6 +159,7 @@ SECTIONS = [
             " does.",
         ],
         seed_experiment.published_table,
+        findings.of_published,
         for_machines=seed_experiment.published_rows,
     ),
     Section(
@@ -155,6 +167,7 @@ SECTIONS = [
         "Do its six insights hold?",
         ["Computed from the tables above."],
         seed_experiment.insight_table,
+        findings.of_insights,
     ),
     Section(
         "loss_per_token",
@@ -165,6 +178,7 @@ SECTIONS = [
             ": a token of one tokenizer is more text than one of another.",
         ],
         scores.loss_per_token,
+        findings.of_losses,
     ),
     Section(
         "tokenizers",
@@ -175,12 +189,14 @@ SECTIONS = [
             ".",
         ],
         models.tokenizer_table,
+        findings.of_tokenizers,
     ),
     Section(
         "optimum",
         "The best size of vocabulary",
         ["By a parabola over the logarithm of the size, through the best one tried and its two neighbours."],
         models.optimum_table,
+        findings.of_optimum,
         for_machines=models.optimum_rows,
     ),
     Section(
@@ -191,18 +207,21 @@ SECTIONS = [
             "them."
         ],
         models.prediction_table,
+        findings.of_prediction,
     ),
     Section(
         "cost",
         "What it cost",
         ["What training consumed; bytes are text read, repetitions included; FLOPs by the usual estimate."],
         models.cost_table,
+        findings.of_cost,
     ),
     Section(
         "parameters",
         "Parameters",
         ["The body is the same for all; the vocabulary decides the rest."],
         models.parameter_table,
+        findings.of_parameters,
     ),
 ]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.seed_experiment.insights import Ticked, insights, ticked
 from tokexp.analysis.seed_experiment.published import Reproduction, reproductions
-from tokexp.rendering.insights import JUDGEMENTS, claim, evidence
 from tokexp.rendering.tables.columns import Column, MeasureAndDistance, Number, Table, table
+from tokexp.rendering.tables.insights import JUDGEMENTS, claim, evidence
 
 # How the figures are written, by column; others with two digits.
 FORMS = {

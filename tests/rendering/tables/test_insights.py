@@ -21,7 +21,7 @@ from tokexp.analysis.seed_experiment.insights import (
     insights,
 )
 from tokexp.analysis.statistics import Interval
-from tokexp.rendering.insights import CLAIMS, claim, evidence
+from tokexp.rendering.tables.insights import CLAIMS, claim, evidence
 
 A, B, C = (Cell(arm, "nano", False, (), False) for arm in "abc")
 PICTURES = "lowest loss per token: a (1.00 nats, 2.500 bits per byte); nearest to human text: b (1.25 sd, a 3.00)"
