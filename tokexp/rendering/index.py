@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokexp.rendering.figures.gallery import PICTURES
-from tokexp.rendering.page import fill
+from tokexp.rendering.page.page import fill
 from tokexp.rendering.text import Line, from_json, html, markdown, sentence
 from tokexp.system.files import write_text
 

@@ -12,10 +12,10 @@ import pandas as pd
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import ranking
 from tokexp.analysis.statements.held_equal import held_equal
-from tokexp.rendering.chart import caption
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.panels import panel_names
-from tokexp.rendering.pieces import passages, visible
+from tokexp.rendering.page.chart import caption
+from tokexp.rendering.page.pieces import passages, visible
 from tokexp.rendering.sentences import held_equal_line, question, ranking_paragraphs, title
 from tokexp.rendering.tables.forms import markdown_table
 from tokexp.rendering.tables.sections import ComparisonTables

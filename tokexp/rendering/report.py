@@ -10,7 +10,7 @@ from tokexp.config import InputError
 from tokexp.rendering.figures.gallery import draw_figures
 from tokexp.rendering.first_screen import answer_lines
 from tokexp.rendering.index import SUMMARY, write_index
-from tokexp.rendering.page import write_page
+from tokexp.rendering.page.page import write_page
 from tokexp.rendering.readme import write_readme
 from tokexp.rendering.sentences import question, title
 from tokexp.rendering.tables.sections import ComparisonTables, tables_of_study, write_tables
