@@ -13,7 +13,7 @@ from tokexp.system.files import write_text
 
 SUMMARY = "summary.json"  # of each report
 NOT_COMMITTED = ("demo",)
-PICTURE = next(picture for picture in PICTURES if picture.name == "with_baselines")
+PICTURE = next(picture for picture in PICTURES if picture.name == "ranking")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tokexp.analysis.statements.answer import ranking
 from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.rendering.chart import caption
 from tokexp.rendering.figures.gallery import PICTURES
-from tokexp.rendering.figures.panels import panel_names
+from tokexp.rendering.figures.panels import MOST_PANELS, panel_names
 from tokexp.rendering.pieces import passages, visible
 from tokexp.rendering.sentences import held_equal_line, question, ranking_paragraphs, title
 from tokexp.rendering.tables.forms import markdown_table
@@ -27,7 +27,6 @@ from tokexp.system.files import write_text
 ABREAST = 4  # samples side by side
 SHOWN = 70  # bytes of the passage that is shown in pieces
 MOST_ROWS = 100  # of a table; the others are in tables/
-MOST_PANELS = 6  # pictures of the training of single cells; the others' stay in figures/
 
 
 def write_readme(study: Study, parts: list[ComparisonTables], folder: Path) -> Path:

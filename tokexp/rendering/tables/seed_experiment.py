@@ -17,6 +17,8 @@ FORMS = {
 
 def insight_table(comparison: Comparison) -> Table:
     rows = insights(comparison)
+    if not rows:
+        return Table()
     return table(
         Column("the seed experiment said", [claim(insight) for insight in rows], name="claim"),
         Column("this sweep", [evidence(insight) for insight in rows], name="evidence"),
@@ -26,6 +28,8 @@ def insight_table(comparison: Comparison) -> Table:
 
 def ticked_table(comparison: Comparison) -> Table:
     rows = ticked(comparison)
+    if not rows:
+        return Table()
     distances = [_or_none(row.distance, ".2f", " sd") for row in rows]
 
     def measure(heading: str, name: str) -> Column:
