@@ -20,8 +20,8 @@ def insight_table(comparison: Comparison) -> Table:
     if not rows:
         return Table()
     return table(
-        Column("the seed experiment said", [claim(insight) for insight in rows], name="claim"),
-        Column("this sweep", [evidence(insight) for insight in rows], name="evidence"),
+        Column("what the seed experiment said", [claim(insight) for insight in rows], name="claim"),
+        Column("what these runs show", [evidence(insight) for insight in rows], name="evidence"),
         Column("verdict", [JUDGEMENTS[insight.judgement] for insight in rows]),
     )
 
@@ -83,5 +83,5 @@ def published_rows(comparison: Comparison) -> Table:
 
 def _verdict(row: Reproduction) -> str:
     if row.off is None:
-        return "it had none"
-    return "reproduced" if row.reproduced else f"not so: {row.off:+.1%}"
+        return "it published none"
+    return "reproduced" if row.reproduced else f"not reproduced: {row.off:+.1%}"
