@@ -27,7 +27,7 @@ from tokexp.rendering.text import html, html_paragraph
 from tokexp.runs.study import Study, read_study
 
 DIFFERENCES = next(section for section in SECTIONS if section.name == "differences")
-SHOWN = "with_baselines"  # the picture under the answer
+SHOWN = "ranking"  # the picture under the answer
 
 
 class StudyReport:

@@ -1,4 +1,4 @@
-"""What a report says before its tables, as sentences: the statements of `analysis/statements.py` in words."""
+"""What a report says before its tables, as sentences: the facts of `analysis/statements/` in words."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import pytest
 from browser import Page
 from made_up import EVIL, HOSTILE, SAMPLE, compared, run, several, whole_study
 
-from tokexp.rendering.first_screen import first_screen
+from tokexp.rendering.first_screen import PICTURE, first_screen
 from tokexp.rendering.page import page as page_module
 from tokexp.rendering.page.page import LIBRARY, page, sampled, write_page
 from tokexp.rendering.tables.sections import tables_of_study
@@ -124,11 +124,13 @@ def test_the_library_lies_once_beside_all_reports(tmp_path: Path, figures: Path)
 
 def test_the_first_screen(figures: Path) -> None:
     """The question, the answer, the ranking, what would settle it; then the main table; the rest is folded."""
+    for name in (PICTURE, "forest", "content"):
+        (figures / f"{name}_0.png").write_bytes(PIXEL)
     html = page(made := whole_study(several()), tables_of_study(made), figures)
     (screen,) = [first_screen(part.comparison) for part in tables_of_study(made)]
-    order = [html.index(text) for text in (
-        "<h1>", str(inline_html(screen.answer)), 'id="main-0"', 'id="curves-0"', "<details>\n"
-    )]  # fmt: skip
+    shown = ["<h1>", str(inline_html(screen.answer)), 'class="picture ranking"', str(inline_html(screen.settle[0]))]
+    shown += ['id="main-0"', 'id="curves-0"', 'id="leads-0"', 'id="behind-0"', 'id="pictures-0"']
+    order = [html.index(text) for text in shown]
     assert order == sorted(order)
     folded = html[html.index("<details>\n") :]
     for part in tables_of_study(made):

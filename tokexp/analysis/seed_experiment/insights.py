@@ -103,8 +103,19 @@ class FreeLunch:
 Insight = LossAndOutput | SizeOfModels | TextOfSamples | Stability | Granularity | FreeLunch
 
 
+CORPUS, TOKENIZERS = "tinyshakespeare", ("char", "word", "bpe")
+
+
+def is_concerned(comparison: Comparison) -> bool:
+    """Whether the seed experiment says something of these runs: of its text, with tokenizers of its three kinds."""
+    arms = set(comparison.runs.arm)
+    return comparison.corpus == CORPUS and all(any(a.startswith(kind) for a in arms) for kind in TOKENIZERS)
+
+
 def insights(comparison: Comparison) -> list[Insight]:
-    """Judge all six, in the seed experiment's order."""
+    """Judge all six, in the seed experiment's order; none where it is of another text, or of other tokenizers."""
+    if not is_concerned(comparison):
+        return []
     return [
         loss_and_output(comparison),
         size_of_models(comparison),
@@ -229,7 +240,9 @@ class Ticked:
 
 
 def ticked(comparison: Comparison) -> list[Ticked]:
-    """A row a cell, best total first."""
+    """A row a cell, best total first; none where the seed experiment was of another text or of other tokenizers."""
+    if not is_concerned(comparison):
+        return []
     at, distances = temperatures(comparison), lowest_temperature_distances(comparison)
     read = readings(comparison, at[0]) if at else {}
     unseen = bits_by_content(comparison, "word").get("unseen", pd.Series(dtype=float))

@@ -25,18 +25,19 @@ from plotly.offline import get_plotlyjs
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison
+from tokexp.analysis.statements.answer import ranking
 from tokexp.rendering.figures.gallery import PICTURES
-from tokexp.rendering.figures.panels import panel_names
+from tokexp.rendering.figures.panels import MOST_PANELS, panel_names
 from tokexp.rendering.figures.style import looks
 from tokexp.rendering.first_screen import PICTURE, first_screen, report_title
 from tokexp.rendering.page.chart import AXIS_TITLES, MEASURE_TITLES, MEASURES, caption, chart, island
 from tokexp.rendering.page.pictures import Drawing, drawing, for_dark, variable_of
 from tokexp.rendering.page.pieces import LEVELS, CutLine, passage_lines
 from tokexp.rendering.page.tables import Grid, grid
-from tokexp.rendering.readme import MOST_PANELS, absent, provenance
-from tokexp.rendering.sentences import title
+from tokexp.rendering.readme import absent, provenance
+from tokexp.rendering.sentences import ranking_paragraphs, title
 from tokexp.rendering.tables.sections import ComparisonTables
-from tokexp.rendering.text import html, printable
+from tokexp.rendering.text import html, html_paragraph, printable
 from tokexp.runs.files import SAMPLES
 from tokexp.runs.study import Study
 from tokexp.system.files import write_text
@@ -47,7 +48,8 @@ LIBRARY = "plotly.min.js"  # in the folder of all reports
 # Pictures that the curves show too, and so are for paper and for pages without the library alone.
 SHOWN_AS_CURVES = ("bits_per_byte", "flops", "sweep_panel")
 LEADS_PICTURE = "forest"
-MAIN, LEADS, PASSAGE = "Bits per byte", "The differences", "The same text in every tokenizer's pieces"
+MAIN, LEADS, BEHIND = "Bits per byte", "The differences", "Behind the answer"
+PASSAGE = "The same text in every tokenizer's pieces"
 MOST_SAMPLED = 24  # runs whose samples are in the page; of more, those of the best cells' first seeds
 
 
@@ -71,6 +73,7 @@ class Screen:
     command: str
     held_equal: Markup
     grid: Grid  # the main table
+    behind: list[Markup]  # what more is known of the leads, below
 
 
 @dataclass(frozen=True)
@@ -117,11 +120,11 @@ class PageOfComparison:
     @property
     def contents(self) -> list[tuple[str, str]]:
         """The sections of the page in their order, each with its heading."""
-        shown = [("answer", "The answer"), ("main", MAIN), ("curves", "Curves"), ("leads", LEADS)]
+        shown = [("answer", "The answer"), ("main", MAIN), ("curves", "Curves"), ("leads", LEADS), ("behind", BEHIND)]
         shown += [(table.name, table.heading) for table in self.tables]
         shown += [("passage", PASSAGE), ("samples", "Samples"), ("pictures", "Pictures"), ("training", "Training")]
-        lacking = {"leads": self.leads is None, "passage": not self.lines, "samples": not self.cards}
-        lacking |= {"pictures": not self.pictures, "training": not self.panels}
+        lacking = {"leads": self.leads is None, "behind": not self.screen.behind, "passage": not self.lines}
+        lacking |= {"samples": not self.cards, "pictures": not self.pictures, "training": not self.panels}
         return [(name, heading) for name, heading in shown if not lacking.get(name)]
 
 
@@ -150,10 +153,10 @@ def page(study: Study, parts: list[ComparisonTables], figures: Path) -> str:
         title=report_title(study),
         parts=shown,
         missing=[absent(run) for run in study.missing],
-        provenance=provenance(study.results),
+        provenance=[*(part.title for part in shown), *provenance(study.results)],
         axes=AXIS_TITLES,
         measures=MEASURE_TITLES,
-        headings={"main": MAIN, "leads": LEADS, "passage": PASSAGE},
+        headings={"main": MAIN, "leads": LEADS, "behind": BEHIND, "passage": PASSAGE},
         levels=LEVELS,
         colours={variable_of(colour): (colour, for_dark(colour)) for colour in sorted(_colours(shown))},
         variable_of=variable_of,
@@ -228,6 +231,7 @@ def _screen(comparison: Comparison, colours: dict[Cell, str]) -> Screen:
         command=screen.command or "",
         held_equal=html(screen.held_equal),
         grid=grid(screen.table, colours),
+        behind=[html_paragraph(block) for block in ranking_paragraphs(ranking(comparison))],
     )
 
 

@@ -17,15 +17,19 @@ FORMS = {
 
 def insight_table(comparison: Comparison) -> Table:
     rows = insights(comparison)
+    if not rows:
+        return Table()
     return table(
-        Column("the seed experiment said", [claim(insight) for insight in rows], name="claim"),
-        Column("this sweep", [evidence(insight) for insight in rows], name="evidence"),
+        Column("what the seed experiment said", [claim(insight) for insight in rows], name="claim"),
+        Column("what these runs show", [evidence(insight) for insight in rows], name="evidence"),
         Column("verdict", [JUDGEMENTS[insight.judgement] for insight in rows]),
     )
 
 
 def ticked_table(comparison: Comparison) -> Table:
     rows = ticked(comparison)
+    if not rows:
+        return Table()
     distances = [_or_none(row.distance, ".2f", " sd") for row in rows]
 
     def measure(heading: str, name: str) -> Column:
@@ -79,5 +83,5 @@ def published_rows(comparison: Comparison) -> Table:
 
 def _verdict(row: Reproduction) -> str:
     if row.off is None:
-        return "it had none"
-    return "reproduced" if row.reproduced else f"not so: {row.off:+.1%}"
+        return "it published none"
+    return "reproduced" if row.reproduced else f"not reproduced: {row.off:+.1%}"
