@@ -1,0 +1,73 @@
+"""The tokenizers in a page's script cut texts as Python's do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nasty import NASTY, TRICKY
+
+from tokexp.rendering.page import TEMPLATES
+from tokexp.rendering.pieces import CUT_IN_A_BROWSER, for_browser
+from tokexp.tokenizer import Tokenizer, train_tokenizer
+from tokexp.tokenizer.bpe import BPETokenizer
+
+LIKE_THE_BROWSERS = """
+const {cases, texts} = JSON.parse(require("fs").readFileSync(0));
+const cut = cases.map((one) => { const encode = encoders[one.kind](one); return texts.map((text) => encode(text)); });
+console.log(JSON.stringify(cut));
+"""
+SIZED = ("bpe", "bpe_fallback", "bpe_classic")
+KINDS: list[tuple[str, dict[str, Any]]] = [
+    *((kind, {}) for kind in ("byte", "char", "word", "word_cased", "bpe_fallback", "bpe_classic")),
+    ("char", {"byte_fallback": True, "vocab_size": 290}),
+    *(("bpe", {"pattern": pattern}) for pattern in ("gpt2", "gpt4", "none")),
+]
+TEXTS = [
+    *NASTY.values(),
+    TRICKY,
+    "\x1c \x1d\x85\u1680\u2028\ufeff\u180e x\x1f",  # white space, of one standard or another
+    "ΌΔΟΣ Σ ΑΣ. ΑΣΑ \u0130\u0130 don\u017fx '\u017fx'sx 'S 'LL Ⅷ ½ ٣ _a_b-c",  # capitals, signs and numbers
+    "end \n\n", " \t\n \r\n  a\n b", "a  \n\nb   ", "12345 a1b22 abcdecde", "\U0001f451king\U0001f451\U0001f451", "x" * 600,
+    "34 34 34 34 \u017fx \u017fx",  # which make pairs that a pattern must not let be joined
+]  # fmt: skip
+
+
+def in_node(tokenizers: list[dict[str, Any]]) -> Any:
+    """The tokens, [id, bytes] each, of every text under every tokenizer as `cut.js` cuts it."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node on this machine")
+    script = (TEMPLATES / "cut.js").read_text(encoding="utf-8") + LIKE_THE_BROWSERS
+    given = json.dumps({"cases": tokenizers, "texts": TEXTS})
+    run = subprocess.run([node, "-e", script], input=given, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def expected(tokenizer: Tokenizer, text: str) -> list[list[int]]:
+    ids, spans = tokenizer.encode_with_spans(text)
+    return [[i, end - start] for i, (start, end) in zip(ids, spans, strict=True)]
+
+
+def test_a_browser_cuts_as_python_does(text: str, tmp_path: Path) -> None:
+    """Under tokenizers to which most of the texts are new, and under ones that have all that they may join as a token."""
+    made: dict[str, Tokenizer] = {
+        "of two pairs that write the same": BPETokenizer([(68, 69), (69, 70), (260, 70), (68, 261), (71, 72)])
+    }
+    for learned, vocab_size in ((text, 330), ("\n".join(TEXTS * 2), 9999)):
+        for kind, own in KINDS:
+            settings = {**own, **({"vocab_size": vocab_size} if kind in SIZED else {})}
+            made[f"{kind} {settings}"] = train_tokenizer(kind, learned, **settings)
+    saved = []
+    for tokenizer in made.values():
+        tokenizer.save(tmp_path / "tokenizer.json")
+        saved.append(for_browser(json.loads((tmp_path / "tokenizer.json").read_bytes())))
+    assert {tokenizer.kind for tokenizer in made.values()} == set(CUT_IN_A_BROWSER)
+    for (name, tokenizer), cut in zip(made.items(), in_node(saved), strict=True):
+        for given, tokens in zip(TEXTS, cut, strict=True):
+            assert tokens == expected(tokenizer, given), f"{name}: {given!r}"
