@@ -34,7 +34,7 @@ TEXTS = [
     "ΌΔΟΣ Σ ΑΣ. ΑΣΑ \u0130\u0130 don'\u017fx'sx 'S 'LL Ⅷ ½ ٣ _a_b-c",  # capitals, signs and numbers
     "end \n\n", " \t\n \r\n  a\n b", "a  \n\nb   ", "12345 a1b22 abcdecde",
     "\U0001f451king\U0001f451\U0001f451", "x" * 600,
-    "34 34 34 34 \u017fx \u017fx",  # which make pairs that a pattern must not let be joined
+    "34 34 34 34 1\u017fx1\u017fx1\u017fx",  # which make pairs that a pattern must not let be joined
 ]  # fmt: skip
 
 
