@@ -76,7 +76,7 @@ def test_hostile_text_is_shown(figures: Path) -> None:
     runs.append(run("{{ 7 * 7 }}", settings={"train.lr": "*x* ` **y**"}))
     made = whole_study(runs, name=EVIL, missing=[{"name": EVIL, "state": "failed", "reason": EVIL}])
     shown = rendered(made, figures)
-    assert len(shown.attributes("script")) == 4
+    assert len(shown.attributes("script")) == 5
     assert len(shown.attributes("img")) == 1
     assert shown.all("h1") == [EVIL]
     assert "{{ 7 * 7 }} lr=*x* ` **y**" in shown.all("td")

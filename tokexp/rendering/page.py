@@ -24,6 +24,7 @@ from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements import held_equal, ranking
 from tokexp.rendering.chart import AXIS_TITLES, MEASURE_TITLES, MEASURES, caption, chart, island, variable_of
+from tokexp.rendering.cutter import Cutter, cutter
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.panels import panel_names
 from tokexp.rendering.figures.style import looks, on_dark
@@ -89,6 +90,7 @@ class PageOfComparison:
     colours: dict[Cell, str]
     cards: list[tuple[str, list[Card]]]
     lines: list[Any]  # of the held-out passage
+    cutter: Cutter | None
     chart: dict[str, Any]
 
 
@@ -102,7 +104,7 @@ def write_page(study: Study, parts: list[ComparisonTables], folder: Path) -> Pat
 def page(study: Study, parts: list[ComparisonTables], figures: Path) -> str:
     """The page; the same bytes for the same study and pictures."""
     shown = [_part(part, figures, i) for i, part in enumerate(parts)]
-    scripts = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in ("theme.js", "page.js")}
+    scripts = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in ("theme.js", "page.js", "cut.js")}
     scripts["plotly"] = get_plotlyjs()
     measures = {name: {"short": short, "title": MEASURE_TITLES[name]} for name, (short, _) in MEASURES.items()}
     colours = sorted({colour for part in shown for colour in part.colours.values()})
@@ -156,6 +158,7 @@ def _part(part: ComparisonTables, figures: Path, i: int) -> PageOfComparison:
         colours=colours,
         cards=cards(comparison, colours),
         lines=passage_lines(comparison),
+        cutter=cutter(comparison),
         chart=chart(comparison, sampled(comparison)),
     )
 

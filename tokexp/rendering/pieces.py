@@ -137,14 +137,3 @@ def _snapped(text: str, edges: list[int]) -> list[int]:
 def visible(piece: str) -> str:
     """White space other than a blank becomes a sign."""
     return printable(piece.translate(SIGNS))
-
-
-CUT_IN_A_BROWSER = ("byte", "char", "word", "word_cased", "bpe", "bpe_fallback", "bpe_classic")  # kinds of cut.js
-
-
-def for_browser(tokenizer: dict[str, Any]) -> dict[str, Any]:
-    """What `cut.js` needs of a `tokenizer.json`: its kind and settings, the ids of its merges end to end."""
-    needed = {name: value for name, value in tokenizer.items() if name not in ("format", "version")}
-    if "merges" in needed:
-        needed["merges"] = [int(i) for line in needed["merges"] for i in line.split()]
-    return needed

@@ -165,3 +165,42 @@ const encoders = (() => {
     },
   };
 })();
+
+if (globalThis.document) {
+  const utf8 = new TextEncoder();
+  const SIGNS = { "\n": "⏎", "\t": "⇥", "\r": "␍", "\x7f": "␡" }; // and those that Unicode has for control characters
+  const visible = (text) =>
+    text.replace(/[\x00-\x1f\x7f]/g, (char) => SIGNS[char] ?? String.fromCharCode(0x2400 + char.charCodeAt(0)));
+
+  // What is drawn of each token: a character belongs to the piece in which it begins, and a piece may be but its rest.
+  const pieces = (text, tokens) => {
+    const chars = [...text];
+    let [drawn, reached, end] = [0, 0, 0]; // characters and bytes that are drawn, bytes of the tokens
+    return tokens.flatMap(([id, bytes], n) => {
+      const from = drawn;
+      for (end += bytes; reached < end; drawn += 1) reached += utf8.encode(chars[drawn]).length;
+      const names = [`p${n % 4}`, ...(reached > end ? ["torn"] : []), ...(id === 1 ? ["unknown"] : [])];
+      const piece = document.createElement("b");
+      piece.className = names.join(" ");
+      piece.textContent = visible(chars.slice(from, drawn).join(""));
+      return drawn > from ? [piece] : [];
+    });
+  };
+
+  for (const section of document.querySelectorAll(".cutter")) {
+    const tokenizers = JSON.parse(section.querySelector("script").textContent);
+    const encode = tokenizers.map((tokenizer) => encoders[tokenizer.kind](tokenizer));
+    const rows = [...section.querySelectorAll("tbody tr")];
+    const box = section.querySelector("textarea");
+    const cut = () => {
+      const text = box.value.toWellFormed?.() ?? box.value; // half a pair of surrogates has no bytes
+      rows.forEach((row, i) => {
+        const tokens = encode[i](text);
+        row.cells[1].textContent = tokens.length.toLocaleString("en");
+        row.cells[2].replaceChildren(...pieces(text, tokens));
+      });
+    };
+    box.addEventListener("input", cut);
+    cut();
+  }
+}

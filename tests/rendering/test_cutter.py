@@ -8,13 +8,19 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from nasty import NASTY, TRICKY
 
+from tokexp.rendering.cutter import CUT_IN_A_BROWSER, for_browser
 from tokexp.rendering.page import TEMPLATES
-from tokexp.rendering.pieces import CUT_IN_A_BROWSER, for_browser
+from tokexp.runs.files import RESULTS, SEGMENTS, TOKENIZERS, load_lines
+from tokexp.system.files import sha256
 from tokexp.tokenizer import Tokenizer, train_tokenizer
+from tokexp.tokenizer.base import UNK
 from tokexp.tokenizer.bpe import BPETokenizer
+
+REPORTS = Path(__file__).parent.parent.parent / "reports"
 
 LIKE_THE_BROWSERS = """
 const {cases, texts} = JSON.parse(require("fs").readFileSync(0));
@@ -38,13 +44,13 @@ TEXTS = [
 ]  # fmt: skip
 
 
-def in_node(tokenizers: list[dict[str, Any]]) -> Any:
+def in_node(tokenizers: list[dict[str, Any]], texts: list[str] = TEXTS) -> Any:
     """The tokens, [id, bytes] each, of every text under every tokenizer as `cut.js` cuts it."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node on this machine")
     script = (TEMPLATES / "cut.js").read_text(encoding="utf-8") + LIKE_THE_BROWSERS
-    given = json.dumps({"cases": tokenizers, "texts": TEXTS})
+    given = json.dumps({"cases": tokenizers, "texts": texts})
     run = subprocess.run([node, "-e", script], input=given, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -72,3 +78,22 @@ def test_a_browser_cuts_as_python_does(text: str, tmp_path: Path) -> None:
     for (name, tokenizer), cut in zip(made.items(), in_node(saved), strict=True):
         for given, tokens in zip(TEXTS, cut, strict=True):
             assert tokens == expected(tokenizer, given), f"{name}: {given!r}"
+
+
+def test_the_committed_vocabularies_cut_as_their_runs_did() -> None:
+    """The passage of `segments.jsonl`, which Python cut when the runs were made."""
+    saved: dict[str, dict[str, Any]] = {}
+    passages: dict[str, dict[str, Any]] = {}
+    for data in REPORTS.glob("*/data"):
+        saved |= {row["tokenizer_sha256"]: row["tokenizer"] for row in load_lines(data / TOKENIZERS)}
+        digest_of = pd.read_csv(data / RESULTS, usecols=["name", "tokenizer_sha256"]).set_index("name").tokenizer_sha256
+        rows = [json.loads(row) for row in (data / SEGMENTS).read_text().splitlines() if '"held out"' in row]
+        passages |= {digest_of[row["name"]]: row for row in rows}
+    assert set(passages) == set(saved)
+    for digest, tokenizer in saved.items():
+        assert sha256((json.dumps(tokenizer, indent=0) + "\n").encode()) == digest
+    shown = [digest for digest, tokenizer in saved.items() if tokenizer["kind"] in CUT_IN_A_BROWSER]
+    (text,) = {passages[digest]["text"] for digest in shown}
+    for digest, (tokens,) in zip(shown, in_node([for_browser(saved[d]) for d in shown], [text]), strict=True):
+        assert [n for _, n in tokens] == passages[digest]["bytes"], saved[digest]["kind"]
+        assert [i for i, (token, _) in enumerate(tokens) if token == UNK] == passages[digest]["unknown"]
