@@ -219,6 +219,14 @@ def several() -> list[Run]:
     return [run(arm, seed, falling(bpb[arm] + seed / 10)) for arm in ("char", "bpe", "words") for seed in (0, 1)]
 
 
+# What the arms of `several` have learned: tokenizer_sha256 is the arm.
+VOCABULARIES: dict[str, tuple[str, Row]] = {
+    "char": ("char", {"alphabet": "\n ABKINGé", "byte_fallback": False}),
+    "bpe": ("bpe", {"pattern": "gpt2", "merges": ["46 44"]}),
+    "words": ("hf_unigram", {"library": {}}),
+}
+
+
 def threes(text: str) -> list[int]:
     """Pieces of three bytes, and what is left, which cut some characters in two."""
     whole, rest = divmod(len(text.encode()), 3)
@@ -245,6 +253,8 @@ def whole_study(runs: Sequence[Run], name: str = "made-up", text: str = SAMPLE, 
     made = dataclasses.replace(
         made, baselines=pd.DataFrame([baseline("Kneser-Ney", "static", 2.2)]), samples=samples, segments=segments
     )
+    tokenizers = {arm: {"kind": kind, **learned} for arm, (kind, learned) in VOCABULARIES.items()}
+    made = dataclasses.replace(made, tokenizers=tokenizers)
     kinds = {arm: {"heading": 1.0, "spacing": 2.0} for arm in set(made.results.arm)}
     made = with_content(made, "place", kinds, {"heading": 64, "spacing": 576})
     return dataclasses.replace(made, **changes)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from browser import Browser, Page
-from made_up import EVIL, SAMPLE, baseline, falling, run, several, threes, whole_study
+from made_up import EVIL, PASSAGE, SAMPLE, baseline, falling, run, several, threes, whole_study
 
 from tokexp.rendering.page.page import write_page
 from tokexp.rendering.page.pieces import cut_sample
@@ -238,7 +238,7 @@ def test_surprise(at_work: Browser) -> None:
     at_work.do(f"{pieces}[0].dispatchEvent(new KeyboardEvent('keydown', {{key: 'ArrowRight', bubbles: true}}))")
     assert "0.1 bits" in at_work.do(told)
     assert at_work.do(f"{pieces}.filter(b => b.tabIndex === 0).length") == at_work.do(
-        "document.querySelectorAll('.pieces').length"
+        "document.querySelectorAll('#passage-0 .pieces').length"
     )
     colour = f"getComputedStyle({pieces}[0]).backgroundColor"
     of_piece = at_work.do(colour)
@@ -285,3 +285,19 @@ def test_without_scripts_and_on_paper(browser: Browser, page: Path) -> None:
     assert browser.do("document.querySelector('.samples pre').checkVisibility({contentVisibilityAuto: true})")
     browser.open(page)
     assert browser.do(static) == "none"
+
+
+def test_a_text_is_cut_while_it_is_typed(at_work: Browser) -> None:
+    rows = "[...document.querySelectorAll('.cutter tbody tr')].map(row => %s)"
+    pieces = "[...row.cells[2].querySelectorAll('b')].map(b => [b.textContent, b.className])"
+    assert at_work.do(rows % "row.cells[0].textContent") == ["bpe", "char"]
+    assert "cannot cut as" in at_work.do("document.querySelector('.cutter .note').textContent")
+    assert PASSAGE.startswith(at_work.do("document.querySelector('.cutter textarea').value"))
+    assert all(at_work.do(rows % "row.cells[2].textContent.length"))
+    at_work.do(enter(".cutter textarea", "KIé<\n", "input"))
+    assert at_work.do(rows % "row.cells[1].textContent") == ["5", "5"]
+    bpe, char = at_work.do(rows % pieces)
+    assert bpe == [["KI", "p0"], ["é", "p1 torn"], ["<", "p3"], ["⏎", "p0"]]
+    assert char == [["K", "p0"], ["I", "p1"], ["é", "p2"], ["<", "p3 unknown"], ["⏎", "p0"]]
+    at_work.do(enter(".cutter textarea", "", "input"))
+    assert at_work.do(rows % pieces) == [[], []]

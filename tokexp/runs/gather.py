@@ -20,6 +20,8 @@ from tokexp.runs.files import (
     RESULTS,
     SAMPLES,
     SEGMENTS,
+    TOKENIZER,
+    TOKENIZERS,
     load_json,
     load_lines,
     load_metrics,
@@ -33,8 +35,10 @@ from tokexp.runs.state import read_state
 from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
-from tokexp.system.files import write_text
+from tokexp.system.files import sha256, write_text
 from tokexp.training.record import EvalRow, Row, StepRow
+
+MOST_TOKENIZER_BYTES = 300_000  # of a tokenizer that a report's page can have in it
 
 
 def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
@@ -46,6 +50,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     samples: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
+    tokenizers: dict[str, dict[str, Any]] = {}
     missing, problems = [], []
     seen: set[tuple[Any, ...]] = set()
     for folder in sorted(runs):
@@ -63,6 +68,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
             tables[name] += rows if name not in KEYS else [row for row in rows if _is_new(row, KEYS[name], seen)]
         samples += run.samples
         segments += run.segments
+        add_tokenizer(folder, str(run.tables["results"][0]["tokenizer_sha256"]), tokenizers)
     if not tables["results"]:
         known = set(read_study("", data).results.name) if (data / RESULTS).exists() else set()
         return _to_report(problems, missing, known)
@@ -74,18 +80,24 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         frames = {name: _merge(getattr(before, name), frame, gone) for name, frame in frames.items()}
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
-    for name, frame in frames.items():
-        if name == "baselines":  # of the same baseline with and without its blocks, as from old folders, what is known
-            frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
-        frame = frame.drop_duplicates(KEYS.get(name))
-        write_text(data / table_file(name), frame.to_csv(index=False, float_format="%.8g"))
+        tokenizers = before.tokenizers | tokenizers
+    _write_tables(frames, data)
     for file, rows in {SAMPLES: samples, SEGMENTS: segments}.items():
         write_lines(data / file, sorted(rows, key=lambda row: row["name"]), allow_nan=True)
+    write_lines(data / TOKENIZERS, tokenizer_rows(tokenizers, frames["results"]))
     known = set(frames["results"].name)
     states = [(folder.name, read_state(folder)) for folder in missing if folder.name not in known]
     left = [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
     write_text(data / MISSING, json.dumps(left, ensure_ascii=False) + "\n")
     return _to_report(problems, missing, known)
+
+
+def _write_tables(frames: dict[str, pd.DataFrame], data: Path) -> None:
+    for name, frame in frames.items():
+        if name == "baselines":  # of the same baseline with and without its blocks, as from old folders, what is known
+            frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
+        frame = frame.drop_duplicates(KEYS.get(name))
+        write_text(data / table_file(name), frame.to_csv(index=False, float_format="%.8g"))
 
 
 def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> list[str]:
@@ -178,6 +190,21 @@ def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:
     path = folder / SEGMENTS
     rows = load_lines(path) if path.is_file() else []
     return [{"name": run, **row} for row in rows if row.get("sample", 0) < SAMPLES_SHOWN]
+
+
+def add_tokenizer(folder: Path, digest: str, known: dict[str, dict[str, Any]]) -> None:
+    """Add a run's tokenizer to the `known` ones, where it is small and the one that its result names by `digest`."""
+    path = folder / TOKENIZER
+    if digest not in known and path.is_file() and path.stat().st_size <= MOST_TOKENIZER_BYTES:
+        raw = path.read_bytes()
+        if sha256(raw) == digest:
+            known[digest] = json.loads(raw)
+
+
+def tokenizer_rows(tokenizers: dict[str, dict[str, Any]], results: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row for each of `tokenizers`, by tokenizer_sha256, that a run of `results` has."""
+    used = set(results.tokenizer_sha256)
+    return [{"tokenizer_sha256": digest, "tokenizer": tokenizers[digest]} for digest in sorted(used & set(tokenizers))]
 
 
 def latest_runs(sweep: Path) -> list[Path]:

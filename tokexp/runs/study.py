@@ -8,6 +8,7 @@ readability.csv a row a sample, and one a passage of the held-out text, which pe
 baselines.csv   a row a held-out text and baseline, with its nats of each block where they are known
 samples.jsonl   a row a sample, a few of each run
 segments.jsonl  how its tokenizer cuts each of those and a held-out passage (`tokexp/scoring/samples/segments.py`)
+tokenizers.jsonl  a row a tokenizer, where it is small: its sha256 and its tokenizer.json
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from tokexp.config import InputError
-from tokexp.runs.files import MISSING, RESULTS, SAMPLES, SEGMENTS, load_lines, table_file
+from tokexp.runs.files import MISSING, RESULTS, SAMPLES, SEGMENTS, TOKENIZERS, load_lines, table_file
 from tokexp.runs.result import columns
 from tokexp.scoring.blocks import BLOCKS
 
@@ -49,6 +50,7 @@ class Study:
     samples: list[dict[str, Any]]
     missing: list[dict[str, str]]  # runs of the sweep that have no result: name, state and reason
     segments: list[dict[str, Any]] = field(default_factory=list)  # none of runs from before they were left
+    tokenizers: dict[str, dict[str, Any]] = field(default_factory=dict)  # by tokenizer_sha256
 
     @cached_property
     def ends(self) -> pd.DataFrame:
@@ -67,6 +69,8 @@ def read_study(name: str, data: Path) -> Study:
         tables = {table: _read_table(data / table_file(table)) for table in TABLES}
         samples = load_lines(data / SAMPLES)
         segments = load_lines(data / SEGMENTS) if (data / SEGMENTS).is_file() else []
+        tokenizers = load_lines(data / TOKENIZERS) if (data / TOKENIZERS).is_file() else []
+        by_digest = {row["tokenizer_sha256"]: row["tokenizer"] for row in tokenizers}
         missing = json.loads((data / MISSING).read_bytes())
     except FileNotFoundError as error:
         if not (data / RESULTS).exists():
@@ -75,7 +79,7 @@ def read_study(name: str, data: Path) -> Study:
     except (OSError, ValueError, KeyError, AttributeError) as error:  # pandas' errors of parsing are ValueErrors
         raise InputError(f"{data}: damaged ({error}); bring its files back, or run again") from error
     _require_whole(data, tables)
-    return Study(name, **tables, samples=samples, missing=missing, segments=segments)
+    return Study(name, **tables, samples=samples, missing=missing, segments=segments, tokenizers=by_digest)
 
 
 def nothing_to_report(name: str) -> str:

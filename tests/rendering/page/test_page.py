@@ -81,7 +81,7 @@ def test_hostile_text_is_shown(figures: Path) -> None:
     runs.append(run("{{ 7 * 7 }}", settings={"train.lr": "*x* ` **y**"}))
     made = whole_study(runs, name=EVIL, missing=[{"name": EVIL, "state": "failed", "reason": EVIL}])
     shown = rendered(made, figures)
-    assert len(shown.attributes("script")) == 6
+    assert len(shown.attributes("script")) == 7
     assert len(shown.attributes("img")) == 1
     assert EVIL in shown.all("h1")[0]
     assert EVIL in shown.all("p")

@@ -31,6 +31,7 @@ from tokexp.rendering.figures.panels import MOST_PANELS, panel_names
 from tokexp.rendering.figures.style import looks
 from tokexp.rendering.first_screen import PICTURE, first_screen, report_title
 from tokexp.rendering.page.chart import AXIS_TITLES, MEASURE_TITLES, MEASURES, caption, chart, island
+from tokexp.rendering.page.cutter import Cutter, cutter
 from tokexp.rendering.page.pictures import Drawing, drawing, for_dark, variable_of
 from tokexp.rendering.page.pieces import LEVELS, CutLine, passage_lines
 from tokexp.rendering.page.tables import Grid, grid
@@ -43,13 +44,14 @@ from tokexp.runs.study import Study
 from tokexp.system.files import write_text
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-SCRIPTS = ("theme.js", "page.js", "texts.js", "curves.js")
+SCRIPTS = ("theme.js", "page.js", "texts.js", "curves.js", "cut.js")
 LIBRARY = "plotly.min.js"  # in the folder of all reports
 # Pictures that the curves show too, and so are for paper and for pages without the library alone.
 SHOWN_AS_CURVES = ("bits_per_byte", "flops", "sweep_panel")
 LEADS_PICTURE = "forest"
 MAIN, LEADS, BEHIND = "Bits per byte", "The differences", "Behind the answer"
 PASSAGE = "The same text in every tokenizer's pieces"
+YOURS = "Your text in every tokenizer's pieces"
 MOST_SAMPLED = 24  # runs whose samples are in the page; of more, those of the best cells' first seeds
 
 
@@ -103,6 +105,7 @@ class PageOfComparison:
     cards: list[tuple[str, list[Card]]]
     samples_finding: str
     lines: list[list[CutLine]]  # of the held-out passage
+    cutter: Cutter | None
     chart: dict[str, Any]
 
     @property
@@ -122,8 +125,19 @@ class PageOfComparison:
         """The sections of the page in their order, each with its heading."""
         shown = [("answer", "The answer"), ("main", MAIN), ("curves", "Curves"), ("leads", LEADS), ("behind", BEHIND)]
         shown += [(table.name, table.heading) for table in self.tables]
-        shown += [("passage", PASSAGE), ("samples", "Samples"), ("pictures", "Pictures"), ("training", "Training")]
-        lacking = {"leads": self.leads is None, "behind": not self.screen.behind, "passage": not self.lines}
+        shown += [
+            ("passage", PASSAGE),
+            ("cut", YOURS),
+            ("samples", "Samples"),
+            ("pictures", "Pictures"),
+            ("training", "Training"),
+        ]
+        lacking = {
+            "leads": self.leads is None,
+            "behind": not self.screen.behind,
+            "passage": not self.lines,
+            "cut": not self.cutter,
+        }
         lacking |= {"samples": not self.cards, "pictures": not self.pictures, "training": not self.panels}
         return [(name, heading) for name, heading in shown if not lacking.get(name)]
 
@@ -156,7 +170,7 @@ def page(study: Study, parts: list[ComparisonTables], figures: Path) -> str:
         provenance=[*(part.title for part in shown), *provenance(study.results)],
         axes=AXIS_TITLES,
         measures=MEASURE_TITLES,
-        headings={"main": MAIN, "leads": LEADS, "behind": BEHIND, "passage": PASSAGE},
+        headings={"main": MAIN, "leads": LEADS, "behind": BEHIND, "passage": PASSAGE, "cut": YOURS},
         levels=LEVELS,
         colours={variable_of(colour): (colour, for_dark(colour)) for colour in sorted(_colours(shown))},
         variable_of=variable_of,
@@ -218,6 +232,7 @@ def _part(part: ComparisonTables, figures: Path, i: int) -> PageOfComparison:
         cards=cards(comparison, colours),
         samples_finding=_count_of_samples(comparison),
         lines=passage_lines(comparison),
+        cutter=cutter(comparison),
         chart=chart(comparison, sampled(comparison)),
     )  # fmt: skip
 
