@@ -27,9 +27,9 @@ const {cases, texts} = JSON.parse(require("fs").readFileSync(0));
 const cut = cases.map((one) => { const encode = encoders[one.kind](one); return texts.map((text) => encode(text)); });
 console.log(JSON.stringify(cut));
 """
-SIZED = ("bpe", "bpe_fallback", "bpe_classic")
+SIZED = ("bpe", "bpe_fallback", "bpe_classic", "sp_unigram")
 KINDS: list[tuple[str, dict[str, Any]]] = [
-    *((kind, {}) for kind in ("byte", "char", "word", "word_cased", "bpe_fallback", "bpe_classic")),
+    *((kind, {}) for kind in ("byte", "char", "word", "word_cased", "bpe_fallback", "bpe_classic", "sp_unigram")),
     ("char", {"byte_fallback": True, "vocab_size": 290}),
     *(("bpe", {"pattern": pattern}) for pattern in ("gpt2", "gpt4", "none")),
 ]
