@@ -44,7 +44,8 @@ def cutter(comparison: Comparison) -> Cutter | None:
             vocabularies.append(for_browser(saved))
     if not shown:
         return None
-    text = next((row["text"] for row in comparison.study.segments if row["of"] == "held out"), "Hello, world!")
+    passages = [row for row in comparison.study.segments if row["of"] == "held out"]
+    text = next((row["text"] for row in passages if row["name"] in comparison.cell_of), "Hello, world!")
     return Cutter(text.split("\n\n")[0][:FIRST_CHARS], shown, island(vocabularies), left_out)
 
 
