@@ -10,6 +10,7 @@ import pandas as pd
 
 from tokexp.runs.gather import MOST_TOKENIZER_BYTES, add_tokenizer, read_segments, tokenizer_rows
 from tokexp.system.files import sha256
+from tokexp.tokenizer.base import saved_text
 
 
 def test_segments_of_the_samples_that_are_kept(tmp_path: Path) -> None:
@@ -23,11 +24,14 @@ def test_segments_of_the_samples_that_are_kept(tmp_path: Path) -> None:
 
 def test_a_small_tokenizer_that_its_result_names_is_kept(tmp_path: Path) -> None:
     saved = {"format": "tokexp-tokenizer", "version": 1, "kind": "byte"}
-    raw = json.dumps(saved).encode()
+    raw = saved_text(saved).encode()
     digest, known = sha256(raw), dict[str, dict[str, Any]]()
     add_tokenizer(tmp_path, digest, known)
     (tmp_path / "tokenizer.json").write_bytes(raw)
     add_tokenizer(tmp_path, sha256(b"another"), known)
+    (tmp_path / "tokenizer.json").write_bytes(raw[:-9])
+    add_tokenizer(tmp_path, digest, known)
+    (tmp_path / "tokenizer.json").write_bytes(raw)
     assert known == {}
     add_tokenizer(tmp_path, digest, known)
     assert known == {digest: saved}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
 from tokexp.system.files import sha256, write_text
+from tokexp.tokenizer.base import saved_text
 from tokexp.training.record import EvalRow, Row, StepRow
 
 MOST_TOKENIZER_BYTES = 300_000  # of a tokenizer that a report's page can have in it
@@ -196,9 +198,10 @@ def add_tokenizer(folder: Path, digest: str, known: dict[str, dict[str, Any]]) -
     """Add a run's tokenizer to the `known` ones, where it is small and the one that its result names by `digest`."""
     path = folder / TOKENIZER
     if digest not in known and path.is_file() and path.stat().st_size <= MOST_TOKENIZER_BYTES:
-        raw = path.read_bytes()
-        if sha256(raw) == digest:
-            known[digest] = json.loads(raw)
+        with suppress(ValueError):  # a damaged one is of use to no page, and the report is whole without it
+            saved = json.loads(path.read_bytes())
+            if sha256(saved_text(saved).encode()) == digest:
+                known[digest] = saved
 
 
 def tokenizer_rows(tokenizers: dict[str, dict[str, Any]], results: pd.DataFrame) -> list[dict[str, Any]]:

@@ -27,6 +27,8 @@ from tokexp.config import InputError
 from tokexp.runs.files import MISSING, RESULTS, SAMPLES, SEGMENTS, TOKENIZERS, load_lines, table_file
 from tokexp.runs.result import columns
 from tokexp.scoring.blocks import BLOCKS
+from tokexp.system.files import sha256
+from tokexp.tokenizer.base import saved_text
 
 TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
 # What tells rows apart of which every run of a text brings the same.
@@ -69,8 +71,7 @@ def read_study(name: str, data: Path) -> Study:
         tables = {table: _read_table(data / table_file(table)) for table in TABLES}
         samples = load_lines(data / SAMPLES)
         segments = load_lines(data / SEGMENTS) if (data / SEGMENTS).is_file() else []
-        tokenizers = load_lines(data / TOKENIZERS) if (data / TOKENIZERS).is_file() else []
-        by_digest = {row["tokenizer_sha256"]: row["tokenizer"] for row in tokenizers}
+        tokenizers = _read_tokenizers(data / TOKENIZERS)
         missing = json.loads((data / MISSING).read_bytes())
     except FileNotFoundError as error:
         if not (data / RESULTS).exists():
@@ -79,7 +80,16 @@ def read_study(name: str, data: Path) -> Study:
     except (OSError, ValueError, KeyError, AttributeError) as error:  # pandas' errors of parsing are ValueErrors
         raise InputError(f"{data}: damaged ({error}); bring its files back, or run again") from error
     _require_whole(data, tables)
-    return Study(name, **tables, samples=samples, missing=missing, segments=segments, tokenizers=by_digest)
+    return Study(name, **tables, samples=samples, missing=missing, segments=segments, tokenizers=tokenizers)
+
+
+def _read_tokenizers(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the tokenizers of a study, which older ones lack. Raises ValueError where one is not what its row names."""
+    rows = load_lines(path) if path.is_file() else []
+    for row in rows:
+        if sha256(saved_text(row["tokenizer"]).encode()) != row["tokenizer_sha256"]:
+            raise ValueError(f"{path.name} has another tokenizer than the one of sha256 {row['tokenizer_sha256']}")
+    return {row["tokenizer_sha256"]: row["tokenizer"] for row in rows}
 
 
 def nothing_to_report(name: str) -> str:

@@ -17,7 +17,7 @@ from tokexp.rendering.page.page import TEMPLATES
 from tokexp.runs.files import RESULTS, SEGMENTS, TOKENIZERS, load_lines
 from tokexp.system.files import sha256
 from tokexp.tokenizer import Tokenizer, train_tokenizer
-from tokexp.tokenizer.base import UNK
+from tokexp.tokenizer.base import UNK, saved_text
 from tokexp.tokenizer.bpe import BPETokenizer
 
 REPORTS = Path(__file__).parent.parent.parent.parent / "reports"
@@ -27,9 +27,9 @@ const {cases, texts} = JSON.parse(require("fs").readFileSync(0));
 const cut = cases.map((one) => { const encode = encoders[one.kind](one); return texts.map((text) => encode(text)); });
 console.log(JSON.stringify(cut));
 """
-SIZED = ("bpe", "bpe_fallback", "bpe_classic")
+SIZED = ("bpe", "bpe_fallback", "bpe_classic", "sp_unigram")
 KINDS: list[tuple[str, dict[str, Any]]] = [
-    *((kind, {}) for kind in ("byte", "char", "word", "word_cased", "bpe_fallback", "bpe_classic")),
+    *((kind, {}) for kind in ("byte", "char", "word", "word_cased", "bpe_fallback", "bpe_classic", "sp_unigram")),
     ("char", {"byte_fallback": True, "vocab_size": 290}),
     *(("bpe", {"pattern": pattern}) for pattern in ("gpt2", "gpt4", "none")),
 ]
@@ -91,7 +91,7 @@ def test_the_committed_vocabularies_cut_as_their_runs_did() -> None:
         passages |= {digest_of[row["name"]]: row for row in rows}
     assert set(passages) == set(saved)
     for digest, tokenizer in saved.items():
-        assert sha256((json.dumps(tokenizer, indent=0) + "\n").encode()) == digest
+        assert sha256(saved_text(tokenizer).encode()) == digest
     shown = [digest for digest, tokenizer in saved.items() if tokenizer["kind"] in CUT_IN_A_BROWSER]
     (text,) = {passages[digest]["text"] for digest in shown}
     for digest, (tokens,) in zip(shown, in_node([for_browser(saved[d]) for d in shown], [text]), strict=True):

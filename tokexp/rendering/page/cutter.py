@@ -6,16 +6,18 @@ are named and left out.
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
+import sentencepiece
 from markupsafe import Markup
 
 from tokexp.analysis.cells import Cell, tokenizers_of
 from tokexp.analysis.comparison import Comparison
 from tokexp.rendering.page.chart import island
 
-CUT_IN_A_BROWSER = ("byte", "char", "word", "word_cased", "bpe", "bpe_fallback", "bpe_classic")  # kinds of cut.js
+CUT_IN_A_BROWSER = ("byte", "char", "word", "word_cased", "bpe", "bpe_fallback", "bpe_classic", "sp_unigram")
 FIRST_CHARS = 80  # characters that stand in the box at first, at most
 
 
@@ -42,13 +44,26 @@ def cutter(comparison: Comparison) -> Cutter | None:
             vocabularies.append(for_browser(saved))
     if not shown:
         return None
-    text = next((row["text"] for row in comparison.study.segments if row["of"] == "held out"), "Hello, world!")
+    passages = [row for row in comparison.study.segments if row["of"] == "held out"]
+    text = next((row["text"] for row in passages if row["name"] in comparison.cell_of), "Hello, world!")
     return Cutter(text.split("\n\n")[0][:FIRST_CHARS], shown, island(vocabularies), left_out)
 
 
 def for_browser(tokenizer: dict[str, Any]) -> dict[str, Any]:
     """What `cut.js` needs of a `tokenizer.json`: its kind and settings, the ids of its merges end to end."""
+    if tokenizer["kind"] == "sp_unigram":
+        return {"kind": "sp_unigram", **_unigram(base64.b64decode(tokenizer["model"]))}
     needed = {name: value for name, value in tokenizer.items() if name not in ("format", "version")}
     if "merges" in needed:
         needed["merges"] = [int(i) for line in needed["merges"] for i in line.split()]
     return needed
+
+
+def _unigram(model: bytes) -> dict[str, Any]:
+    """The pieces of a SentencePiece model and their scores, by id; "" for what no text is looked up as."""
+    library = sentencepiece.SentencePieceProcessor(model_proto=model)
+    ids = range(library.vocab_size())
+    hidden = [library.is_control(i) or library.is_unknown(i) or library.is_byte(i) for i in ids]
+    pieces = ["" if hide else library.id_to_piece(i) for i, hide in zip(ids, hidden, strict=True)]
+    scores = [0 if hide else float(f"{library.get_score(i):.9g}") for i, hide in zip(ids, hidden, strict=True)]
+    return {"pieces": pieces, "scores": scores, "first_byte": library.piece_to_id("<0x00>")}
