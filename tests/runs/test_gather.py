@@ -35,7 +35,7 @@ def test_a_small_tokenizer_that_its_result_names_is_kept(tmp_path: Path) -> None
     assert known == {}
     add_tokenizer(tmp_path, digest, known)
     assert known == {digest: saved}
-    large = b'"' + b"x" * MOST_TOKENIZER_BYTES + b'"'
+    large = saved_text(saved | {"more": "x" * MOST_TOKENIZER_BYTES}).encode()
     (tmp_path / "tokenizer.json").write_bytes(large)
     add_tokenizer(tmp_path, sha256(large), known)
     assert known == {digest: saved}
