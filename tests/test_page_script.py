@@ -231,18 +231,18 @@ def test_on_a_phone(browser: Browser, page: Path) -> None:
 def test_surprise(at_work: Browser) -> None:
     """The bits of a piece are told where the pointer or the focus is on it; the switch colours by them."""
     told = "document.querySelector('.told').textContent"
-    pieces = "[...document.querySelectorAll('.pieces b')]"
+    pieces = "[...document.querySelectorAll('#passage-0 .pieces b')]"
     at_work.do(click(".menu a[href='#passage-0']"))
     at_work.do(f"{pieces}[0].focus()")
     assert "16.0 bits, 4.0 per byte" in at_work.do(told)
     at_work.do(f"{pieces}[0].dispatchEvent(new KeyboardEvent('keydown', {{key: 'ArrowRight', bubbles: true}}))")
     assert "0.1 bits" in at_work.do(told)
     assert at_work.do(f"{pieces}.filter(b => b.tabIndex === 0).length") == at_work.do(
-        "document.querySelectorAll('.pieces').length"
+        "document.querySelectorAll('#passage-0 .pieces').length"
     )
     colour = f"getComputedStyle({pieces}[0]).backgroundColor"
     of_piece = at_work.do(colour)
-    counts = "document.querySelector('.cuts .n').innerText"
+    counts = "document.querySelector('#passage-0 .n').innerText"
     assert at_work.do(counts) == "2"
     at_work.do(click("[value=surprise]"))
     assert at_work.do(counts) == "16"
