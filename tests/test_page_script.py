@@ -231,7 +231,7 @@ def test_on_a_phone(browser: Browser, page: Path) -> None:
 def test_surprise(at_work: Browser) -> None:
     """The bits of a piece are told where the pointer or the focus is on it; the switch colours by them."""
     told = "document.querySelector('.told').textContent"
-    pieces = "[...document.querySelectorAll('.pieces b')]"
+    pieces = "[...document.querySelectorAll('#passage-0 .pieces b')]"
     at_work.do(click(".menu a[href='#passage-0']"))
     at_work.do(f"{pieces}[0].focus()")
     assert "16.0 bits, 4.0 per byte" in at_work.do(told)
@@ -242,7 +242,7 @@ def test_surprise(at_work: Browser) -> None:
     )
     colour = f"getComputedStyle({pieces}[0]).backgroundColor"
     of_piece = at_work.do(colour)
-    counts = "document.querySelector('.cuts .n').innerText"
+    counts = "document.querySelector('#passage-0 .n').innerText"
     assert at_work.do(counts) == "2"
     at_work.do(click("[value=surprise]"))
     assert at_work.do(counts) == "16"

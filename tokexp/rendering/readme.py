@@ -33,9 +33,9 @@ MOST_ROWS = 100  # of a table; the others are in tables/
 def write_readme(study: Study, parts: list[ComparisonTables], folder: Path) -> Path:
     """Write `folder`/README.md and return its path."""
     blocks = [f"# {markdown([report_title(study)])}", f"<sub>{_html(study.name)}, {_runs(len(study.results))}</sub>"]
-    if study.missing:
-        every = _runs(len(study.results) + len(study.missing))
-        blocks.append(f"**{_runs(len(study.missing))} of {every} are missing**; the end of this page names them.")
+    if n := len(study.missing):
+        of = f"{n} of {len(study.results) + n} runs {'is' if n == 1 else 'are'} missing"
+        blocks.append(f"**{of}**; the end of this page says which.")
     for i, part in enumerate(parts):
         if len(parts) > 1:
             blocks.append(f"## {markdown([title(part.comparison)])}")

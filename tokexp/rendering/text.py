@@ -60,9 +60,15 @@ def _markdown(part: Inline) -> str:
         case Emphasis(text):
             return f"*{_escaped(text)}*"
         case Code(text):
-            return f"`{text}`"
+            return _code(text)
         case _:
             return _escaped(part)
+
+
+def _code(text: str) -> str:
+    """`text` between more backticks than stand in a row in it; beside one of its own a blank, which is not shown."""
+    ticks = "`" * (max((len(row) for row in re.findall("`+", text)), default=0) + 1)
+    return f"{ticks} {text} {ticks}" if len(ticks) > 1 else f"{ticks}{text}{ticks}"
 
 
 def _escaped(text: str) -> str:

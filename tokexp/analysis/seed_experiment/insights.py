@@ -113,9 +113,7 @@ def is_concerned(comparison: Comparison) -> bool:
 
 
 def insights(comparison: Comparison) -> list[Insight]:
-    """Judge all six, in the seed experiment's order; none where it is of another text, or of other tokenizers."""
-    if not is_concerned(comparison):
-        return []
+    """Judge all six, in the seed experiment's order."""
     return [
         loss_and_output(comparison),
         size_of_models(comparison),
@@ -240,9 +238,7 @@ class Ticked:
 
 
 def ticked(comparison: Comparison) -> list[Ticked]:
-    """A row a cell, best total first; none where the seed experiment was of another text or of other tokenizers."""
-    if not is_concerned(comparison):
-        return []
+    """A row a cell, best total first."""
     at, distances = temperatures(comparison), lowest_temperature_distances(comparison)
     read = readings(comparison, at[0]) if at else {}
     unseen = bits_by_content(comparison, "word").get("unseen", pd.Series(dtype=float))

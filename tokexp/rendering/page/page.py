@@ -8,7 +8,7 @@ paper the tables and the first samples are there too.
 What comes from texts, models and settings is escaped: by Jinja in HTML, as \\u003c in JSON, in `page.js` by
 `textContent` alone. Scripts other than those of the page are refused by its Content-Security-Policy: its own are
 known by their SHA-256, and plotly's element, in a file that has no SHA-256 under file://, by a nonce that nobody
-can know who does not know all that the page shows.
+can know who does not know all that the page draws.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -193,12 +194,17 @@ def _colours(parts: list[PageOfComparison]) -> set[str]:
 
 def fill(template: str, **values: Any) -> str:
     """A page: a template of `templates/` with `values`, which are escaped unless they are Markup, and the one style."""
-    environment = Environment(
+    style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
+    return _environment().get_template(template).render(style=style, **values)
+
+
+@cache
+def _environment() -> Environment:
+    """Templates are compiled once."""
+    return Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
-    return environment.get_template(template).render(style=style, **values)
 
 
 def _digest(script: str) -> str:

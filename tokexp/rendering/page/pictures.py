@@ -42,7 +42,7 @@ def drawing(figures: Path, name: str, caption: str) -> Drawing | None:
     if not image.is_file() or (drawn and len(drawn.markup) < HEAVY):
         return drawn
     data = base64.b64encode(image.read_bytes()).decode()
-    tag = Markup('<img alt="{}" src="data:image/png;base64,{}" loading="lazy">')
+    tag = Markup('<img alt="{}" src="data:image/png;base64,{}">')
     return Drawing(caption, tag.format(caption, data))
 
 

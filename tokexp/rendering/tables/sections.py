@@ -42,12 +42,12 @@ SECTIONS = [
         [
             "The ",
             Emphasis("total"),
-            " at the end of the budget is ranked. It is the sum of two: the model's bits for its tokens (naive), and the "
-            "bits that bring back case, spacing or rare words where a tokenizer loses them (restoration), each over the "
-            "UTF-8 bytes of the original text. A figure is the mean over the seeds, ± half of its 95 % interval. A "
-            "checkpoint that was chosen on this text flatters itself; the cross-fitted figure does not. Baselines are in "
-            "italics: a static one learned from the training part alone, as the models did; an adaptive one goes on "
-            "learning as it reads.",
+            " at the end of the budget is ranked. It is the sum of two: the model's bits for its tokens (naive), and "
+            "the bits that bring back case, spacing or rare words where a tokenizer loses them (restoration), each "
+            "over the UTF-8 bytes of the original text. A figure is the mean over the seeds, ± half of its 95 % "
+            "interval. A checkpoint that was chosen on this text flatters itself; the cross-fitted figure does not. "
+            "Baselines are in italics: a static one learned from the training part alone, as the models did; an "
+            "adaptive one goes on learning as it reads.",
         ],
         scores.bits_per_byte,
         findings.of_bits,
@@ -57,8 +57,8 @@ SECTIONS = [
         "Which differences are real",
         [
             "Every pair of cells whose models have one size has a row, and the better one stands first. The intervals "
-            "are at 95 %: over the seeds (Welch), and over the text (a paired bootstrap over its 64 blocks, in stretches "
-            "of eight, since neighbours are alike). A difference is ",
+            "are at 95 %: over the seeds (Welch), and over the text (a paired bootstrap over its 64 blocks, in "
+            "stretches of eight, since neighbours are alike). A difference is ",
             Emphasis("resolved"),
             " where both tests reject, the one over the text by t over the stretches, after Holm's correction for the "
             "number of pairs.",
@@ -91,9 +91,9 @@ SECTIONS = [
         "views",
         "Under other terms",
         [
-            "The same runs are read where they had taken equal steps, read equally much, and so on. A figure in brackets "
-            "was read before the end of its run's schedule, and ranks nothing; to compare there, train with that budget, "
-            "or at a constant rate."
+            "The same runs are read where they had taken equal steps, read equally much, and so on. A figure in "
+            "brackets was read before the end of its run's schedule, and ranks nothing; to compare there, train with "
+            "that budget, or at a constant rate."
         ],
         scores.view_table,
         findings.of_views,
@@ -102,11 +102,11 @@ SECTIONS = [
         "place",
         "Where the loss lies",
         [
-            "A column is a kind of content, headed by its share of the bytes, and a figure is the total bits per byte of "
-            "it. A token's bits are shared out among its bytes by the model's own probabilities (",
+            "A column is a kind of content, headed by its share of the bytes, and a figure is the total bits per byte "
+            "of it. A token's bits are shared out among its bytes by the model's own probabilities (",
             Code("tokexp/scoring/content.py"),
-            "). The space after a word, or the last letter of a token, pays for the end of the word: compare words and "
-            "spacing together.",
+            "). The space after a word, or the last letter of a token, pays for the end of the word: compare words "
+            "and spacing together.",
         ],
         partial(reading.content_table, partition="place"),
         findings.of_content,
@@ -123,8 +123,8 @@ SECTIONS = [
         "By the context before",
         [
             "A column is the bytes that had so many bytes of context in the window. Longer tokens have more of it, so "
-            "that a column holds other bytes for each tokenizer: read along the rows, not down. A field is empty where "
-            "fewer than 100 bytes had so much."
+            "that a column holds other bytes for each tokenizer: read along the rows, not down. A field is empty "
+            "where fewer than 100 bytes had so much."
         ],
         partial(reading.content_table, partition="context"),
         findings.of_content,
@@ -133,9 +133,9 @@ SECTIONS = [
         "readability",
         "How the samples read",
         [
-            "A figure is a mean over samples and seeds, with its 95 % interval by bootstrap over both, and its distance "
-            "from passages of the held-out text in standard deviations of those. Above the human band is not better: "
-            "such a model is copying, or playing safe."
+            "A figure is a mean over samples and seeds, with its 95 % interval by bootstrap over both, and its "
+            "distance from passages of the held-out text in standard deviations of those. Above the human band is not "
+            "better: such a model is copying, or playing safe."
         ],
         reading.readability_table,
         findings.of_readability,
@@ -152,10 +152,10 @@ SECTIONS = [
         "seed_experiment",
         "Beside the seed experiment",
         [
-            "What it published stands beside the figures of runs by its protocol. Its losses are per token and rounded. "
-            "Its tokenizers had seen the held-out text, of which each had its own, so that its held-out losses can be met "
-            "only nearly. Where the text is split first, the words have fewer entries; 500 characters are 500 by "
-            "construction. Its BPE marked the ends of words, as ",
+            "What it published stands beside the figures of runs by its protocol. Its losses are per token and "
+            "rounded. Its tokenizers had seen the held-out text, of which each had its own, so that its held-out "
+            "losses can be met only nearly. Where the text is split first, the words have fewer entries; 500 "
+            "characters are 500 by construction. Its BPE marked the ends of words, as ",
             Code("bpe_classic"),
             " does.",
         ],
@@ -196,8 +196,8 @@ SECTIONS = [
         "optimum",
         "The best size of vocabulary",
         [
-            "The optimum is that of a parabola over the logarithm of the size, through the best size that was tried and "
-            "its two neighbours."
+            "The optimum is that of a parabola over the logarithm of the size, through the best size that was tried "
+            "and its two neighbours."
         ],
         models.optimum_table,
         findings.of_optimum,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.seed_experiment.insights import Ticked, insights, ticked
+from tokexp.analysis.seed_experiment.insights import Ticked, insights, is_concerned, ticked
 from tokexp.analysis.seed_experiment.published import Reproduction, reproductions
 from tokexp.rendering.tables.columns import Column, MeasureAndDistance, Number, Table, table
 from tokexp.rendering.tables.insights import JUDGEMENTS, claim, evidence
@@ -16,9 +16,9 @@ FORMS = {
 
 
 def insight_table(comparison: Comparison) -> Table:
-    rows = insights(comparison)
-    if not rows:
+    if not is_concerned(comparison):
         return Table()
+    rows = insights(comparison)
     return table(
         Column("what the seed experiment said", [claim(insight) for insight in rows], name="claim"),
         Column("what these runs show", [evidence(insight) for insight in rows], name="evidence"),
@@ -27,9 +27,9 @@ def insight_table(comparison: Comparison) -> Table:
 
 
 def ticked_table(comparison: Comparison) -> Table:
-    rows = ticked(comparison)
-    if not rows:
+    if not is_concerned(comparison):
         return Table()
+    rows = ticked(comparison)
     distances = [_or_none(row.distance, ".2f", " sd") for row in rows]
 
     def measure(heading: str, name: str) -> Column:
