@@ -21,6 +21,10 @@ from tokexp.system import places  # what computes reads that once, so not above
 from tokexp.tokenizer import train_tokenizer
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every", type=int, default=13, help="of the kills in test_kills.py do each so many-th; 1: all")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What tests prepare is kept for the session, apart from the checkout's own cache."""

@@ -39,6 +39,7 @@ from tokexp.runs.files import load_metrics
 from tokexp.runs.identity import config_hash
 from tokexp.runs.load import load_run
 from tokexp.runs.result import RunResult, json_row, load_result
+from tokexp.runs.state import State, read_state, write_state
 from tokexp.scoring.samples.readability import MEASURES
 from tokexp.system import provenance
 from tokexp.system.device import peak_memory
@@ -267,6 +268,9 @@ def test_second_time_returns_the_first_result(
     cfg, folder, result = run
     monkeypatch.setattr(tokexp.stages.prepare, "train", lambda *_: pytest.fail("trained again"))
     assert run_experiment(cfg, folder) == result
+    write_state(folder, State.RUNNING, config_hash=result.identity.config_hash)  # killed between result and end
+    assert run_experiment(cfg, folder) == result
+    assert read_state(folder).state is State.DONE
 
 
 def test_rerun_trains_again_to_the_same_figures(text_file: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import logging
 from pathlib import Path
 
 from tokexp.config import RunConfig
+from tokexp.runs.folder import tidy_done
 from tokexp.runs.result import RunResult, load_result
 from tokexp.stages.prepare import RunSpec, identify, prepare_run
 from tokexp.stages.session import open_session, stop_if_asked
@@ -34,6 +35,7 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
         spec = identify(cfg, folder, device)
         if spec.done:
             log.info("%s: done before, in %s (rerun=true trains it again)", spec.name, spec.path)
+            tidy_done(spec.path, spec.config_hash)
             return load_result(spec.path)
         spec.refuse_if_diverged()
         if not world.writes:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
+from made_up import run, whole_study
 
-from tokexp.runs.gather import MOST_TOKENIZER_BYTES, add_tokenizer, read_segments, tokenizer_rows
+from tokexp.runs import gather
+from tokexp.runs.gather import (
+    MOST_TOKENIZER_BYTES,
+    RunRows,
+    add_tokenizer,
+    collect,
+    read_segments,
+    tokenizer_rows,
+)
+from tokexp.runs.study import TABLES, read_study
+from tokexp.sweep.with_hydra.planning import committed_results
 from tokexp.system.files import sha256
 from tokexp.tokenizer.base import saved_text
 
@@ -41,3 +54,52 @@ def test_a_small_tokenizer_that_its_result_names_is_kept(tmp_path: Path) -> None
     assert known == {digest: saved}
     for used, rows in (([digest, "other"], [{"tokenizer_sha256": digest, "tokenizer": saved}]), (["other"], [])):
         assert tokenizer_rows(known, pd.DataFrame({"tokenizer_sha256": used})) == rows
+
+
+class Killed(BaseException):
+    """Stands for an end that leaves nothing but what is there."""
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Folders that are read as finished runs."""
+
+    def read_run(folder: Path) -> RunRows:
+        made = whole_study([run(folder.name)])
+        tables = {name: getattr(made, name).to_dict("records") for name in TABLES}
+        return RunRows(tables, made.samples, made.segments)
+
+    monkeypatch.setattr(gather, "read_run", read_run)
+    return [tmp_path / arm for arm in ("char", "bpe")]
+
+
+@pytest.mark.parametrize("moment", ["write_text", "write_lines", "move"])
+@pytest.mark.parametrize("before", [0, 1])
+def test_data_are_the_old_ones_or_the_new_ones_whole(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, before: int
+) -> None:
+    """Ended while it writes the second file, or moves it: the old data; but once they are being moved, the new."""
+    data, calls = tmp_path / "reports/study/data", []
+    if before:
+        collect(runs[:1], data)
+    does = os.replace if moment == "move" else getattr(gather, moment)
+
+    def killed(first: Path, *arguments: object, **named: object) -> None:
+        if moment == "move" and Path(first).parent.name != ".ready":
+            return does(first, *arguments, **named)
+        calls.append(first)
+        if len(calls) == 2:
+            raise Killed
+        return does(first, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((os, "replace") if moment == "move" else (gather, moment)), killed)
+        with pytest.raises(Killed):
+            collect(runs, data, keep=True)
+    wanted = 2 if moment == "move" else before
+    if wanted:
+        assert len(read_study("study", data).results) == wanted
+    assert len(committed_results("study", tmp_path / "reports")) == wanted
+    collect(runs, data, keep=True)
+    assert len(read_study("study", data).results) == 2
+    assert not [path for path in data.iterdir() if path.name.startswith(".") and path.name != ".lock"]

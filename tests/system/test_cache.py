@@ -37,6 +37,18 @@ def test_a_failed_build_leaves_nothing(empty_cache: Path) -> None:
     assert [path.suffix for path in empty_cache.iterdir()] == [".lock"]
 
 
+def test_what_a_killed_build_left_goes_with_the_next_one(empty_cache: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from tokexp.system import cache, places\n"
+        "places.CACHE = Path(sys.argv[1])\n"
+        "cache.cached({'x': 1}, lambda folder: ((folder / 'half').write_text('x'), os._exit(9)))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(empty_cache.parent)]).returncode == 9
+    assert list(empty_cache.rglob("half"))
+    built = cache.cached({"x": 2}, lambda folder: None)  # of another name: the code of the first may be no more
+    assert {path for path in empty_cache.iterdir() if path.suffix != ".lock"} == {built}
+
+
 def test_two_processes_build_one_thing_once(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from tokexp.system import cache, places\n"

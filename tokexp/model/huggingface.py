@@ -7,10 +7,7 @@ written by hand, so `transformers` is not needed. Weights are safetensors only: 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +21,7 @@ from torch import Tensor
 
 from tokexp.config import InputError, ModelConfig
 from tokexp.model.gpt import GPT, GPTConfig
-from tokexp.system.files import replacing, write_json
+from tokexp.system.files import new_folder, replacing, write_json
 from tokexp.tokenizer import Tokenizer, load_tokenizer
 from tokexp.tokenizer.foreign.export import named_specials, to_hf, write_hf
 from tokexp.tokenizer.foreign.file import FileTokenizer
@@ -81,8 +78,8 @@ def save_hf(model: GPT, tokenizer: Tokenizer, folder: Path | str, context_id: in
     names = named_specials(tokenizer)
     ids = {f"{role}_token_id": i for role, (_, i) in names.items() if role != "unk"}
     never = tokenizer.never_drawn()
-    with new_folder(Path(folder)) as new:
-        with replacing(new / WEIGHTS) as temporary:  # for its file mode: the library writes 0600
+    with writable_folder(Path(folder)) as new:
+        with replacing(new / WEIGHTS) as temporary:  # for its file mode, which the library makes 0600
             save_file(to_tensors(model), temporary, metadata={"format": "pt"})
         write_json(new / "config.json", {**to_config(model), **ids, "tokexp_context_id": context_id})
         write_json(new / "generation_config.json", {**ids, "suppress_tokens": never or None})
@@ -271,18 +268,14 @@ def _check_tensors(path: Path, got: dict[str, Tensor], expected: dict[str, Tenso
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder, which becomes `target` on success and is removed on failure."""
-    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}"
+def writable_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder, which becomes `target` on success. Raises InputError, one line, where that cannot be."""
     try:
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise InputError(
                 f"{target}: is there already, expected a new or an empty folder; remove it or name another"
             )
-        temporary.mkdir(parents=True)
-        yield temporary
-        os.rename(temporary, target)
+        with new_folder(target) as temporary:
+            yield temporary
     except (OSError, SafetensorError) as error:
         raise InputError(f"{target}: cannot be written ({error}); name another folder") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -32,8 +32,8 @@ from tokexp.runs.files import (
     STATUS,
 )
 from tokexp.runs.result import has_result
-from tokexp.runs.state import State, write_state
-from tokexp.system.files import replacing, write_text
+from tokexp.runs.state import State, is_locked, read_state, write_state
+from tokexp.system.files import remove_litter, replacing, write_text
 from tokexp.training.loop import DivergedError
 
 Weights = dict[str, torch.Tensor]
@@ -48,21 +48,44 @@ def locked_folder(path: Path, cfg: RunConfig, config_hash: str) -> Iterator[RunF
     """
     with _lock(path, cfg, config_hash) as lock:
         folder = RunFolder(path, config_hash, lock)
-        folder.write_config(cfg)
-        handler = logging.FileHandler(path / LOG, encoding="utf-8")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        handler.addFilter(lambda record: record.name.startswith("tokexp"))
-        logging.getLogger().addHandler(handler)
+        folder.set_state(State.RUNNING)  # before any other file: by it the next start knows whose folder this is
+        for place in (path, folder.checkpoints):
+            remove_litter(place)
         try:
-            folder.set_state(State.RUNNING)
-            yield folder
+            folder.write_config(cfg)
+            with _logging_to(path / LOG):
+                yield folder
             folder.set_state(State.DONE)
         except BaseException as error:
             folder.note_end(error)
             raise
-        finally:
-            logging.getLogger().removeHandler(handler)
-            handler.close()
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Write what tokexp has to say to the file `path` too, as long as the context lasts."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.addFilter(lambda record: record.name.startswith("tokexp"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def tidy_done(path: Path, config_hash: str) -> None:
+    """Do for a finished run what is left where its process was killed after the result: its state, its checkpoints."""
+    before = read_state(path)
+    if before.state is State.DONE or is_locked(path):
+        return
+    with contextlib.suppress(OSError), (path / LOCK).open("r+") as lock:  # what nobody may write stays as it is
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder = RunFolder(path, config_hash, lock)
+        remove_litter(path)
+        folder.remove_checkpoints()
+        folder.set_state(State.DONE, steps=before.steps)
 
 
 def _lock(path: Path, cfg: RunConfig, config_hash: str) -> TextIO:

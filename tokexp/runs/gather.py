@@ -36,7 +36,7 @@ from tokexp.runs.state import read_state
 from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
-from tokexp.system.files import sha256, write_text
+from tokexp.system.files import replacing_together, settle, sha256, write_text
 from tokexp.tokenizer.base import saved_text
 from tokexp.training.record import EvalRow, Row, StepRow
 
@@ -48,7 +48,9 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
 
     `keep`: rows that are there already stay, unless one of `runs` has the same settings, so that a study
     grows in pieces and over machines. Where no folder has a result nothing is written, and what is there stays.
+    The files are replaced together: a kill leaves the old ones or the new ones.
     """
+    settle(data)
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     samples: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
@@ -83,14 +85,13 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
         tokenizers = before.tokenizers | tokenizers
-    _write_tables(frames, data)
-    for file, rows in {SAMPLES: samples, SEGMENTS: segments}.items():
-        write_lines(data / file, sorted(rows, key=lambda row: row["name"]), allow_nan=True)
-    write_lines(data / TOKENIZERS, tokenizer_rows(tokenizers, frames["results"]))
     known = set(frames["results"].name)
-    states = [(folder.name, read_state(folder)) for folder in missing if folder.name not in known]
-    left = [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
-    write_text(data / MISSING, json.dumps(left, ensure_ascii=False) + "\n")
+    with replacing_together(data) as new:
+        _write_tables(frames, new)
+        for file, rows in {SAMPLES: samples, SEGMENTS: segments}.items():
+            write_lines(new / file, sorted(rows, key=lambda row: row["name"]), allow_nan=True)
+        write_lines(new / TOKENIZERS, tokenizer_rows(tokenizers, frames["results"]))
+        write_text(new / MISSING, json.dumps(_unfinished(missing, known), ensure_ascii=False) + "\n")
     return _to_report(problems, missing, known)
 
 
@@ -100,6 +101,12 @@ def _write_tables(frames: dict[str, pd.DataFrame], data: Path) -> None:
             frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
         frame = frame.drop_duplicates(KEYS.get(name))
         write_text(data / table_file(name), frame.to_csv(index=False, float_format="%.8g"))
+
+
+def _unfinished(folders: list[Path], known: set[str]) -> list[dict[str, Any]]:
+    """The runs without a result, here or in the data: name, state and reason of each."""
+    states = [(folder.name, read_state(folder)) for folder in folders if folder.name not in known]
+    return [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
 
 
 def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> list[str]:

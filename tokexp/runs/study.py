@@ -27,7 +27,7 @@ from tokexp.config import InputError
 from tokexp.runs.files import MISSING, RESULTS, SAMPLES, SEGMENTS, TOKENIZERS, load_lines, table_file
 from tokexp.runs.result import columns
 from tokexp.scoring.blocks import BLOCKS
-from tokexp.system.files import sha256
+from tokexp.system.files import reading, sha256
 from tokexp.tokenizer.base import saved_text
 
 TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
@@ -68,11 +68,12 @@ def block_nats(rows: pd.DataFrame) -> np.ndarray:
 def read_study(name: str, data: Path) -> Study:
     """Read a study from its files in `data`. Raises InputError where they are not there, or damaged."""
     try:
-        tables = {table: _read_table(data / table_file(table)) for table in TABLES}
-        samples = load_lines(data / SAMPLES)
-        segments = load_lines(data / SEGMENTS) if (data / SEGMENTS).is_file() else []
-        tokenizers = _read_tokenizers(data / TOKENIZERS)
-        missing = json.loads((data / MISSING).read_bytes())
+        with reading(data) as place:
+            tables = {table: _read_table(place(table_file(table))) for table in TABLES}
+            samples = load_lines(place(SAMPLES))
+            segments = load_lines(place(SEGMENTS)) if place(SEGMENTS).is_file() else []
+            tokenizers = _read_tokenizers(place(TOKENIZERS))
+            missing = json.loads(place(MISSING).read_bytes())
     except FileNotFoundError as error:
         if not (data / RESULTS).exists():
             raise InputError(nothing_to_report(name)) from error

@@ -13,7 +13,6 @@ import fcntl
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tokexp.system import places
-from tokexp.system.files import write_json
+from tokexp.system.files import new_folder, remove_litter, write_json
 from tokexp.system.places import ROOT
 
 log = logging.getLogger(__name__)
@@ -52,13 +51,10 @@ def cached(what: dict[str, Any], build: Callable[[Path], None]) -> Path:
             log.warning("%s is damaged: building it again", folder)
             shutil.rmtree(folder)
         if not folder.exists():
-            temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=folder.parent))
-            try:
+            remove_litter(folder.parent)
+            with new_folder(folder) as temporary:
                 build(temporary)
                 write_json(temporary / CHECKSUMS, _checksums(temporary))
-                os.rename(temporary, folder)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 

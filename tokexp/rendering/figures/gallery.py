@@ -15,7 +15,7 @@ from tokexp.rendering.figures import dots, leads, progress, ranking, sizes
 from tokexp.rendering.figures.layout import headed
 from tokexp.rendering.figures.panels import panels, sweep_panel
 from tokexp.rendering.figures.style import STYLE
-from tokexp.system.files import replacing
+from tokexp.system.files import keep_only, replacing
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,7 @@ def draw_figures(comparisons: list[Comparison], folder: Path) -> None:
                     written |= _save(figure, folder, f"{picture.name}_{i}", svg=True)
             for name, figure in panels(comparison, i):
                 written |= _save(figure, folder, name, svg=False)
-    for path in folder.glob("*.*"):
-        if path not in written:
-            path.unlink()
+    keep_only(folder, written)
 
 
 def _save(figure: Figure, folder: Path, name: str, *, svg: bool) -> set[Path]:

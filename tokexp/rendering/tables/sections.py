@@ -16,6 +16,7 @@ from tokexp.rendering.tables.columns import Table
 from tokexp.rendering.tables.forms import numbers, write_table
 from tokexp.rendering.text import Code, Emphasis, Line, Strong
 from tokexp.runs.study import Study
+from tokexp.system.files import keep_only
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,4 @@ def write_tables(parts: list[ComparisonTables], folder: Path) -> None:
             rows = pd.concat([section.numbers(comparison, table) for comparison, table in tables])
             named = [(title(comparison), table) for comparison, table in tables]
             written.update(write_table(section.name, named, rows, folder))
-    for path in folder.glob("*.*"):
-        if path not in written:
-            path.unlink()
+    keep_only(folder, written)

@@ -17,6 +17,7 @@ from tokexp.runs.files import RESULTS, write_manifest
 from tokexp.runs.identity import UNNAMED
 from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
+from tokexp.system.files import reading
 
 Jobs = Sequence[Sequence[str]]  # the overrides of each job of a multirun
 
@@ -86,11 +87,13 @@ def committed_results(sweep: str, reports: Path = Path("reports")) -> dict[str, 
 
     Raises InputError where the file is damaged: taken for none it would all be trained again.
     """
-    path = reports / sweep / "data" / RESULTS
-    if sweep in UNNAMED or not path.exists():
-        return {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {row["config_hash"]: float(row["val_bpb"]) for row in csv.DictReader(file)}
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: damaged ({error!r}); bring it back, or remove it") from error
+    data = reports / sweep / "data"
+    with reading(data) as place:
+        path = place(RESULTS)
+        if sweep in UNNAMED or not path.exists():
+            return {}
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return {row["config_hash"]: float(row["val_bpb"]) for row in csv.DictReader(file)}
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: damaged ({error!r}); bring it back, or remove it") from error
