@@ -63,7 +63,7 @@ const page = (() => {
       if (first?.id === id || first?.querySelector(`:scope > details > [id="${id}"]`)) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-  }, { rootMargin: "-10% 0px -60% 0px" });
+  }, { rootMargin: "-20% 0px -75% 0px" });
   document.querySelectorAll("main section").forEach((section) => here.observe(section));
 
   let folded = [];
