@@ -314,7 +314,7 @@ def test_a_run_that_is_committed_is_done_alone_too(tmp_path: Path, text_file: Pa
 
 
 def test_what_was_known_by_block_stays_known(tmp_path: Path, text_file: Path) -> None:
-    """A run folder from before baselines were kept by block neither hides theirs nor those of another."""
+    """A run folder from before baselines or tokenizers were kept neither hides its own nor those of another."""
     data = ["data=text", f"data.path={text_file}", "sweep=mine"]
     ran = tokexp("run", "-m", *data, *QUICK, "tokenizer=bpe,char", "tokenizer.vocab_size=300", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
@@ -325,11 +325,16 @@ def test_what_was_known_by_block_stays_known(tmp_path: Path, text_file: Path) ->
     for row in facts["baselines"]:
         del row["block_nats"]
     old.write_text(json.dumps(facts))
+    for file in tmp_path.glob("runs/mine/char-*/tokenizer.json"):
+        file.unlink()
     for before in (True, False):
         if not before:
             shutil.rmtree(tmp_path / "reports")
         assert tokexp("report", "mine", cwd=tmp_path).returncode == 0
         assert (tmp_path / "reports/mine/data/baselines.csv").read_text() == whole
+        tokenizers = (tmp_path / "reports/mine/data/tokenizers.jsonl").read_text().splitlines()
+        kinds = sorted(json.loads(row)["tokenizer"]["kind"] for row in tokenizers)
+        assert kinds == (["bpe", "char"] if before else ["bpe"]), "a vocabulary is kept as baselines are"
 
 
 @pytest.mark.parametrize("damage", ["content.jsonl", "samples.jsonl", "segments.jsonl", "metrics.jsonl", "corpus.json"])

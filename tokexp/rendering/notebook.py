@@ -15,7 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison, comparisons
-from tokexp.analysis.statements import held_equal, ranking
+from tokexp.analysis.statements.answer import ranking
+from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.style import STYLE
 from tokexp.rendering.sentences import held_equal_line, ranking_paragraphs, title
@@ -26,7 +27,7 @@ from tokexp.rendering.text import html, html_paragraph
 from tokexp.runs.study import Study, read_study
 
 DIFFERENCES = next(section for section in SECTIONS if section.name == "differences")
-SHOWN = "with_baselines"  # the picture under the answer
+SHOWN = "ranking"  # the picture under the answer
 
 
 class StudyReport:
