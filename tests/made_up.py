@@ -54,13 +54,8 @@ def run(
     row |= {"bytes_per_token": bytes_per_token, "chars_per_token": bytes_per_token, "bytes_seen": bytes_per_token * end}
     row |= {"budget": "steps=100", "precision": "float32", "tokenizer_sha256": arm}
     row |= {"params_body": 100, "params_total": 100 + int(bytes_per_token), "marginal_gain_bpb": np.nan}
-    row |= {
-        "unk_rate": 0.0,
-        "val_bpb_restoration": 0.0,
-        "val_bpb": bpb[-1],
-        "best_val_bpb_crossfit": min(bpb),
-        **columns,
-    }
+    row |= {"unk_rate": 0.0, "val_bpb_restoration": 0.0}
+    row |= {"val_bpb": bpb[-1], "best_val_bpb_crossfit": min(bpb), **columns}
     every = json.dumps({"train.schedule": "cosine", "budget.steps": 100, **(settings or {})}, sort_keys=True)
     name = f"{arm}-s{seed}-{every}-{row['machine']}"
     row = {"name": name, "config_hash": name, "settings": every} | {

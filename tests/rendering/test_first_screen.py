@@ -79,12 +79,16 @@ def test_warnings_come_before_any_figure_and_no_leader_is_named() -> None:
 
 
 def test_what_would_settle_it() -> None:
-    def lines(**needed: object) -> list[str]:
-        return [markdown(line) for line in settling_lines(dataclasses.replace(RESOLVED, **needed))]  # type: ignore[arg-type]
+    def lines(sweep: str = "vocab_size", **needed: object) -> list[str]:
+        wanted = dataclasses.replace(RESOLVED, **needed)  # type: ignore[arg-type]
+        return [markdown(line) for line in settling_lines(wanted, sweep)]
 
     assert lines() == []
     assert lines(seeds=[0, 1, 2, 3]) == ["About 4 seeds a cell would settle it, as far as these few can tell."]
     assert lines(seeds=[0, 1, 2], one_seed=True) == ["One seed is an anecdote; three seeds a cell are a beginning."]
+    assert lines("unnamed", seeds=[0, 1])[1:] == [
+        "Repeat the command of this study with `seed=0,1`; what is done is not trained again."
+    ]
     assert lines(too_many=70) == ["Some 70 seeds a cell would be needed: the difference is small beside chance."]
     assert lines(more_text=["nano", "micro"]) == [
         "Only a longer held-out text would settle the lead at size nano and micro; more seeds would not."

@@ -63,7 +63,7 @@ def test_views_that_rank_too_few_are_said() -> None:
 
 
 def test_one_seed_is_one_reason_for_all_comparisons() -> None:
-    baselines = [baseline("PPMd", "adaptive", 2.005) | blocks_of(2.005)]
+    baselines = [baseline("PPMd", "adaptive", 2.005) | blocks_of(2.005, 0.5, seed=1)]
     said = ranked(study([run("char"), run("bpe", bpb=[2.001])], baselines=baselines))
     assert said.count("**not resolved**: one seed is an anecdote; add seed=0,1,2") == said.count("**not resolved**") > 1
 
@@ -115,13 +115,8 @@ def test_what_is_equal_and_what_is_not() -> None:
         rows = comparison.runs.drop(columns="cell").assign(block_size=10, flops=5.0, steps=100, params_total=100)
         return plain(held_equal_line(held_equal(Comparison(comparison.study, rows.assign(**columns)))))
 
-    assert said().startswith(
-        "All runs have a budget of steps=100, the model nano, 1 layers, a width of 1, a context of 10 tokens,"
-    )
-    assert (
-        "The seeds are 0, 1 and 2. At equal steps they read unlike amounts of text: bpe 2.0 times that of char."
-        in said()
-    )
+    assert said().startswith("All runs have a budget of steps=100, the model nano, 1 layers, a width of 1, a context")
+    assert "The seeds are 0, 1 and 2. At equal steps they read unlike amounts of text: bpe 2.0 times" in said()
     assert said().endswith("Within a size the runs differ in characters in a full context (10 to 20).")
     of_char = comparison.runs.arm == "char"
     assert "parameters (100 to 103)" in said(params_total=np.where(of_char, 103, 100))

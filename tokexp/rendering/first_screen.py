@@ -35,12 +35,12 @@ class FirstScreen:
 
 
 def first_screen(comparison: Comparison) -> FirstScreen:
-    reasons = doubts(comparison)
+    reasons, needed = doubts(comparison), settling(comparison)
     return FirstScreen(
         warnings=warning_lines(reasons),
         answer=order_line(comparison) if reasons else answer_line(comparison),
-        settle=doubt_settling(reasons) if reasons else settling_lines(settling(comparison)),
-        command=None if reasons else command(comparison.study.name, settling(comparison)),
+        settle=doubt_settling(reasons) if reasons else settling_lines(needed, comparison.study.name),
+        command=None if reasons else command(comparison.study.name, needed),
         table=main_table(comparison),
         held_equal=held_equal_line(held_equal(comparison)),
     )
@@ -169,13 +169,16 @@ def doubt_settling(reasons: list[Doubt]) -> list[Line]:
     return lines
 
 
-def settling_lines(needed: Settling) -> list[Line]:
-    """What would settle the leads that are not resolved, a sentence each."""
+def settling_lines(needed: Settling, sweep: str) -> list[Line]:
+    """What would settle the leads that are not resolved, a sentence each; in words where no command is known."""
     lines: list[Line] = []
     if needed.one_seed:
         lines.append(["One seed is an anecdote; three seeds a cell are a beginning."])
     elif needed.seeds:
         lines.append([f"About {len(needed.seeds)} seeds a cell would settle it, as far as these few can tell."])
+    if needed.seeds and command(sweep, needed) is None:
+        seeds = Code(f"seed={','.join(map(str, needed.seeds))}")
+        lines.append(["Repeat the command of this study with ", seeds, "; what is done is not trained again."])
     if needed.too_many:
         lines.append([f"Some {needed.too_many} seeds a cell would be needed: the difference is small beside chance."])
     if needed.never:
