@@ -58,5 +58,5 @@ def test_tokenizers_in_the_data(tmp_path: Path) -> None:
     (tmp_path / "tokenizers.jsonl").write_text(json.dumps(row))
     assert read_study("x", tmp_path).tokenizers == {row["tokenizer_sha256"]: saved}
     (tmp_path / "tokenizers.jsonl").write_text(json.dumps(row | {"tokenizer": saved | {"kind": "char"}}))
-    with pytest.raises(InputError, match=r"tokenizers\.jsonl has another tokenizer"):
+    with pytest.raises(InputError, match="has another tokenizer"):
         read_study("x", tmp_path)

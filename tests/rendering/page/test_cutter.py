@@ -8,13 +8,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from nasty import NASTY, TRICKY
 
 from tokexp.rendering.page.cutter import CUT_IN_A_BROWSER, for_browser
 from tokexp.rendering.page.page import TEMPLATES
-from tokexp.runs.files import RESULTS, SEGMENTS, TOKENIZERS, load_lines
+from tokexp.runs.study import read_study
 from tokexp.system.files import sha256
 from tokexp.tokenizer import Tokenizer, train_tokenizer
 from tokexp.tokenizer.base import UNK, saved_text
@@ -85,11 +84,11 @@ def test_the_committed_vocabularies_cut_as_their_runs_did() -> None:
     saved: dict[str, dict[str, Any]] = {}
     passages: dict[str, dict[str, Any]] = {}
     for data in REPORTS.glob("*/data"):
-        saved |= {row["tokenizer_sha256"]: row["tokenizer"] for row in load_lines(data / TOKENIZERS)}
-        digest_of = pd.read_csv(data / RESULTS, usecols=["name", "tokenizer_sha256"]).set_index("name").tokenizer_sha256
-        rows = [json.loads(row) for row in (data / SEGMENTS).read_text().splitlines() if '"held out"' in row]
-        passages |= {digest_of[row["name"]]: row for row in rows}
-    assert set(passages) == set(saved)
+        study = read_study(data.parent.name, data)
+        saved |= study.tokenizers
+        digest_of = study.results.set_index("name").tokenizer_sha256
+        passages |= {digest_of[row["name"]]: row for row in study.segments if row["of"] == "held out"}
+    assert set(saved) <= set(passages)
     for digest, tokenizer in saved.items():
         assert sha256(saved_text(tokenizer).encode()) == digest
     shown = [digest for digest, tokenizer in saved.items() if tokenizer["kind"] in CUT_IN_A_BROWSER]
