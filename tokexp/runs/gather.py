@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tokexp.runs.files import (
     RESULTS,
     SAMPLES,
     SEGMENTS,
+    TOKENIZER,
+    TOKENIZERS,
     load_json,
     load_lines,
     load_metrics,
@@ -45,8 +48,12 @@ from tokexp.runs.study import (
 )
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
-from tokexp.system.files import replacing_together, settle, write_text
+from tokexp.system.files import replacing_together, settle, sha256, write_text
+from tokexp.system.reading import parse_json, read_bytes
+from tokexp.tokenizer.base import saved_text
 from tokexp.training.record import EvalRow, Row, StepRow
+
+MOST_TOKENIZER_BYTES = 300_000  # of a tokenizer that a report's page can have in it
 
 
 def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
@@ -60,6 +67,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     samples: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
+    tokenizers: dict[str, dict[str, Any]] = {}
     missing, problems = [], []
     seen: set[tuple[Any, ...]] = set()
     for folder in sorted(runs):
@@ -73,6 +81,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
             tables[name] += rows if name not in KEYS else [row for row in rows if _is_new(row, KEYS[name], seen)]
         samples += run.samples
         segments += run.segments
+        add_tokenizer(folder, str(run.tables["results"][0]["tokenizer_sha256"]), tokenizers)
     if not tables["results"]:
         known = set(read_study("", data).results.name) if (data / RESULTS).exists() else set()
         return _to_report(problems, missing, known)
@@ -84,14 +93,14 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         frames = {name: _merge(getattr(before, name), frame, gone) for name, frame in frames.items()}
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
+        tokenizers = before.tokenizers | tokenizers
     known = set(frames["results"].name)
-    states = [(folder.name, read_state(folder)) for folder in missing if folder.name not in known]
-    left = [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
     with replacing_together(data) as new:
         _write_tables(frames, new)
         for file, rows in {SAMPLES: samples, SEGMENTS: segments}.items():
             write_lines(new / file, sorted(rows, key=lambda row: row["name"]), allow_nan=True)
-        write_text(new / MISSING, json.dumps(left, ensure_ascii=False) + "\n")
+        write_lines(new / TOKENIZERS, tokenizer_rows(tokenizers, frames["results"]))
+        write_text(new / MISSING, json.dumps(_unfinished(missing, known), ensure_ascii=False) + "\n")
     return _to_report(problems, missing, known)
 
 
@@ -101,6 +110,12 @@ def _write_tables(frames: dict[str, pd.DataFrame], data: Path) -> None:
             frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
         frame = frame.drop_duplicates(KEYS.get(name))
         write_text(data / table_file(name), frame.to_csv(index=False, float_format="%.8g"))
+
+
+def _unfinished(folders: list[Path], known: set[str]) -> list[dict[str, Any]]:
+    """The runs without a result, here or in the data: name, state and reason of each."""
+    states = [(folder.name, read_state(folder)) for folder in folders if folder.name not in known]
+    return [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
 
 
 def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> list[str]:
@@ -206,6 +221,22 @@ def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:
     """Read how a run's tokenizer cuts the samples that are kept and the held-out passage; `run` is its name."""
     rows = load_segments(folder / SEGMENTS)
     return [{"name": run, **row} for row in rows if (row.get("sample") or 0) < SAMPLES_SHOWN]
+
+
+def add_tokenizer(folder: Path, digest: str, known: dict[str, dict[str, Any]]) -> None:
+    """Add a run's tokenizer to the `known` ones, where it is small and the one that its result names by `digest`."""
+    path = folder / TOKENIZER
+    if digest not in known:
+        with suppress(OSError, ValueError):  # a damaged one is of use to no page, and the report is whole without it
+            saved = parse_json(read_bytes(path, MOST_TOKENIZER_BYTES))
+            if sha256(saved_text(saved).encode()) == digest:
+                known[digest] = saved
+
+
+def tokenizer_rows(tokenizers: dict[str, dict[str, Any]], results: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row for each of `tokenizers`, by tokenizer_sha256, that a run of `results` has."""
+    used = set(results.tokenizer_sha256)
+    return [{"tokenizer_sha256": digest, "tokenizer": tokenizers[digest]} for digest in sorted(used & set(tokenizers))]
 
 
 def latest_runs(sweep: Path) -> list[Path]:
