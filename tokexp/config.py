@@ -136,18 +136,20 @@ class SampleConfig:
     chars: int = 1500  # characters in each of those
     temperatures: list[float] = field(default_factory=lambda: [0.8, 1.0])
     top_k: int | None = None
-    top_p: float | None = None
+    top_p: float | None = None  # at least 1e-6: less is 0 in float32, which keeps no token
 
     def __post_init__(self) -> None:
         _check_types("sample.", self)
-        for name in ("tokens", "chars", "top_k"):
-            _positive(f"sample.{name}", getattr(self, name))
+        _positive("sample.top_k", self.top_k)
+        for name in ("tokens", "chars"):  # more would not end
+            enough = 0 < getattr(self, name) <= 10**7
+            _check(enough, f"sample.{name}", getattr(self, name), "more than 0, and at most 10,000,000")
         _check(self.prompt != "", "sample.prompt", "''", "at least one character")
-        _check(self.count >= 0, "sample.count", self.count, "at least 0")
+        _check(0 <= self.count <= 10**5, "sample.count", self.count, "at least 0, and at most 100,000")
         for name, value in [("temperature", self.temperature), *(("temperatures", t) for t in self.temperatures)]:
             number = type(value) in (int, float) and (value == 0 or 1e-3 <= value <= 1e3)
             _check(number, f"sample.{name}", value, "0, which is greedy, or from 0.001 to 1000")
-        _check(self.top_p is None or 0 < self.top_p <= 1, "sample.top_p", self.top_p, "above 0 and at most 1")
+        _check(self.top_p is None or 1e-6 <= self.top_p <= 1, "sample.top_p", self.top_p, "from 0.000001 to 1")
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ class TrackingConfig:
     def __post_init__(self) -> None:
         _check_types("tracking.", self)
         _one_of("tracking.mode", self.mode, "auto", "online", "offline", "disabled")
+        _check(all(type(tag) is str for tag in self.tags), "tracking.tags", self.tags, "a list of texts")
 
 
 @dataclass(frozen=True)
@@ -191,27 +194,20 @@ class RunConfig:
         _check(0 <= self.seed < 2**63, "seed", self.seed, "from 0 up to, not including, 2**63")
         _one_of("precision", self.precision, "auto", "float32", "tf32", "bf16")
         _one_of("keep_weights", self.keep_weights, "all", "best", "none")
-        _positive("threads", self.threads)
-        if self.tracking.weights and self.keep_weights == "none":
-            raise InputError(
-                "tracking.weights=true: got keep_weights=none, expected best or all, to have some to upload"
-            )
+        _check(self.threads is None or 0 < self.threads <= 2**16, "threads", self.threads, "from 1 to 65,536")
+        some = self.keep_weights != "none" or not self.tracking.weights
+        _check(some, "tracking.weights=true", "keep_weights=none", "best or all, to have some to upload")
         if not self.arm:
             object.__setattr__(self, "arm", self.tokenizer.kind)
-        for name in self.tuned:
-            _check(type(name) is str, "tuned", repr(name), "text")
+        _check(all(type(name) is str for name in self.tuned), "tuned", self.tuned, "a list of texts")
         for name in ("sweep", "arm", "size"):
             require_name(name, getattr(self, name))
 
 
 GROUP_TYPES: dict[str, type] = {
-    "data": DataConfig,
-    "tokenizer": TokenizerConfig,
-    "model": ModelConfig,
-    "train": TrainConfig,
-    "budget": BudgetConfig,
-    "sample": SampleConfig,
-    "tracking": TrackingConfig,
+    name: kind
+    for name, kind in get_type_hints(RunConfig).items()
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind)
 }
 
 

@@ -12,9 +12,11 @@ import signal
 import sys
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from tokexp.runs.progress import LIVE
+from tokexp.sweep.with_hydra.errors import errors_end_the_program
 from tokexp.sweep.with_hydra.job import do_job
 from tokexp.sweep.with_hydra.sweeper import register
 from tokexp.system.places import ROOT
@@ -41,11 +43,14 @@ def show_log() -> None:
 
 
 def main() -> None:
-    show_log()
+    if get_args_parser().parse_args().info is None:  # else Hydra shows a log of its own
+        show_log()
     register()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors, which Hydra would print over many lines
     try:
-        hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
+        with errors_end_the_program():
+            hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
     except Interrupted:
         log.error("interrupted; the run is saved, and the same command goes on from there")
         raise

@@ -19,6 +19,9 @@ def test_reports_are_listed_but_for_what_is_not_committed_or_damaged(tmp_path: P
     report(tmp_path / "second", "", ["bpe is."])
     report(tmp_path / "first", "Which is best?", ["char is."], ["word is."])
     report(tmp_path / "demo", "", ["ours alone."])
+    (tmp_path / "second/index.html").write_text("")
+    (tmp_path / "second/figures").mkdir()
+    (tmp_path / "second/figures/ranking_0.png").write_bytes(b"")
     for name, damage in {
         "half": '{"question": "half',
         "list": "[]",
@@ -33,8 +36,11 @@ def test_reports_are_listed_but_for_what_is_not_committed_or_damaged(tmp_path: P
     assert headings == ["## [Which is best?](first/README.md)", "## [second](second/README.md)"]
     assert "text 1: word is." in readme
     assert "\nbpe is.\n" in readme
-    for name in ("first", "second", "demo"):
-        assert f'href="{name}/index.html"' in page
+    for name in ("first", "demo"):
+        assert f'href="{name}/README.md"' in page, "the page is not built"
+    assert 'href="second/index.html"' in page
+    assert page.count("<img") == readme.count("![") == 1, "the others have no picture"
+    assert "![Bits per byte of each tokenizer](second/figures/ranking_0.png)" in readme
     assert "damaged" not in page + readme
     assert "ours alone" not in readme
 

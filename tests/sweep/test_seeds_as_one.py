@@ -19,6 +19,7 @@ from tokexp.runs.files import load_metrics
 from tokexp.runs.result import RunResult
 from tokexp.stages.session import Session
 from tokexp.sweep.seeds_as_one import run_seeds_as_one
+from tokexp.system.signals import Request
 from tokexp.training.checkpoint import checkpoints
 from tokexp.training.loop import DivergedError
 from tokexp.training.record import StepRow
@@ -90,10 +91,10 @@ def test_one_diverges_and_the_others_are_finished(
 ) -> None:
     record = Session.record
 
-    def recorded(self: Session, steps: list[StepRow]) -> None:
-        if self.run.cfg.seed == 1 and steps[-1].step == 8:
+    def recorded(self: Session, steps: list[StepRow], request: Request) -> None:
+        if self.run.cfg.seed == 1 and self.state.step == 8:
             raise DivergedError("made up")
-        record(self, steps)
+        record(self, steps, request)
 
     monkeypatch.setattr(Session, "record", recorded)
     folders = [tmp_path / str(seed) for seed in SEEDS]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,21 +22,38 @@ from tokexp.runs.files import (
     RESULTS,
     SAMPLES,
     SEGMENTS,
+    TOKENIZER,
+    TOKENIZERS,
     load_json,
     load_lines,
     load_metrics,
     metrics_row,
     planned_runs,
+    reading,
     table_file,
     write_lines,
 )
 from tokexp.runs.result import csv_row, load_result
 from tokexp.runs.state import read_state
-from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
+from tokexp.runs.study import (
+    BLOCK_COLUMNS,
+    CONTENT_ROW,
+    HELD_OUT_FACTS,
+    KEYS,
+    READABILITY_ROW,
+    SAMPLE_ROW,
+    TABLES,
+    load_segments,
+    read_study,
+)
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
-from tokexp.system.files import replacing_together, settle, write_text
+from tokexp.system.files import replacing_together, settle, sha256, write_text
+from tokexp.system.reading import parse_json, read_bytes
+from tokexp.tokenizer.base import saved_text
 from tokexp.training.record import EvalRow, Row, StepRow
+
+MOST_TOKENIZER_BYTES = 300_000  # of a tokenizer that a report's page can have in it
 
 
 def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
@@ -48,6 +67,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     samples: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
+    tokenizers: dict[str, dict[str, Any]] = {}
     missing, problems = [], []
     seen: set[tuple[Any, ...]] = set()
     for folder in sorted(runs):
@@ -57,14 +77,11 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
             missing.append(folder)
             problems.append(str(error) if str(folder) in str(error) else f"{folder}: {error}")
             continue
-        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
-            missing.append(folder)
-            problems.append(f"{folder}: its files are damaged ({error!r}); run again with rerun=true")
-            continue
         for name, rows in run.tables.items():
             tables[name] += rows if name not in KEYS else [row for row in rows if _is_new(row, KEYS[name], seen)]
         samples += run.samples
         segments += run.segments
+        add_tokenizer(folder, str(run.tables["results"][0]["tokenizer_sha256"]), tokenizers)
     if not tables["results"]:
         known = set(read_study("", data).results.name) if (data / RESULTS).exists() else set()
         return _to_report(problems, missing, known)
@@ -76,14 +93,14 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         frames = {name: _merge(getattr(before, name), frame, gone) for name, frame in frames.items()}
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
+        tokenizers = before.tokenizers | tokenizers
     known = set(frames["results"].name)
-    states = [(folder.name, read_state(folder)) for folder in missing if folder.name not in known]
-    left = [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
     with replacing_together(data) as new:
         _write_tables(frames, new)
         for file, rows in {SAMPLES: samples, SEGMENTS: segments}.items():
             write_lines(new / file, sorted(rows, key=lambda row: row["name"]), allow_nan=True)
-        write_text(new / MISSING, json.dumps(left, ensure_ascii=False) + "\n")
+        write_lines(new / TOKENIZERS, tokenizer_rows(tokenizers, frames["results"]))
+        write_text(new / MISSING, json.dumps(_unfinished(missing, known), ensure_ascii=False) + "\n")
     return _to_report(problems, missing, known)
 
 
@@ -93,6 +110,12 @@ def _write_tables(frames: dict[str, pd.DataFrame], data: Path) -> None:
             frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
         frame = frame.drop_duplicates(KEYS.get(name))
         write_text(data / table_file(name), frame.to_csv(index=False, float_format="%.8g"))
+
+
+def _unfinished(folders: list[Path], known: set[str]) -> list[dict[str, Any]]:
+    """The runs without a result, here or in the data: name, state and reason of each."""
+    states = [(folder.name, read_state(folder)) for folder in folders if folder.name not in known]
+    return [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
 
 
 def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> list[str]:
@@ -135,30 +158,24 @@ class RunRows:
 def read_run(folder: Path) -> RunRows:
     """Read from a run's folder the rows that a study keeps.
 
-    Raises InputError for a folder without a result, or one that is damaged; other errors where a row is.
+    Raises InputError for a folder without a result, and for one whose files are damaged.
     """
     result = load_result(folder)
     name = {"name": result.name}
     of_text = {"corpus_sha256": result.corpus.corpus_sha256, "val_sha256": result.corpus.val_sha256}
-    held_out = load_json(folder / HELD_OUT)
-    metrics = load_metrics(folder)
-    evaluations = [row for row in metrics if isinstance(row, EvalRow)]
-    if not evaluations:
-        raise InputError(f"{METRICS} has no evaluation")
-    if evaluations[-1].step != result.cost.steps:  # cut between two rows, each of which is whole
-        raise InputError(
-            f"{folder}/{METRICS}: its last evaluation is of step {evaluations[-1].step:,}, "
-            f"expected {result.cost.steps:,}; run again with rerun=true"
-        )
+    held_out = load_json(folder / HELD_OUT, HELD_OUT_FACTS)
+    with reading(folder / METRICS):
+        metrics = load_metrics(folder)
+        evaluations = _evaluations(metrics, result.cost.steps)
     human = {"name": "", **of_text, "chars": held_out["chars"], "temperature": None}
     read = {**name, **of_text, "chars": held_out["chars"]}
     tables = {
         "results": [csv_row(result)],
         "curves": [{**name, **row} for row in curve(metrics)],
         "blocks": [{**name, "step": row.step, **_by_column(row.scores.val_block_nats)} for row in evaluations],
-        "content": [{**name, **row} for row in load_lines(folder / CONTENT)],
+        "content": [{**name, **row} for row in load_lines(folder / CONTENT, CONTENT_ROW)],
         "readability": [
-            *({**read, **row} for row in load_lines(folder / READABILITY)),
+            *({**read, **row} for row in load_lines(folder / READABILITY, READABILITY_ROW)),
             *({**human, "sample": i, **row} for i, row in enumerate(held_out["human"])),
         ],
         "baselines": [{**of_text, **_with_blocks(row)} for row in held_out["baselines"]],
@@ -166,8 +183,28 @@ def read_run(folder: Path) -> RunRows:
     for table, rows in tables.items():
         if not rows and table != "readability":
             raise InputError(f"{folder}: damaged, with no rows for {table}; run again with rerun=true")
-    samples = [{**name, **row} for row in load_lines(folder / SAMPLES) if row["sample"] < SAMPLES_SHOWN]
+    samples = [{**name, **row} for row in load_lines(folder / SAMPLES, SAMPLE_ROW) if row["sample"] < SAMPLES_SHOWN]
     return RunRows(tables, samples, read_segments(folder, result.name))
+
+
+def _evaluations(metrics: list[Row], steps: int) -> list[EvalRow]:
+    """The evaluations of a whole training of so many steps. Raises ValueError where some of its rows are not there."""
+    evaluations = [row for row in metrics if isinstance(row, EvalRow)]
+    if not evaluations:
+        raise ValueError("no evaluation")
+    if evaluations[-1].step != steps:  # cut between two rows, each of which is whole
+        raise ValueError(f"its last evaluation is of step {evaluations[-1].step:,}, expected {steps:,}")
+    for i, row in enumerate(evaluations):
+        nats = row.scores.val_block_nats
+        if not row.scores.is_finite or len(nats) != BLOCKS or not all(map(math.isfinite, nats)):
+            raise ValueError(f"evaluation {i + 1} without {BLOCKS} finite blocks and finite scores")
+    before = [isinstance(row, StepRow) for row in metrics]
+    if (
+        not all(step for step, row in zip(before, metrics[1:], strict=False) if isinstance(row, EvalRow))
+        or not before[0]
+    ):
+        raise ValueError("an evaluation without a step before it")
+    return evaluations
 
 
 def _by_column(block_nats: list[float]) -> dict[str, float]:
@@ -182,9 +219,24 @@ def _with_blocks(row: dict[str, Any]) -> dict[str, Any]:
 
 def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:
     """Read how a run's tokenizer cuts the samples that are kept and the held-out passage; `run` is its name."""
-    path = folder / SEGMENTS
-    rows = load_lines(path) if path.is_file() else []
-    return [{"name": run, **row} for row in rows if row.get("sample", 0) < SAMPLES_SHOWN]
+    rows = load_segments(folder / SEGMENTS)
+    return [{"name": run, **row} for row in rows if (row.get("sample") or 0) < SAMPLES_SHOWN]
+
+
+def add_tokenizer(folder: Path, digest: str, known: dict[str, dict[str, Any]]) -> None:
+    """Add a run's tokenizer to the `known` ones, where it is small and the one that its result names by `digest`."""
+    path = folder / TOKENIZER
+    if digest not in known:
+        with suppress(OSError, ValueError):  # a damaged one is of use to no page, and the report is whole without it
+            saved = parse_json(read_bytes(path, MOST_TOKENIZER_BYTES))
+            if sha256(saved_text(saved).encode()) == digest:
+                known[digest] = saved
+
+
+def tokenizer_rows(tokenizers: dict[str, dict[str, Any]], results: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row for each of `tokenizers`, by tokenizer_sha256, that a run of `results` has."""
+    used = set(results.tokenizer_sha256)
+    return [{"tokenizer_sha256": digest, "tokenizer": tokenizers[digest]} for digest in sorted(used & set(tokenizers))]
 
 
 def latest_runs(sweep: Path) -> list[Path]:

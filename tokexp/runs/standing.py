@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +15,12 @@ from tokexp.config import InputError
 from tokexp.runs.files import METRICS, planned_runs, read_metrics_row
 from tokexp.runs.progress import AFTER_TRAINING, EVALUATING, PREPARING, TRAINING, duration
 from tokexp.runs.state import RunState, State, read_state
+from tokexp.system.reading import open_regular, parse_json
 from tokexp.training.record import EvalRow, Row
 
 HEADINGS = ["run", "at", "step", "bits/byte", "left", ""]  # of a table of standings
 TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end; more where no evaluation is among them
+MOST = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _sum(seconds: Mapping[str, float], phases: Sequence[str]) -> float:
 def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
     """Read the last rows of a metrics.jsonl, back to an evaluation where there is one; half a row is left out."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = path.stat().st_size
             file.seek(max(0, size - tail))
             lines = file.read().splitlines(keepends=True)
@@ -120,9 +121,9 @@ def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
         return []
     rows = []
     for line in lines:
-        with suppress(ValueError, TypeError):
-            rows.append(read_metrics_row(json.loads(line)))
-    if tail < size and not any(isinstance(row, EvalRow) for row in rows):
+        with suppress(ValueError):
+            rows.append(read_metrics_row(parse_json(line, nan=True)))
+    if tail < min(size, MOST) and not any(isinstance(row, EvalRow) for row in rows):
         return last_rows(path, 16 * tail)
     return rows
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from tokexp.runs.files import LOCK, STATUS
 from tokexp.system.files import write_json
+from tokexp.system.reading import Count, Kinds, check, open_regular, read_json
 
 
 class State(StrEnum):
@@ -39,6 +39,13 @@ class RunState:
     seconds: Mapping[str, float] = field(default_factory=dict)  # that were spent in each phase
 
 
+_STATUS: Kinds = {
+    **dict.fromkeys(("state", "reason", "since", "config_hash", "phase"), str),
+    "steps": Count,
+    "seconds": dict[str, float],
+}
+
+
 def write_state(
     folder: Path,
     state: State,
@@ -57,10 +64,13 @@ def write_state(
 def read_state(folder: Path) -> RunState:
     """Read how a run stands; "running" where nobody is at work any more reads as interrupted."""
     try:
-        values = json.loads((folder / STATUS).read_bytes())
+        written = read_json(folder / STATUS)
+        check(written, {"state": str}, STATUS)
+        values = asdict(RunState(State.NOT_STARTED)) | written  # an older one may lack something
+        check(values, _STATUS, STATUS)
         values["state"] = State(values["state"])
         state = RunState(**{name: values[name] for name in RunState.__dataclass_fields__ if name in values})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError):
         return RunState(State.NOT_STARTED)
     if state.state is State.RUNNING and not is_locked(folder):
         return replace(state, state=State.INTERRUPTED, reason="its process ended without a word", phase="")
@@ -70,7 +80,7 @@ def read_state(folder: Path) -> RunState:
 def is_locked(folder: Path) -> bool:
     """Whether a process is at work in `folder`. For an instant this holds the lock itself, where nobody does."""
     try:
-        with (folder / LOCK).open("rb") as lock:
+        with open_regular(folder / LOCK) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

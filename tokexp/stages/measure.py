@@ -17,7 +17,7 @@ from tokexp.model.gpt import GPT
 from tokexp.runs.files import CONTENT, HELD_OUT, READABILITY, SAMPLES, SEGMENTS, write_lines
 from tokexp.runs.progress import Phases
 from tokexp.scoring.baselines import baselines
-from tokexp.scoring.content import content
+from tokexp.scoring.content import byte_bits, content
 from tokexp.scoring.restoration import Restoration
 from tokexp.scoring.samples.readability import Reader
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN, run_segments
@@ -55,7 +55,8 @@ def measure_run(
     """
     model, tokenizer, corpus = run.model, run.tokenizer, run.corpus
     with phases("measuring"):
-        of_content = content(model, tokenizer, run.data, corpus, restoration)
+        bits = byte_bits(model, tokenizer, run.data, corpus.val.encode(), restoration)
+        of_content = content(bits, run.data, corpus, model.config.block_size)
         segmentations = marginal(model, tokenizer, run.data, corpus.val.encode())
     with phases("sampling"):
         model.load_state_dict(best_weights)
@@ -67,7 +68,7 @@ def measure_run(
     return Measured(
         content=of_content,
         samples=samples,
-        segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SAMPLES_SHOWN], corpus),
+        segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SAMPLES_SHOWN], corpus, bits),
         readability=readability,
         held_out_facts=facts,
         segmentations=segmentations,

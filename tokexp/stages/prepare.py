@@ -11,7 +11,7 @@ import torch
 from tokexp.config import InputError, RunConfig
 from tokexp.data.corpus import Corpus, load_corpus
 from tokexp.encoding.prepare import Prepared, TokenizedCorpus, prepare, require_length
-from tokexp.model.architecture import fill_in_sizes
+from tokexp.model.architecture import fill_in_sizes, require_memory
 from tokexp.model.generate import prompt_ids
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.model.sizes import training_flops_per_token
@@ -19,7 +19,7 @@ from tokexp.runs import identity
 from tokexp.runs.result import has_result
 from tokexp.runs.state import State, read_state
 from tokexp.system.device import resolve_precision
-from tokexp.system.distributed import ALONE, World
+from tokexp.system.distributed import ALONE, World, world_from_environment
 from tokexp.system.provenance import git_state
 from tokexp.tokenizer import Tokenizer
 from tokexp.training.budget import TrainPlan, plan_training
@@ -130,6 +130,8 @@ def prepare_run(spec: RunSpec) -> PreparedRun:
     prompt_ids(tokenizer, cfg.sample.prompt)  # refused now rather than after training
 
     config = GPTConfig.of(cfg.model, tokenizer.vocab_size)
+    share = -(-cfg.train.batch_size // world_from_environment().size)
+    require_memory(config, share, cfg.train.grad_accum, spec.device)
     model = _initial_model(config, cfg.seed, spec.device)
     plan = plan_training(
         cfg.budget,

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from tokexp.config import InputError
 from tokexp.system.files import write_text
+from tokexp.system.reading import read_json as read_any_json
 
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")  # ids 0 to 3 of every kind trained here; never made from text
 PAD, UNK, BOS, EOS = range(4)
@@ -85,7 +86,7 @@ class Tokenizer(Protocol):
     def save(self, path: Path | str) -> None:
         """Write `tokenizer.json`: the format's version and the kind, then what the kind needs."""
         head = {"format": "tokexp-tokenizer", "version": FORMAT_VERSION, "kind": self.kind}
-        write_text(Path(path), json.dumps({**head, **self.to_json()}, indent=0) + "\n")
+        write_text(Path(path), saved_text({**head, **self.to_json()}))
 
 
 class StreamingDecoder:
@@ -117,10 +118,15 @@ class StreamingDecoder:
         return new
 
 
+def saved_text(values: dict[str, Any]) -> str:
+    """The text of a `tokenizer.json` that has `values`."""
+    return json.dumps(values, indent=0) + "\n"
+
+
 def read_json(path: Path | str) -> dict[str, Any]:
     """The values that `Tokenizer.save` wrote. Raises InputError for any other file."""
     try:
-        data = json.loads(Path(path).read_bytes())
+        data = read_any_json(Path(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); expected a tokexp tokenizer.json") from error
     except ValueError as error:

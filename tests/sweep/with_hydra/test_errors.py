@@ -20,6 +20,7 @@ from tokexp.sweep.with_hydra.errors import errors_end_the_program
             "error: Could not find 'x'; Available options in 'data': a, b\n",
         ),
         (ConfigCompositionException("no such key\nfull_key: x"), 2, "error: no such key\n"),
+        (ConfigCompositionException("cannot\nadd it by +x"), 2, "error: cannot; add it by +x\n"),
     ],
 )  # fmt: skip
 def test_one_line(error: Exception, code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:

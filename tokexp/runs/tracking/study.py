@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from tokexp.config import TrackingConfig, from_dict
+from tokexp.config import InputError, TrackingConfig, from_dict, to_dict
 from tokexp.runs.files import CONFIG, METRICS, load_metrics, metrics_row
 from tokexp.runs.study import Study
 from tokexp.runs.tracking.connection import SWEEP, finish_run, harmless, start_run
 from tokexp.runs.tracking.mirror import Mirror, Table, to_table
+from tokexp.system.reading import read_yaml
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +101,12 @@ def tracking_of(folder: Path) -> TrackingConfig:
 
 
 def _config(folder: Path) -> dict[str, Any] | None:
+    """The settings of a run, as its folder has them; None where it is not there."""
     path = folder / CONFIG
-    return dict(yaml.safe_load(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    try:
+        return to_dict(from_dict(read_yaml(path))) if path.is_file() else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); bring it back, or take the folder away") from error
 
 
 def _known(result: dict[str, Any]) -> dict[str, Any]:
