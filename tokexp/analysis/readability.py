@@ -82,7 +82,7 @@ def readings(comparison: Comparison, temperature: float) -> dict[Cell, dict[str,
 
 def _reading(samples: pd.DataFrame, measure: str, human: tuple[float, float]) -> Reading:
     """Bootstrap over the seeds, and over the samples within each (Davison and Hinkley 1997)."""
-    by_seed = [group[measure].dropna().to_numpy() for _, group in samples.groupby("name")]
+    by_seed = [values.dropna().to_numpy() for _, values in samples.groupby("name")[measure]]
     by_seed = [values for values in by_seed if len(values)]
     if not by_seed:
         return Reading(float("nan"), Interval(float("nan"), float("nan")), float("nan"))

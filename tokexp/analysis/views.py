@@ -10,12 +10,14 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, by_cell, computed_once
+from tokexp.analysis.curves import curves_by_run
 from tokexp.analysis.statistics import LEVEL, welch_p
 
 # What may be held equal, and the column of curves.csv that counts it.
@@ -47,11 +49,16 @@ class View:
     place: str  # where seconds are compared: of which machine and threads; "" where all runs had the same
     points: dict[Cell, Point]
 
-    @property
+    @cached_property
     def ranking(self) -> list[Cell]:
         """The cells that may be ranked, best first; none where there is only one."""
         fair = {cell: point.bpb for cell, point in self.points.items() if point.ranked}
         return sorted(fair, key=lambda cell: fair[cell]) if len(fair) > 1 else []
+
+    @cached_property
+    def ranked(self) -> frozenset[Cell]:
+        """The cells of `ranking`, to look one up."""
+        return frozenset(self.ranking)
 
 
 @computed_once
@@ -79,11 +86,10 @@ def _equal(comparison: Comparison, axis: str) -> View | None:
     column, runs, place = AXES[axis], comparison.runs, ""
     if axis == "seconds":
         runs, place = _of_one_place(runs)
-    curves = comparison.study.curves[comparison.study.curves.name.isin(runs["name"])]
-    ends = curves.groupby("name")[column].max()
+    curves = curves_by_run(comparison)
     variants = sorted(
         (
-            _Variant(cell.without_budget(), variant, ends[list(variant["name"])].to_numpy())
+            _Variant(cell.without_budget(), variant, np.array([curves[name][column].max() for name in variant["name"]]))
             for cell, variant in by_cell(runs)
         ),
         key=lambda variant: str(variant.cell),
@@ -94,7 +100,7 @@ def _equal(comparison: Comparison, axis: str) -> View | None:
         reaching = [option for option in options if option.ends.min() >= at * (1 - SAME)]
         if reaching:
             nearest = min(reaching, key=lambda option: option.ends.max())
-            bpb = np.array([_read(curves[curves.name == name], column, at) for name in nearest.runs["name"]])
+            bpb = np.array([_read(curves[name], column, at) for name in nearest.runs["name"]])
             reached = float(nearest.ends.max())
             share = 1.0 if reached <= at * (1 + SAME) else at / reached
             if not np.isnan(bpb.mean()):
@@ -175,10 +181,7 @@ def agreement(comparison: Comparison) -> Agreement:
     cells = sorted({cell.without_budget() for cell in comparison.cells})
     pairs = [pair for pair in itertools.combinations(cells, 2) if pair[0].size == pair[1].size]
     all_views = views(comparison)
-    rankings = [set(view.ranking) for view in all_views]
-    ranked = [
-        (view, sum(set(pair) <= ranking for pair in pairs)) for view, ranking in zip(all_views, rankings, strict=True)
-    ]
+    ranked = [(view, sum(view.ranked.issuperset(pair) for pair in pairs)) for view in all_views]
     turns = [turn for pair in pairs if (turn := _turn(all_views, *pair))]
     return Agreement(len(pairs), ranked, turns)
 
@@ -189,7 +192,7 @@ def _turn(all_views: list[View], one: Cell, other: Cell) -> Turn | None:
     behind: list[View] = []
     one_seed = False
     for view in all_views:
-        if {one, other} <= set(view.ranking):
+        if one in view.ranked and other in view.ranked:
             first, second = view.points[one].seeds, view.points[other].seeds
             single = min(len(first), len(second)) < 2
             if single or welch_p(second, first) < LEVEL:

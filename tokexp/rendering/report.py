@@ -17,6 +17,7 @@ from tokexp.rendering.tables.sections import ComparisonTables, tables_of_study, 
 from tokexp.rendering.text import to_json
 from tokexp.runs.gather import collect
 from tokexp.runs.identity import UNNAMED
+from tokexp.runs.progress import Phases
 from tokexp.runs.state import LOCK
 from tokexp.runs.study import Study, nothing_to_report, read_study
 from tokexp.system.files import write_json
@@ -32,17 +33,22 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
     if not runs and not (folder / "data").exists():
         raise InputError(nothing_to_report(sweep))
     folder.mkdir(parents=True, exist_ok=True)
+    phases = Phases(f"report {sweep}")
     with (folder / LOCK).open("a") as lock:  # two sweeps may end at the same time
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for problem in collect(runs, folder / "data", keep=sweep not in UNNAMED and not prune):
-            logging.getLogger(__name__).warning("left out: %s", problem)
-        study = read_study(sweep, folder / "data")
-        parts = tables_of_study(study)
-        write_tables(parts, folder / "tables")
-        draw_figures([part.comparison for part in parts], folder / "figures")
-        write_page(study, parts, folder)
-        _write_summary(study, parts, folder)
-        readme = write_readme(study, parts, folder)
+        with phases("reading the runs"):
+            for problem in collect(runs, folder / "data", keep=sweep not in UNNAMED and not prune):
+                logging.getLogger(__name__).warning("left out: %s", problem)
+            study = read_study(sweep, folder / "data")
+        with phases("analysis"):
+            parts = tables_of_study(study)
+            write_tables(parts, folder / "tables")
+        with phases("pictures"):
+            draw_figures([part.comparison for part in parts], folder / "figures")
+        with phases("pages"):
+            write_page(study, parts, folder)
+            _write_summary(study, parts, folder)
+            readme = write_readme(study, parts, folder)
     with (reports / LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         write_index(reports)
