@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from tokexp.runs.files import load_metrics
 from tokexp.runs.result import RunResult
 from tokexp.stages.session import Session
 from tokexp.sweep.seeds_as_one import run_seeds_as_one
-from tokexp.system.signals import Request
+from tokexp.system.signals import Interrupted, Request
 from tokexp.training.checkpoint import checkpoints
 from tokexp.training.loop import DivergedError
-from tokexp.training.record import StepRow
+from tokexp.training.record import EvalRow, StepRow
 
 SEEDS = [0, 1, 5]
 
@@ -102,6 +103,30 @@ def test_one_diverges_and_the_others_are_finished(
     assert [type(result) for result in results] == [RunResult, DivergedError, RunResult]
     assert json.loads((folders[1] / "status.json").read_bytes())["state"] == "diverged"
     same_within_rounding(folders[2], alone[2])
+
+
+def test_an_evaluation_of_one_is_given_up_for_all(
+    text_file: Path, tmp_path: Path, alone: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked to stop while the second one is evaluated, all are saved at that step, and go on as one from there."""
+    evaluate, folders = Session._evaluate, [tmp_path / str(seed) for seed in SEEDS]
+
+    def evaluated(self: Session) -> EvalRow:
+        if self.run.cfg.seed == 1:
+            signal.raise_signal(signal.SIGINT)
+        return evaluate(self)
+
+    cfgs = [short(text_file, seed) for seed in SEEDS]
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "_evaluate", evaluated)
+        with pytest.raises(Interrupted):
+            run_seeds_as_one(cfgs, folders)
+    rows = [load_metrics(folder) for folder in folders]
+    assert len({one[-1].step for one in rows}) == 1
+    assert [isinstance(one[-1], EvalRow) for one in rows] == [True, False, False]
+    run_seeds_as_one(cfgs, folders)
+    for folder, other in zip(folders, alone, strict=True):
+        same_within_rounding(folder, other)
 
 
 def test_only_the_seed_may_differ(text_file: Path, tmp_path: Path) -> None:
