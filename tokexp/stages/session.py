@@ -117,7 +117,7 @@ class Session:
             with request.obeyed_at_once():
                 return self._finish(trained_as_one)
         except Interrupted:
-            log.info("%s: stopped after its training, which is saved", self.run.spec.name)
+            log.warning("%s: stopped after its training, which is saved", self.run.spec.name)
             raise
 
     def _finish(self, trained_as_one: int) -> RunResult:
@@ -181,7 +181,7 @@ def stop_if_asked(request: Request, sessions: Sequence[Session], world: World = 
         for session in sessions:
             session.save()
             run = session.run
-            log.info(
+            log.warning(
                 "%s: stopped after step %d of %d, which is saved", run.spec.name, session.state.step, run.plan.steps
             )
         raise request.answer()
