@@ -15,6 +15,9 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 
+WARMUP_SHARE = 0.05  # of a run's steps, where `train.warmup_steps` leaves it open
+
+
 class InputError(ValueError):
     """Raised where what the user gave cannot be used. The message is one line: got, expected, what to do."""
 
@@ -88,7 +91,7 @@ class TrainConfig:
     batch_size: int = 16  # sequences a step
     lr: float = 2e-3  # at the end of the warm-up
     min_lr: float = 2e-4  # at the end of the run
-    warmup_steps: int = 100  # at most a tenth of the run's steps are used
+    warmup_steps: int | None = None  # null: a twentieth of the run's steps; a number: at most a tenth of them are used
     schedule: str = "cosine"  # cosine | constant (after the warm-up)
     weight_decay: float = 0.1  # on matrices only
     grad_clip: float = 1.0  # largest gradient norm
@@ -103,7 +106,8 @@ class TrainConfig:
         for name in ("batch_size", "lr", "grad_clip", "eval_every", "grad_accum", "checkpoint_every"):
             _positive(f"train.{name}", getattr(self, name))
         for name in ("min_lr", "warmup_steps", "weight_decay"):
-            _check(0 <= getattr(self, name) < math.inf, f"train.{name}", getattr(self, name), "at least 0, and finite")
+            got = getattr(self, name)
+            _check(got is None or 0 <= got < math.inf, f"train.{name}", got, "at least 0, and finite")
         _check(self.min_lr <= self.lr, "train.min_lr", self.min_lr, f"at most train.lr={self.lr}")
         _one_of("train.schedule", self.schedule, "cosine", "constant")
         for name in ("compile", "cuda_graph"):
@@ -129,7 +133,7 @@ class BudgetConfig:
 
 @dataclass(frozen=True)
 class SampleConfig:
-    prompt: str = "KING"
+    prompt: str | None = None  # what every sample continues; null: the first words of the held-out text
     tokens: int = 500  # the seed experiment's sample: equal tokens, so unequal characters
     temperature: float = 0.8  # of that sample; 0 is greedy
     count: int = 20  # further samples, of equal characters, at each of `temperatures`: their readability is scored

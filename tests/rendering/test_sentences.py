@@ -117,6 +117,8 @@ def test_what_is_equal_and_what_is_not() -> None:
         return plain(held_equal_line(held_equal(Comparison(comparison.study, rows.assign(**columns)))))
 
     assert said().startswith("Held equal: budget steps=100, model nano, 1 layers, width 1, context 10 tokens, batch 1,")
+    assert "warm-up 5% of the steps." in said()
+    assert "warm-up 100 steps, at most a tenth." in said(settings='{"train.warmup_steps": 100}')
     assert "Seeds: 0, 1, 2. Equal steps: bpe read 2.0 times the text of char." in said()
     assert said().endswith("So not equal, within a size: characters in a full context (10 to 20).")
     of_char = comparison.runs.arm == "char"

@@ -26,6 +26,8 @@ SHARED = {
     "n_embd": "width {}",
     "block_size": "context {} tokens",
     "batch_size": "batch {}",
+    "warmup_share": "warm-up {:.0%} of the steps",
+    "warmup_steps": "warm-up {} steps, at most a tenth",
     "precision": "{}",
     "seed": "seed {}",
 }
