@@ -71,12 +71,15 @@ def test_same_command_again_trains_nothing(
 ) -> None:
     cwd, _ = swept
     before = {p: p.stat().st_mtime_ns for p in cwd.glob("runs/demo/*/result.json")}
-    data = ["data=text", f"data.path={text_file}"]
-    again = tokexp("run", "-m", "tokenizer=char,word", "tokenizer.vocab_size=300", *data, *QUICK, cwd=cwd)
+    words = ["tokenizer.vocab_size=300", "data=text", f"data.path={text_file}", *QUICK]
+    again = tokexp("run", "-m", "tokenizer=char,word,bpe", *words, cwd=cwd)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("done before") == 2
+    assert again.stderr.count("done before") == 3
     assert {p: p.stat().st_mtime_ns for p in cwd.glob("runs/demo/*/result.json")} == before
-    assert "bpe" not in (cwd / "reports/demo/README.md").read_text().splitlines()[2], "only what was asked for last"
+    rows = (cwd / "reports/demo/data/results.csv").read_text()
+    part = tokexp("run", "-m", "tokenizer=char,word", *words, "sweep=demo", cwd=cwd)
+    assert part.returncode == 0, part.stderr
+    assert (cwd / "reports/demo/data/results.csv").read_text() == rows, "a smaller sweep of its name takes none away"
 
 
 def test_report_is_rebuilt_without_torch_and_without_runs(
@@ -210,8 +213,8 @@ def test_bad_input_of_other_commands_is_one_line(
 
 
 def test_one_failed_run_does_not_stop_the_others(text_file: Path, tmp_path: Path) -> None:
-    data = ["data=text", f"data.path={text_file}"]
-    done = tokexp("run", "-m", "tokenizer=char", "train.lr=1e30,1e-3", "train.min_lr=0", *data, *QUICK, cwd=tmp_path)
+    data = ["data=text", f"data.path={text_file}", "sweep=demo", *QUICK]
+    done = tokexp("run", "-m", "tokenizer=char", "train.lr=1e30,1e-3", "train.min_lr=0", *data, cwd=tmp_path)
     assert done.returncode == 1
     assert "1 of 2 runs done" in done.stderr
     assert "the run diverged, so try a smaller train.lr" in done.stderr
@@ -288,13 +291,14 @@ def test_interrupted_is_one_line_and_a_status(text_file: Path, tmp_path: Path) -
 def test_names_that_look_like_numbers_or_like_nothing(tmp_path: Path, text_file: Path) -> None:
     for name in ("1984.txt", "null.txt"):
         (tmp_path / name).write_bytes(text_file.read_bytes() + name.encode())
-        done = tokexp("run", "-m", "data=text", f"data.path={name}", "tokenizer=char,byte", *QUICK, cwd=tmp_path)
+        words = ["data=text", f"data.path={name}", "sweep=demo", "tokenizer=char,byte"]
+        done = tokexp("run", "-m", *words, *QUICK, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert name.removesuffix(".txt") in (tmp_path / "reports/demo/README.md").read_text()
 
 
 def test_report_says_what_varied_and_keeps_cells_apart(tmp_path: Path, text_file: Path) -> None:
-    data = ["data=text", f"data.path={text_file}", "tokenizer=bpe"]
+    data = ["data=text", f"data.path={text_file}", "tokenizer=bpe", "sweep=demo"]
     done = tokexp("run", "-m", *data, *QUICK, "tokenizer.vocab_size=270,300", "train.lr=1e-3,1e-2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     report = (tmp_path / "reports/demo/README.md").read_text()

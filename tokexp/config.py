@@ -14,7 +14,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
-
 WARMUP_SHARE = 0.05  # of a run's steps, where `train.warmup_steps` leaves it open
 
 
@@ -183,6 +182,7 @@ class RunConfig:
     sweep: str = "single"  # what the run belongs to, and the report it goes into
     arm: str = ""  # the tokenizer option's name; the kind where empty
     size: str = "custom"  # the model option's name
+    label: str = ""  # in the run's name: what its sweep varies besides tokenizer, model and seed, which fills it in
     rerun: bool = False  # train again where a result is there already
     keep_weights: str = "all"  # all | best | none: of a finished run; sampling and scoring need them
     threads: int | None = None  # of the CPU; null: all, or with several runs at once a fair share
@@ -202,7 +202,7 @@ class RunConfig:
             object.__setattr__(self, "arm", self.tokenizer.kind)
         for name in self.tuned:
             _check(type(name) is str, "tuned", repr(name), "text")
-        for name in ("sweep", "arm", "size"):
+        for name in ("sweep", "arm", "size", *(["label"] if self.label else [])):
             require_name(name, getattr(self, name))
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.page import fill
 from tokexp.rendering.text import Line, from_json, html, markdown, sentence
+from tokexp.runs.identity import is_unnamed
 from tokexp.system.files import write_text
 
 SUMMARY = "summary.json"  # of each report
-NOT_COMMITTED = ("demo",)
 PICTURE = next(picture for picture in PICTURES if picture.name == "with_baselines")
 
 
@@ -29,7 +29,7 @@ class Summary:
 def write_index(reports: Path) -> None:
     """List the reports that lie in `reports`, by name."""
     summaries = [summary for path in sorted(reports.glob(f"*/{SUMMARY}")) if (summary := _read(path))]
-    write_text(reports / "README.md", _readme([one for one in summaries if one.folder not in NOT_COMMITTED]))
+    write_text(reports / "README.md", _readme([one for one in summaries if not is_unnamed(one.folder)]))
     page = fill("index.html.j2", reports=summaries, picture=PICTURE.name, caption=PICTURE.caption, html=html)
     write_text(reports / "index.html", page)
 

@@ -14,7 +14,6 @@ from omegaconf import DictConfig
 
 from tokexp.config import InputError
 from tokexp.runs.files import RESULTS, write_manifest
-from tokexp.runs.identity import UNNAMED
 from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
 from tokexp.system.files import reading
@@ -90,7 +89,7 @@ def committed_results(sweep: str, reports: Path = Path("reports")) -> dict[str, 
     data = reports / sweep / "data"
     with reading(data) as place:
         path = place(RESULTS)
-        if sweep in UNNAMED or not path.exists():
+        if not path.exists():
             return {}
         try:
             with path.open(encoding="utf-8", newline="") as file:

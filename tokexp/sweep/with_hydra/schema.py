@@ -9,10 +9,10 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from tokexp.config import GROUP_TYPES, BudgetConfig, RunConfig, from_dict
+from tokexp.runs.identity import SINGLE
 from tokexp.stages.prepare import RunSpec, identify
 from tokexp.system.device import cores, resolve_device
 from tokexp.tokenizer import check_settings
@@ -41,9 +41,9 @@ def register_schema() -> None:
 
 
 def _sweep_name() -> str:
-    hydra = HydraConfig.get()
-    named: str | None = hydra.runtime.choices.get("sweeps")
-    return named or ("demo" if hydra.mode == RunMode.MULTIRUN else "single")
+    """The name of a named sweep; another multirun is given its name by the sweeper."""
+    named: str | None = HydraConfig.get().runtime.choices.get("sweeps")
+    return named or SINGLE
 
 
 def _run_name(*, _root_: DictConfig) -> str:

@@ -19,7 +19,8 @@ from tokexp.sweep.estimate import print_estimates
 from tokexp.sweep.with_hydra.batched import BatchedLauncher
 from tokexp.sweep.with_hydra.conclusion import conclude
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
-from tokexp.sweep.with_hydra.planning import compose_jobs, list_jobs, make_folders, plan_sweep
+from tokexp.sweep.with_hydra.naming import run_labels, sweep_name
+from tokexp.sweep.with_hydra.planning import Jobs, compose_jobs, list_jobs, make_folders, plan_sweep
 from tokexp.sweep.with_hydra.schema import register_schema
 from tokexp.system.distributed import world_from_environment
 
@@ -36,6 +37,18 @@ def register() -> None:
         name = f"hydra_plugins.tokexp.{plugin.__name__}"  # Hydra accepts none that is called otherwise
         Plugins.instance().class_name_to_class[name] = plugin
         ConfigStore.instance().store(group=group, name="tokexp", node={"_target_": name, **settings})
+
+
+def name_jobs(config: DictConfig, jobs: Jobs) -> Jobs:
+    """Add to the overrides of each job its run's label and, where the sweep has no name, the one that it comes to.
+
+    That becomes a setting of `config`, the multirun's, too: launchers find their folder by it.
+    """
+    typed = any(word.startswith("sweep=") for word in jobs[0])
+    if not (typed or config.hydra.runtime.choices.get("sweeps")) and OmegaConf.is_interpolation(config, "sweep"):
+        config.sweep = sweep_name(jobs)
+        jobs = [[*job, f"sweep={config.sweep}"] for job in jobs]
+    return [[*job, f"label={label}"] for job, label in zip(jobs, run_labels(jobs), strict=True)]
 
 
 class ReportingSweeper(Sweeper):
@@ -62,6 +75,7 @@ class ReportingSweeper(Sweeper):
         loader = self.hydra_context.config_loader
         with errors_end_the_program():
             jobs = list_jobs(loader, [*(f"{key}={value}" for key, value in self._params.items()), *arguments])
+            jobs = name_jobs(self.config, jobs)
             composed = compose_jobs(loader, self.config, jobs)
             sweep = plan_sweep(composed)
             if composed[0].dry:
@@ -69,6 +83,7 @@ class ReportingSweeper(Sweeper):
                 sys.exit(0)
             make_folders(sweep)
             OmegaConf.save(self.config, Path(self.config.hydra.sweep.dir, "multirun.yaml"))
+            log.info("sweep %s: %d runs, in %s", sweep.name, len(sweep.runs), sweep.folder)
         code = 0
         try:
             returns = self.launcher.launch(jobs, initial_job_idx=0)
