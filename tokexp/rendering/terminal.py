@@ -1,4 +1,4 @@
-"""Tokenizers in a terminal: the pieces of a text in colour, and a table of figures."""
+"""Tokenizers and runs in a terminal: the pieces of a text in colour, and tables of figures."""
 
 from __future__ import annotations
 
@@ -59,6 +59,31 @@ def paint(tokenizer: Tokenizer, text: str, *, colour: bool, ids: bool) -> str:
             label = f"[{label}?]|" if unknown else f"{label}|"
         parts.append(label + ("\n" if "⏎" in piece else ""))
     return "".join(parts).rstrip("\n")
+
+
+def score_table(rows: list[dict[str, Any]]) -> str:
+    """Runs on one text, with the interval over it, as text of equal widths."""
+    head = ["run", "tokens", "bits per byte", "95 % over the text", "naive", "restoration"]
+    cells = [
+        [one["run"], f"{one['tokens']:,}", f"{one['bits_per_byte']:.4f}", _interval(one),
+         f"{one['naive']:.4f}", f"{one['restoration']:.4f}"]
+        for one in rows
+    ]  # fmt: skip
+    text: str = tabulate(cells, headers=head, disable_numparse=True, colalign=("left", *["right"] * 5))
+    return text
+
+
+def difference_line(one: dict[str, Any]) -> str:
+    """Who is ahead of whom on a text, and whether the text can tell; of other seeds it says nothing."""
+    line = f"{one['ahead']} leads {one['behind']} by {one['by']:.4f} bits per byte"
+    if one["low"] is None:
+        return f"{line}; the text is too short for an interval."
+    verdict = "this text cannot tell them apart" if one["low"] <= 0 <= one["high"] else "not by chance of the text"
+    return f"{line} (95 %: {_interval(one)}): {verdict}."
+
+
+def _interval(one: dict[str, Any]) -> str:
+    return "" if one["low"] is None else f"{one['low']:.4f} to {one['high']:.4f}"
 
 
 def table(columns: dict[str, dict[str, Any]]) -> str:
