@@ -225,6 +225,13 @@ def threes(text: str) -> list[int]:
     return [3] * whole + [rest]
 
 
+def segments(samples: int) -> list[Row]:
+    """Rows of `segments.jsonl`: of so many samples, and of a held-out passage."""
+    draw: Row = {"equal": "chars", "temperature": 0.8, "bytes": [1, 1], "unknown": [], "copied": [], "new_words": []}
+    rows = [{"of": "sample", "sample": i, **draw} for i in range(samples)]
+    return [*rows, {"of": "held out", "text": "ab", "bytes": [1, 1], "unknown": []}]
+
+
 def whole_study(runs: Sequence[Run], name: str = "made-up", text: str = SAMPLE, **changes: Any) -> Study:
     """With something for every part of a report: baselines, samples, their pieces, and a passage.
 

@@ -29,7 +29,6 @@ from tokexp.scoring.blocks import BLOCKS, by_block
 from tokexp.scoring.restoration import restoration_cost
 from tokexp.system.command import command
 
-
 LEAST_BYTES = 16 * BLOCKS  # of a text that has intervals
 
 

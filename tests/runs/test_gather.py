@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from made_up import run, whole_study
+from made_up import run, segments, whole_study
 
 from tokexp.runs import gather
 from tokexp.runs.gather import RunRows, collect, read_segments
@@ -16,7 +16,7 @@ from tokexp.sweep.with_hydra.planning import committed_results
 
 
 def test_segments_of_the_samples_that_are_kept(tmp_path: Path) -> None:
-    rows = [{"of": "sample", "sample": i} for i in range(4)] + [{"of": "held out"}]
+    rows = segments(4)
     (tmp_path / "segments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     kept = read_segments(tmp_path, "a run")
     assert [row.get("sample") for row in kept] == [0, 1, None]

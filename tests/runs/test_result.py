@@ -70,6 +70,7 @@ def test_text_in_a_table() -> None:
         ("[]", "got schema_version None, expected 1; run again"),
         ({"schema_version": 2}, "got schema_version 2, expected 1"),
         ({"val_bpb": "2.5"}, "val_bpb missing or of another type than expected; delete it and run again"),
+        ({"steps": 0, "flops": -1.0}, "steps, flops missing or of another type"),
         ({"threads": 1.5, "settings": []}, "settings, threads missing or of another type"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import run, study, write_data
+from made_up import run, segments, study, write_data
 
 from tokexp.config import InputError
 from tokexp.runs.study import read_study
@@ -30,11 +30,19 @@ def test_data_that_are_not_whole_are_refused(tmp_path: Path) -> None:
             read_study("x", tmp_path)
 
 
+def test_what_a_run_cannot_have_none_of(tmp_path: Path) -> None:
+    whole = study([run("char"), run("bpe")])
+    for column in ("steps", "flops", "params_total"):
+        write_data(dataclasses.replace(whole, results=whole.results.assign(**{column: [1, 0]})), tmp_path)
+        with pytest.raises(InputError, match=rf"results\.csv: .*a {column} of bpe-s0-.* that is no .* above 0"):
+            read_study("x", tmp_path)
+
+
 def test_segments_in_the_data(tmp_path: Path) -> None:
     write_data(study([run("char")]), tmp_path)
     assert read_study("x", tmp_path).segments == []
     (tmp_path / "segments.jsonl").unlink()
     assert read_study("x", tmp_path).segments == [], "of runs from before they were left"
-    rows = [{"of": "sample", "sample": i} for i in range(4)] + [{"of": "held out"}]
+    rows = [{"name": "x", **row} for row in segments(4)]
     (tmp_path / "segments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert read_study("x", tmp_path).segments == rows

@@ -15,7 +15,7 @@ import pytest
 from tokexp.system.files import (
     keep_only,
     new_folder,
-    reading,
+    reading_together,
     remove_litter,
     replacing,
     replacing_together,
@@ -131,7 +131,7 @@ def test_files_are_replaced_together_or_not_at_all(tmp_path: Path) -> None:
     assert codes == sorted(codes, reverse=True)
     seen = []
     for folder in folders:
-        with reading(folder) as place:
+        with reading_together(folder) as place:
             texts = {place(name).read_text() for name in "ab"}
             assert place("other").read_text() == "old"
         settle(folder)
@@ -153,7 +153,7 @@ def test_who_reads_is_waited_for(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).write_text("old")
     writer = threading.Thread(target=write)
-    with reading(tmp_path) as place:
+    with reading_together(tmp_path) as place:
         assert place("a").read_text() == "old"
         writer.start()
         writer.join(0.2)

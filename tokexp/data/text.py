@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tokexp.config import InputError
+from tokexp.system.reading import TEXT_BYTES, read_bytes
 
 
 def pydoc_text() -> str:
@@ -48,9 +49,9 @@ def read_text(path: Path) -> str:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises InputError where it cannot be read."""
+    """The bytes of a file. Raises InputError where it cannot be read, or is no file."""
     try:
-        return path.read_bytes()
+        return read_bytes(path, TEXT_BYTES)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); expected a file that can") from error
 

@@ -16,12 +16,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from tokexp.config import InputError, ModelConfig
 from tokexp.model.gpt import GPT, GPTConfig
+from tokexp.model.weights import read_weights, require_fit
 from tokexp.system.files import new_folder, replacing, write_json
+from tokexp.system.reading import read_json
 from tokexp.tokenizer import Tokenizer, load_tokenizer
 from tokexp.tokenizer.foreign.export import named_specials, to_hf, write_hf
 from tokexp.tokenizer.foreign.file import FileTokenizer
@@ -165,12 +167,14 @@ def load_hf(folder: Path | str) -> GPT:
     folder = Path(folder)
     config = _model_config(folder)
     path = folder / WEIGHTS
-    if not path.is_file():
+    if not path.exists():
         raise InputError(_no_weights(folder))
     try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]}); fetch it again") from error
+        tensors = read_weights(path)
+        require_fit(config, tensors)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be read ({reason}); fetch it again") from error
     state = {}
     for name, value in tensors.items():
         name = name.removeprefix("transformer.")
@@ -229,7 +233,7 @@ def _model_config(folder: Path) -> GPTConfig:
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_bytes())
+        config = read_json(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); expected a GPT-2's settings there") from error
     except ValueError as error:

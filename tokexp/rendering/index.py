@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,10 @@ from tokexp.rendering.page import fill
 from tokexp.rendering.text import Line, from_json, html, markdown, sentence
 from tokexp.runs.identity import is_unnamed
 from tokexp.system.files import write_text
+from tokexp.system.reading import Kinds, check, read_json
 
 SUMMARY = "summary.json"  # of each report
+SUMMARY_KINDS: Kinds = {"question": str, "runs": int, "parts": [{"corpus": str, "answer": [[dict[str, str]]]}]}
 PICTURE = next(picture for picture in PICTURES if picture.name == "with_baselines")
 
 
@@ -37,10 +38,11 @@ def write_index(reports: Path) -> None:
 def _read(path: Path) -> Summary | None:
     """None where it is damaged, so that the others are still listed."""
     try:
-        summary = json.loads(path.read_bytes())
-        answers = [(str(part["corpus"]), sentence(*map(from_json, part["answer"]))) for part in summary["parts"]]
-        return Summary(path.parent.name, str(summary["question"]), int(summary["runs"]), answers)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        summary = read_json(path)
+        check(summary, SUMMARY_KINDS, path.name)
+        answers = [(part["corpus"], sentence(*map(from_json, part["answer"]))) for part in summary["parts"]]
+        return Summary(path.parent.name, summary["question"], summary["runs"], answers)
+    except (OSError, ValueError, KeyError):
         return None
 
 

@@ -102,7 +102,8 @@ def cut_sample(text: str, row: dict[str, Any]) -> list[StyledText]:
     """A sample cut at every edge of a piece or mark. `row`: of segments.jsonl; of another text, the sample is whole."""
     raw = text.encode()
     edges = list(accumulate(row["bytes"], initial=0))
-    if edges[-1] != len(raw):  # left by another run: no pieces rather than wrong ones
+    places = [edge for span in row["copied"] + row["new_words"] for edge in span]
+    if edges[-1] != len(raw) or max(places, default=0) > len(raw):  # of another run: no pieces rather than wrong ones
         return [StyledText(text)]
     ends = _snapped(text, edges)[1:]
     torn = {end for end, edge in zip(ends, edges[1:], strict=True) if end != edge}

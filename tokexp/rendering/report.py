@@ -24,7 +24,7 @@ from tokexp.system.files import write_json
 def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), *, prune: bool = False) -> Path:
     """Write reports/SWEEP from the run folders `runs` and the data that it has already.
 
-    `prune`: rows without a folder go. Where no folder has a result the data alone rebuild everything.
+    `prune`: rows of runs whose folders are gone go. Where no folder has a result the data alone rebuild everything.
     Returns the path of its README. Raises InputError where there is neither.
     """
     folder = reports / sweep
@@ -33,7 +33,7 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a") as lock:  # two sweeps may end at the same time
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for problem in collect(runs, folder / "data", keep=not prune):
+        for problem in collect(runs, folder / "data", keep=True, prune=prune):
             logging.getLogger(__name__).warning("left out: %s", problem)
         study = read_study(sweep, folder / "data")
         parts = tables_of_study(study)

@@ -78,7 +78,7 @@ def difference_line(one: dict[str, Any]) -> str:
     line = f"{one['ahead']} leads {one['behind']} by {one['by']:.4f} bits per byte"
     if one["low"] is None:
         return f"{line}; the text is too short for an interval."
-    verdict = "this text cannot tell them apart" if one["low"] <= 0 <= one["high"] else "not by chance of the text"
+    verdict = "this text cannot tell them apart" if one["low"] <= 0 <= one["high"] else "this text tells them apart"
     return f"{line} (95 %: {_interval(one)}): {verdict}."
 
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from tokexp.config import InputError
 from tokexp.system.files import write_json, write_text
+from tokexp.system.reading import (
+    LINES_BYTES,
+    Count,
+    Kinds,
+    Maybe,
+    Number,
+    check,
+    open_regular,
+    parse_json,
+    read_json,
+    read_json_lines,
+)
 from tokexp.training.record import EvalRow, Evaluation, Row, StepRow
 
 # In a run's folder.
@@ -41,6 +54,9 @@ MANIFEST = "sweep.json"  # the names of the runs of its latest command
 RESULTS = "results.csv"
 MISSING = "missing.json"
 
+RUNS = Path("runs")  # the folders of sweeps, where nothing else is asked for
+MOST_LISTED = 8
+
 log = logging.getLogger(__name__)
 
 
@@ -49,23 +65,36 @@ def table_file(table: str) -> str:
     return f"{table}.csv"
 
 
-def load_json(path: Path) -> dict[str, Any]:
-    """Read a .json file. Raises InputError where it is not there or damaged."""
+RUN_AGAIN = "run again with rerun=true"
+
+
+@contextmanager
+def reading(path: Path, what_to_do: str = RUN_AGAIN) -> Iterator[None]:
+    """Make what is raised when a file cannot be read, or has not what it should, one InputError that names it."""
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        yield
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: missing or damaged ({error}); run again with rerun=true") from error
-    return content
+        reason = " ".join(str(error).split())  # pandas' has a newline
+        raise InputError(f"{path}: missing or damaged ({reason}); {what_to_do}") from error
 
 
-def load_lines(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a .jsonl file. Raises InputError where it is not there or damaged."""
-    try:
-        rows = path.read_bytes().rstrip(b"\n").replace(b"\n", b",")  # as one list: half the time of a row by a row
-        content: list[dict[str, Any]] = json.loads(b"[" + rows + b"]")
+def load_json(path: Path, kind: Any, what_to_do: str = RUN_AGAIN) -> Any:
+    """Read a .json file that has a value of `kind`. Raises InputError where it is not there or damaged."""
+    with reading(path, what_to_do):
+        content = read_json(path)
+        check(content, kind, "its content")
         return content
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: missing or damaged ({error}); run again with rerun=true") from error
+
+
+def load_lines(path: Path, kinds: Kinds, what_to_do: str = RUN_AGAIN) -> list[dict[str, Any]]:
+    """Read the rows of a .jsonl file, each of `kinds`. Raises InputError where it is not there or damaged."""
+    with reading(path, what_to_do):
+        rows: list[dict[str, Any]] = read_json_lines(path)
+        for i, row in enumerate(rows):
+            check(row, kinds, f"row {i + 1}")
+        return rows
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]], *, allow_nan: bool = False) -> None:
@@ -80,9 +109,35 @@ def write_manifest(sweep: Path, name: str, runs: list[str]) -> None:
 def planned_runs(sweep: Path) -> list[str]:
     """Read the names of the runs of a sweep's latest command, or where it left no list, of those that have begun."""
     try:
-        return list(json.loads((sweep / MANIFEST).read_bytes())["runs"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return sorted(path.parent.name for path in sweep.glob(f"*/{STATUS}"))
+        manifest = read_json(sweep / MANIFEST)
+        check(manifest, {"runs": [str]}, MANIFEST)
+        names: list[str] = manifest["runs"]
+        if all(name == Path(name).name and "\0" not in name and len(name.encode()) < 256 for name in names):
+            return names
+    except (OSError, ValueError):
+        pass
+    return begun_runs(sweep)
+
+
+def begun_runs(sweep: Path) -> list[str]:
+    """The names of the runs in a sweep's folder that have begun, of whichever command."""
+    return sorted(path.parent.name for path in sweep.glob(f"*/{STATUS}"))
+
+
+def find_run(name: str, runs: Path = RUNS) -> Path:
+    """Find a folder by its path, or a run's by its bare name below `runs`. Raises InputError where it is not clear."""
+    if Path(name).exists() or Path(name).name != name:
+        return Path(name)
+    found = sorted(path.parent for path in runs.glob(f"*/*/{CONFIG}") if path.parent.name == name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{name}: got the name of several runs; give the path of one: {', '.join(map(str, found))}")
+    there = sorted({path.parent.name for path in runs.glob(f"*/*/{CONFIG}")})
+    listed = ", ".join(there[:MOST_LISTED]) + (
+        f" and {len(there) - MOST_LISTED} more" if len(there) > MOST_LISTED else ""
+    )
+    raise InputError(f"{name}: no run of that name in {runs}, which has {listed or 'none'}; give one, or a folder")
 
 
 def metrics_row(row: Row) -> dict[str, Any]:
@@ -94,19 +149,25 @@ def metrics_row(row: Row) -> dict[str, Any]:
 
 def read_metrics_row(values: dict[str, Any]) -> Row:
     """Read a row of `metrics.jsonl`. Raises ValueError for what is no whole row."""
-    try:
-        if values["event"] == "step":
-            return StepRow(**{name: values[name] for name in _STEP})
-        scores = Evaluation(**{name: values[name] for name in _EVALUATION})
-        cost = {name: values[name] for name in _COST}
-        return EvalRow(**cost, peak_memory=values.get("peak_memory"), scores=scores)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"no row of {METRICS}: {error!r}") from error
+    step = isinstance(values, dict) and values.get("event") == "step"
+    check(values, _STEP if step else _EVAL, f"no row of {METRICS}")
+    if step:
+        return StepRow(**{name: values[name] for name in _STEP})
+    scores = Evaluation(**{name: values[name] for name in _SCORES})
+    cost = {name: values[name] for name in _COST}
+    return EvalRow(**cost, peak_memory=values.get("peak_memory"), scores=scores)
 
 
-_STEP = [field.name for field in dataclasses.fields(StepRow)]
-_EVALUATION = [field.name for field in dataclasses.fields(Evaluation)]
-_COST = [field.name for field in dataclasses.fields(EvalRow) if field.name not in ("peak_memory", "scores")]
+def _kinds_of(row: type) -> Kinds:
+    """The kinds of a row's fields; a run that diverges writes figures that are no numbers."""
+    of = {int: Count, float: Number, list[float]: [Number]}
+    return {name: of.get(kind, kind) for name, kind in get_type_hints(row).items()}
+
+
+_STEP = _kinds_of(StepRow)
+_SCORES = _kinds_of(Evaluation)
+_COST = {name: kind for name, kind in _kinds_of(EvalRow).items() if name not in ("peak_memory", "scores")}
+_EVAL: Kinds = {"event": str, **_COST, **_SCORES, "peak_memory": Maybe(Count)}
 
 
 def metrics_lines(rows: list[Row]) -> str:
@@ -117,12 +178,8 @@ def metrics_lines(rows: list[Row]) -> str:
 def load_metrics(folder: Path) -> list[Row]:
     """Read `metrics.jsonl`: one row for every step, one for every evaluation. Raises InputError where damaged."""
     path = folder / METRICS
-    try:
-        return [read_metrics_row(values) for values in load_lines(path)]
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: damaged ({error}); run again with rerun=true") from error
+    with reading(path):
+        return [read_metrics_row(values) for values in read_json_lines(path, nan=True)]
 
 
 def whole_rows(folder: Path) -> list[Row]:
@@ -132,9 +189,9 @@ def whole_rows(folder: Path) -> list[Row]:
     """
     path, rows = folder / METRICS, []
     try:
-        with path.open("rb") as file:
+        with open_regular(path, LINES_BYTES) as file:
             for line in file:
-                rows.append(read_metrics_row(json.loads(line)))
+                rows.append(read_metrics_row(parse_json(line, nan=True)))
     except FileNotFoundError:
         pass
     except OSError as error:

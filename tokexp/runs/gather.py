@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,28 +22,43 @@ from tokexp.runs.files import (
     RESULTS,
     SAMPLES,
     SEGMENTS,
+    begun_runs,
     load_json,
     load_lines,
     load_metrics,
     metrics_row,
     planned_runs,
+    reading,
     table_file,
     write_lines,
 )
 from tokexp.runs.result import csv_row, load_result
 from tokexp.runs.state import read_state
-from tokexp.runs.study import BLOCK_COLUMNS, KEYS, TABLES, read_study
+from tokexp.runs.study import (
+    BLOCK_COLUMNS,
+    CONTENT_ROW,
+    HELD_OUT_FACTS,
+    KEYS,
+    READABILITY_ROW,
+    SAMPLE_ROW,
+    TABLES,
+    load_segments,
+    read_study,
+)
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
 from tokexp.system.files import replacing_together, settle, write_text
 from tokexp.training.record import EvalRow, Row, StepRow
 
+log = logging.getLogger(__name__)
 
-def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
+
+def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = False) -> list[str]:
     """Write the data files of the run folders `runs`; returns a line for each that has no readable result.
 
     `keep`: rows that are there already stay, unless one of `runs` has the same settings, so that a study
-    grows in pieces and over machines. Where no folder has a result nothing is written, and what is there stays.
+    grows in pieces and over machines. With `prune` those whose folders are gone go too.
+    Where no folder has a result nothing is written, and what is there stays.
     The files are replaced together: a kill leaves the old ones or the new ones.
     """
     settle(data)
@@ -57,10 +74,6 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
             missing.append(folder)
             problems.append(str(error) if str(folder) in str(error) else f"{folder}: {error}")
             continue
-        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
-            missing.append(folder)
-            problems.append(f"{folder}: its files are damaged ({error!r}); run again with rerun=true")
-            continue
         for name, rows in run.tables.items():
             tables[name] += rows if name not in KEYS else [row for row in rows if _is_new(row, KEYS[name], seen)]
         samples += run.samples
@@ -73,6 +86,11 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         before = read_study("", data)
         again = before.results.config_hash.isin(frames["results"].config_hash)
         gone = set(before.results.name[again])
+        elsewhere = {name for name in before.results.name if name not in gone and not (runs[0].parent / name).exists()}
+        if elsewhere:
+            done = "dropped" if prune else "kept, which --prune drops:"
+            log.warning("%s: %s %d runs whose folders are gone", data.parent, done, len(elsewhere))
+        gone |= elsewhere if prune else set()
         frames = {name: _merge(getattr(before, name), frame, gone) for name, frame in frames.items()}
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
@@ -135,30 +153,24 @@ class RunRows:
 def read_run(folder: Path) -> RunRows:
     """Read from a run's folder the rows that a study keeps.
 
-    Raises InputError for a folder without a result, or one that is damaged; other errors where a row is.
+    Raises InputError for a folder without a result, and for one whose files are damaged.
     """
     result = load_result(folder)
     name = {"name": result.name}
     of_text = {"corpus_sha256": result.corpus.corpus_sha256, "val_sha256": result.corpus.val_sha256}
-    held_out = load_json(folder / HELD_OUT)
-    metrics = load_metrics(folder)
-    evaluations = [row for row in metrics if isinstance(row, EvalRow)]
-    if not evaluations:
-        raise InputError(f"{METRICS} has no evaluation")
-    if evaluations[-1].step != result.cost.steps:  # cut between two rows, each of which is whole
-        raise InputError(
-            f"{folder}/{METRICS}: its last evaluation is of step {evaluations[-1].step:,}, "
-            f"expected {result.cost.steps:,}; run again with rerun=true"
-        )
+    held_out = load_json(folder / HELD_OUT, HELD_OUT_FACTS)
+    with reading(folder / METRICS):
+        metrics = load_metrics(folder)
+        evaluations = _evaluations(metrics, result.cost.steps)
     human = {"name": "", **of_text, "chars": held_out["chars"], "temperature": None}
     read = {**name, **of_text, "chars": held_out["chars"]}
     tables = {
         "results": [csv_row(result)],
         "curves": [{**name, **row} for row in curve(metrics)],
         "blocks": [{**name, "step": row.step, **_by_column(row.scores.val_block_nats)} for row in evaluations],
-        "content": [{**name, **row} for row in load_lines(folder / CONTENT)],
+        "content": [{**name, **row} for row in load_lines(folder / CONTENT, CONTENT_ROW)],
         "readability": [
-            *({**read, **row} for row in load_lines(folder / READABILITY)),
+            *({**read, **row} for row in load_lines(folder / READABILITY, READABILITY_ROW)),
             *({**human, "sample": i, **row} for i, row in enumerate(held_out["human"])),
         ],
         "baselines": [{**of_text, **_with_blocks(row)} for row in held_out["baselines"]],
@@ -166,8 +178,28 @@ def read_run(folder: Path) -> RunRows:
     for table, rows in tables.items():
         if not rows and table != "readability":
             raise InputError(f"{folder}: damaged, with no rows for {table}; run again with rerun=true")
-    samples = [{**name, **row} for row in load_lines(folder / SAMPLES) if row["sample"] < SAMPLES_SHOWN]
+    samples = [{**name, **row} for row in load_lines(folder / SAMPLES, SAMPLE_ROW) if row["sample"] < SAMPLES_SHOWN]
     return RunRows(tables, samples, read_segments(folder, result.name))
+
+
+def _evaluations(metrics: list[Row], steps: int) -> list[EvalRow]:
+    """The evaluations of a whole training of so many steps. Raises ValueError where some of its rows are not there."""
+    evaluations = [row for row in metrics if isinstance(row, EvalRow)]
+    if not evaluations:
+        raise ValueError("no evaluation")
+    if evaluations[-1].step != steps:  # cut between two rows, each of which is whole
+        raise ValueError(f"its last evaluation is of step {evaluations[-1].step:,}, expected {steps:,}")
+    for i, row in enumerate(evaluations):
+        nats = row.scores.val_block_nats
+        if not row.scores.is_finite or len(nats) != BLOCKS or not all(map(math.isfinite, nats)):
+            raise ValueError(f"evaluation {i + 1} without {BLOCKS} finite blocks and finite scores")
+    before = [isinstance(row, StepRow) for row in metrics]
+    if (
+        not all(step for step, row in zip(before, metrics[1:], strict=False) if isinstance(row, EvalRow))
+        or not before[0]
+    ):
+        raise ValueError("an evaluation without a step before it")
+    return evaluations
 
 
 def _by_column(block_nats: list[float]) -> dict[str, float]:
@@ -182,9 +214,13 @@ def _with_blocks(row: dict[str, Any]) -> dict[str, Any]:
 
 def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:
     """Read how a run's tokenizer cuts the samples that are kept and the held-out passage; `run` is its name."""
-    path = folder / SEGMENTS
-    rows = load_lines(path) if path.is_file() else []
-    return [{"name": run, **row} for row in rows if row.get("sample", 0) < SAMPLES_SHOWN]
+    rows = load_segments(folder / SEGMENTS)
+    return [{"name": run, **row} for row in rows if (row.get("sample") or 0) < SAMPLES_SHOWN]
+
+
+def all_runs(sweep: Path) -> list[Path]:
+    """The run folders of a sweep's folder, of whichever command."""
+    return [sweep / name for name in sorted({*planned_runs(sweep), *begun_runs(sweep)})]
 
 
 def latest_runs(sweep: Path) -> list[Path]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 from tokexp.config import InputError, RunConfig, from_dict
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.model.huggingface import Pretrained, load_pretrained
+from tokexp.model.weights import read_weights, require_fit
 from tokexp.runs.files import BEST_WEIGHTS, CONFIG, END_WEIGHTS, RESULT, TOKENIZER
 from tokexp.runs.result import RunResult, load_result
 from tokexp.system.files import sha256
+from tokexp.system.reading import read_yaml
 from tokexp.tokenizer import Tokenizer, load_tokenizer
 
 
@@ -28,8 +26,8 @@ def load_any(folder: Path | str, weights: str = "end") -> Run | Pretrained:
 
 def load_config(folder: Path) -> RunConfig:
     try:
-        tree = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        tree = read_yaml(folder / CONFIG)
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{folder}: no readable {CONFIG} ({reason}); expected a run's folder") from error
     return from_dict(tree)
@@ -61,11 +59,13 @@ def load_run(folder: Path | str, weights: str = "end") -> Run:
     path = folder / files[weights]
     if not path.exists() and config.keep_weights != "all":
         raise InputError(f"{path}: not kept, since keep_weights={config.keep_weights}; run again with rerun=true")
-    model = GPT(GPTConfig.of(config.model, tokenizer.vocab_size))
     try:
-        model.load_state_dict(load_file(path))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"{path}: cannot be loaded ({str(error).splitlines()[0]}); run again with rerun=true"
-        ) from error
+        weights_by_name = read_weights(path)
+        sizes = GPTConfig.of(config.model, tokenizer.vocab_size)
+        require_fit(sizes, weights_by_name)
+        model = GPT(sizes)
+        model.load_state_dict(weights_by_name)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be loaded ({reason}); run again with rerun=true") from error
     return Run(model.eval(), tokenizer, config, result)

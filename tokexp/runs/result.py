@@ -14,15 +14,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from tokexp.config import InputError, fits
+from tokexp.config import InputError
 from tokexp.model.sizes import ParameterSplit
 from tokexp.runs.files import RESULT
 from tokexp.scoring.intrinsic import IntrinsicFigures
 from tokexp.system.files import write_json
 from tokexp.system.provenance import Provenance
+from tokexp.system.reading import read_json, wrong
 from tokexp.training.record import Cost, Scores
 
 SCHEMA_VERSION = 1
+# What a run cannot have none of, and reports divide by.
+POSITIVE = (
+    "vocab_size", "params_body", "params_total", "steps", "tokens_seen", "bytes_seen", "flops", "val_bytes",
+    "val_tokens", "bytes_per_token",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -176,7 +182,7 @@ def load_result(folder: Path) -> RunResult:
     """Read the result of a finished run. Raises InputError, one line, where this version can read none in `folder`."""
     path = folder / RESULT
     try:
-        data = json.loads(path.read_bytes())
+        data = read_json(path)
     except OSError as error:
         raise InputError(f"{folder}: no finished run there ({error.strerror}: {RESULT})") from error
     except ValueError as error:
@@ -184,15 +190,13 @@ def load_result(folder: Path) -> RunResult:
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(f"{path}: got schema_version {version}, expected {SCHEMA_VERSION}; run again")
-    wrong = [name for name, kind in columns().items() if not fits(data.get(name, _ABSENT), kind)]
-    if wrong:
+    damaged = [name for name, kind in columns().items() if name not in data or wrong(data[name], kind)]
+    damaged += [name for name in POSITIVE if name not in damaged and data[name] <= 0]
+    if damaged:
         raise InputError(
-            f"{path}: {', '.join(wrong)} missing or of another type than expected; delete it and run again"
+            f"{path}: {', '.join(damaged)} missing or of another type than expected; delete it and run again"
         )
     return from_row(data)
-
-
-_ABSENT = object()
 
 
 def has_result(folder: Path, config_hash: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,12 +10,14 @@ from pathlib import Path
 from tabulate import tabulate
 
 from tokexp.config import InputError
-from tokexp.runs.files import METRICS, planned_runs, read_metrics_row
+from tokexp.runs.files import METRICS, STATUS, planned_runs, read_metrics_row
 from tokexp.runs.progress import duration
 from tokexp.runs.state import RunState, State, read_state
+from tokexp.system.reading import open_regular, parse_json
 from tokexp.training.record import EvalRow, Row
 
 TAIL = 1 << 16  # bytes of metrics.jsonl that are read, from its end; more where no evaluation is among them
+MOST = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Standing:
 
 
 def standings(sweep: Path) -> list[Standing]:
-    """Read the standing of every run of the sweep's latest command, or where it left no list, of the folder."""
+    """Read the standing of every run of a sweep's latest command, of its folder where that left no list; or of a run."""
+    if (sweep / STATUS).is_file():
+        return [standing(sweep)]
     names = planned_runs(sweep)
     if not names:
         raise InputError(
@@ -60,7 +63,7 @@ def standing(folder: Path) -> Standing:
 def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
     """Read the last rows of a metrics.jsonl, back to an evaluation where there is one; half a row is left out."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = path.stat().st_size
             file.seek(max(0, size - tail))
             lines = file.read().splitlines(keepends=True)
@@ -68,9 +71,9 @@ def last_rows(path: Path, tail: int = TAIL) -> list[Row]:
         return []
     rows = []
     for line in lines:
-        with suppress(ValueError, TypeError):
-            rows.append(read_metrics_row(json.loads(line)))
-    if tail < size and not any(isinstance(row, EvalRow) for row in rows):
+        with suppress(ValueError):
+            rows.append(read_metrics_row(parse_json(line, nan=True)))
+    if tail < min(size, MOST) and not any(isinstance(row, EvalRow) for row in rows):
         return last_rows(path, 16 * tail)
     return rows
 

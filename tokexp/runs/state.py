@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tokexp.runs.files import LOCK, STATUS
 from tokexp.system.files import write_json
+from tokexp.system.reading import Count, Kinds, check, open_regular, read_json
 
 
 class State(StrEnum):
@@ -36,6 +36,9 @@ class RunState:
     steps: int = 0  # that the run is to take; 0 before that is known
 
 
+_STATUS: Kinds = {**dict.fromkeys(("state", "reason", "since", "config_hash"), str), "steps": Count}
+
+
 def write_state(folder: Path, state: State, reason: str = "", *, config_hash: str, steps: int = 0) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(folder / STATUS, asdict(RunState(state, reason, now, config_hash, steps)))
@@ -44,10 +47,13 @@ def write_state(folder: Path, state: State, reason: str = "", *, config_hash: st
 def read_state(folder: Path) -> RunState:
     """Read how a run stands; "running" where nobody is at work any more reads as interrupted."""
     try:
-        values = json.loads((folder / STATUS).read_bytes())
+        written = read_json(folder / STATUS)
+        check(written, {"state": str}, STATUS)
+        values = asdict(RunState(State.NOT_STARTED)) | written  # an older one may lack something
+        check(values, _STATUS, STATUS)
         values["state"] = State(values["state"])
         state = RunState(**{name: values[name] for name in RunState.__dataclass_fields__ if name in values})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError):
         return RunState(State.NOT_STARTED)
     if state.state is State.RUNNING and not is_locked(folder):
         reason = "its process ended without a word"
@@ -58,7 +64,7 @@ def read_state(folder: Path) -> RunState:
 def is_locked(folder: Path) -> bool:
     """Whether a process is at work in `folder`. For an instant this holds the lock itself, where nobody does."""
     try:
-        with (folder / LOCK).open("rb") as lock:
+        with open_regular(folder / LOCK) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

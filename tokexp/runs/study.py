@@ -12,21 +12,24 @@ segments.jsonl  how its tokenizer cuts each of those and a held-out passage (`to
 
 from __future__ import annotations
 
-import json
-import math
+import io
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from tokexp.config import InputError
-from tokexp.runs.files import MISSING, RESULTS, SAMPLES, SEGMENTS, load_lines, table_file
-from tokexp.runs.result import columns
+from tokexp.runs.files import MISSING, RESULTS, RUN_AGAIN, SAMPLES, SEGMENTS, load_json, load_lines, reading, table_file
+from tokexp.runs.result import POSITIVE, columns
 from tokexp.scoring.blocks import BLOCKS
-from tokexp.system.files import reading
+from tokexp.scoring.samples.readability import MEASURES
+from tokexp.system.files import reading_together
+from tokexp.system.reading import TABLE_BYTES, Count, Kinds, Maybe, Number, check, parse_json, read_bytes
 
 TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
 # What tells rows apart of which every run of a text brings the same.
@@ -36,6 +39,40 @@ KEYS = {
 }
 TEXT_COLUMNS = ("name", "class", "partition", "baseline", "family", "versions", "settings", "tuned")
 BLOCK_COLUMNS = [f"b{i}" for i in range(BLOCKS)]
+BRING_BACK = "bring it back, or run again"
+LARGEST = 1e30  # of the figures of a table
+
+# What the rows of a run's files have, and those of a study's with the run's name.
+PLACES = [(Count, Count)]
+MEASURED: Kinds = dict.fromkeys(MEASURES, float | None)
+CONTENT_ROW: Kinds = {"partition": str, "class": str, "bytes": Count, "bits": float}
+READABILITY_ROW: Kinds = {"temperature": float, "sample": Count, **MEASURED}
+DRAW: Kinds = {"equal": str, "temperature": float, "sample": Count}
+SAMPLE_ROW: Kinds = {**DRAW, "arm": str, "seed": int, "prompt": str, "text": str}
+PIECES: Kinds = {"of": str, "sample": Maybe(Count), "bytes": [Count], "unknown": [Count]}
+SEGMENT_ROWS: dict[str, Kinds] = {  # by what they are of
+    "sample": {**PIECES, **DRAW, "copied": PLACES, "new_words": PLACES},
+    "held out": {**PIECES, "text": str},
+}
+BASELINE: Kinds = {"baseline": str, "family": str, "val_bpb": float, "val_bpb_restoration": float}
+HELD_OUT_FACTS: Kinds = {
+    "chars": Count,
+    "human": [MEASURED],
+    "baselines": [{**BASELINE, "block_nats": Maybe((float,) * BLOCKS)}],
+}
+RUN: Kinds = {"name": str}
+MISSING_RUN: Kinds = {**RUN, "state": str, "reason": str}
+
+# The columns of the tables that a report reads; there may be others.
+_SPREAD = dict.fromkeys([f"{figure}_{of}" for figure in ("loss", "grad_norm") for of in ("mean", "min", "max")], Number)
+_CURVE = dict.fromkeys(["flops", "seconds", "val_bpb", "val_loss", "train_loss", "lr"], float)
+COLUMNS: dict[str, Kinds] = {
+    "curves": {**RUN, "step": Count, "bytes_seen": Count, **_CURVE, **_SPREAD},
+    "blocks": {**RUN, "step": Count, **dict.fromkeys(BLOCK_COLUMNS, float)},
+    "content": {**RUN, **CONTENT_ROW},
+    "readability": {**RUN, **READABILITY_ROW, "val_sha256": str, "chars": Count, "temperature": float | None},
+    "baselines": {**BASELINE, "val_sha256": str, **dict.fromkeys(BLOCK_COLUMNS, Maybe(float | None))},
+}
 
 
 @dataclass(frozen=True)
@@ -64,20 +101,29 @@ def block_nats(rows: pd.DataFrame) -> np.ndarray:
 
 def read_study(name: str, data: Path) -> Study:
     """Read a study from its files in `data`. Raises InputError where they are not there, or damaged."""
-    try:
-        with reading(data) as place:
-            tables = {table: _read_table(place(table_file(table))) for table in TABLES}
-            samples = load_lines(place(SAMPLES))
-            segments = load_lines(place(SEGMENTS)) if place(SEGMENTS).is_file() else []
-            missing = json.loads(place(MISSING).read_bytes())
-    except FileNotFoundError as error:
-        if not (data / RESULTS).exists():
-            raise InputError(nothing_to_report(name)) from error
-        raise InputError(f"{error.filename}: is not there, beside {RESULTS}; bring it back, or run again") from error
-    except (OSError, ValueError, KeyError, AttributeError) as error:  # pandas' errors of parsing are ValueErrors
-        raise InputError(f"{data}: damaged ({error}); bring its files back, or run again") from error
+    with reading_together(data) as place:
+        lacking = [file for file in (*map(table_file, TABLES), SAMPLES, MISSING) if not place(file).exists()]
+        if table_file("results") in lacking:
+            raise InputError(nothing_to_report(name))
+        if lacking:
+            raise InputError(f"{data / lacking[0]}: is not there, beside {RESULTS}; bring it back, or run again")
+        tables = {table: _read_table(place(table_file(table)), table) for table in TABLES}
+        samples = load_lines(place(SAMPLES), {**RUN, **SAMPLE_ROW}, BRING_BACK)
+        missing = load_json(place(MISSING), [MISSING_RUN], BRING_BACK)
+        segments = load_segments(place(SEGMENTS), RUN, BRING_BACK)
     _require_whole(data, tables)
     return Study(name, **tables, samples=samples, missing=missing, segments=segments)
+
+
+def load_segments(path: Path, kinds: Kinds | None = None, what_to_do: str = RUN_AGAIN) -> list[dict[str, Any]]:
+    """Read the rows of a `segments.jsonl`, each of `kinds` too; none where there is no such file."""
+    if not path.exists():  # of runs from before they were left
+        return []
+    rows = load_lines(path, {"of": str, **(kinds or {})}, what_to_do)
+    with reading(path, what_to_do):
+        for i, row in enumerate(rows):
+            check(row, SEGMENT_ROWS.get(row["of"], PIECES), f"row {i + 1}")
+    return rows
 
 
 def nothing_to_report(name: str) -> str:
@@ -91,25 +137,83 @@ def nothing_to_report(name: str) -> str:
 def _require_whole(data: Path, tables: dict[str, pd.DataFrame]) -> None:
     """Raise InputError for a run whose figures are not all there, as in data joined by hand."""
     results = tables["results"]
-    lost = {"name", "config_hash", "settings", "val_bpb"} - set(results)
-    if lost:
-        raise InputError(f"{data}/{RESULTS}: damaged, without a column {min(lost)}; bring it back, or run again")
+    twice = results["name"][results["name"].duplicated()]
+    if len(twice) or not len(results):
+        what = f"two rows of {twice.iloc[0]}" if len(twice) else "no rows"
+        raise InputError(f"{data}/{RESULTS}: damaged, with {what}; {BRING_BACK}")
     for table in ("curves", "blocks"):
-        lacking = results["name"][~results["name"].isin(tables[table].get("name", []))]
+        lacking = results["name"][~results["name"].isin(tables[table]["name"])]
         if len(lacking):
             raise InputError(
                 f"{data}/{table_file(table)}: has no rows of {lacking.iloc[0]}, which {RESULTS} names; "
                 "bring them back, or take the run out of both"
             )
-    bpb = results.val_bpb.to_numpy(float)
-    endless = [run for run, value in zip(results["name"], bpb, strict=True) if not math.isfinite(value)]
-    if endless:
-        raise InputError(f"{data}/{RESULTS}: has a val_bpb of {endless[0]} that is no finite number; take the run out")
+    content = tables["content"][tables["content"].partition != "context"]
+    classes = {name: set(zip(rows.partition, rows["class"], strict=True)) for name, rows in content.groupby("name")}
+    for _, runs in results.groupby("val_sha256"):
+        first, *others = (classes.get(run, set()) for run in runs["name"])
+        if any(other != first for other in others):
+            raise InputError(
+                f"{data}/{table_file('content')}: has other classes for one run than another; {BRING_BACK}"
+            )
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    """A table as it was written: text stays text, even where it looks like a number or like nothing."""
+def _read_table(path: Path, table: str) -> pd.DataFrame:
+    """Read a table as it was written: text stays text, even where it looks like a number or like nothing."""
     text = [name for name, kind in columns().items() if kind in (str, str | None)]
     types = dict.fromkeys([*text, *TEXT_COLUMNS], str)
-    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
-    return table.fillna(dict.fromkeys(set(types) & set(table), ""))
+    with reading(path, BRING_BACK):
+        raw = io.BytesIO(read_bytes(path, TABLE_BYTES))
+        rows = pd.read_csv(raw, dtype=types, keep_default_na=False, na_values=[""])  # its errors are ValueErrors
+        rows = rows.fillna(dict.fromkeys(set(types) & set(rows), ""))
+        for name, kind in COLUMNS.get(table, columns()).items():
+            _check_column(rows, name, kind)
+        if not isinstance(rows.index, pd.RangeIndex):
+            raise ValueError("has rows of more fields than columns")
+        return rows
+
+
+def _check_column(rows: pd.DataFrame, name: str, kind: Any) -> None:
+    """Raise ValueError where a column is not there, or has what is not of its kind."""
+    if name not in rows:
+        if isinstance(kind, Maybe):
+            return
+        raise ValueError(f"without a column {name}")
+    if name == "settings":
+        for value in rows[name]:
+            check(parse_json(value.encode()), dict[str, Any], name)
+    of = kind.kind if isinstance(kind, Maybe) else kind
+    kinds = get_args(of) or (of,)
+    if not len(rows) or name in TEXT_COLUMNS or str in kinds:
+        return
+    if bool in kinds:
+        damaged = (~rows[name].isin([True, False]) & rows[name].notna()).to_numpy(bool)
+    elif is_numeric_dtype(rows[name]):
+        damaged = _no_figures(rows[name].to_numpy(float), kinds)
+        if name in POSITIVE:
+            damaged |= rows[name].to_numpy(float) <= 0
+    else:
+        damaged = np.array([type(value) is not float for value in rows[name]])  # NaN, where nothing is
+    if damaged.any():
+        row = rows[damaged].iloc[0]
+        raise ValueError(f"has a {name} of {row.get('name', row.get('baseline'))} that is no {_called(name, kinds)}")
+
+
+def _no_figures(values: np.ndarray, kinds: tuple[Any, ...]) -> np.ndarray:
+    """Which of `values`, which may be NaN where nothing is, are not of one of `kinds`."""
+    if Number in kinds:
+        return np.zeros(len(values), bool)
+    damaged = np.isnan(values) if NoneType not in kinds else np.zeros(len(values), bool)
+    damaged |= np.abs(values) > LARGEST
+    if not {int, Count}.isdisjoint(kinds):
+        damaged |= (values < 0) | (np.where(damaged, 0, values) % 1 > 0)
+    return damaged
+
+
+def _called(name: str, kinds: tuple[Any, ...]) -> str:
+    if bool in kinds:
+        return "True or False"
+    above = name in POSITIVE
+    if {int, Count}.isdisjoint(kinds):
+        return "finite number above 0" if above else "finite number"
+    return "whole number above 0" if above else "whole number from 0"

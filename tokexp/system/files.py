@@ -61,7 +61,7 @@ def replacing_together(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[Callable[[str], Path]]:
+def reading_together(folder: Path) -> Iterator[Callable[[str], Path]]:
     """Hold off `replacing_together` while files of `folder` are read; yields what says where the one of a name is.
 
     Nothing is written, so that what nobody may write, or nobody ever wrote so, can be read too.

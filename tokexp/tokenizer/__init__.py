@@ -59,7 +59,7 @@ def load_tokenizer(path: Path | str) -> Tokenizer:
         return _kind(str(data.get("kind"))).from_json(data)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError(
             f"{path}: damaged ({type(error).__name__}: {error}); expected what Tokenizer.save wrote, so train it again"
         ) from error

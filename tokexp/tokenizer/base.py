@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from tokexp.config import InputError
 from tokexp.system.files import write_text
+from tokexp.system.reading import read_json as read_any_json
 
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")  # ids 0 to 3 of every kind trained here; never made from text
 PAD, UNK, BOS, EOS = range(4)
@@ -120,7 +121,7 @@ class StreamingDecoder:
 def read_json(path: Path | str) -> dict[str, Any]:
     """The values that `Tokenizer.save` wrote. Raises InputError for any other file."""
     try:
-        data = json.loads(Path(path).read_bytes())
+        data = read_any_json(Path(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); expected a tokexp tokenizer.json") from error
     except ValueError as error:

@@ -20,11 +20,13 @@ from torch import Tensor, nn
 
 from tokexp.config import InputError
 from tokexp.system.files import replacing
+from tokexp.system.reading import Count, Kinds, check, parse_json, require_regular
 from tokexp.training.state import TrainState
 
 log = logging.getLogger(__name__)
 
 KEPT = 2
+FACTS: Kinds = {"config_hash": str, "step": Count, "tokens_seen": Count, "bytes_seen": Count, "seconds": float}
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
 
@@ -67,8 +69,8 @@ def load_checkpoint(
     """
     for path in reversed(checkpoints(folder)):
         try:
-            with safe_open(path, "pt") as file:
-                facts = json.loads((file.metadata() or {})["tokexp"])
+            with _opened(path) as file:
+                facts = _facts(file)
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if facts["config_hash"] != config_hash:
                 raise ValueError("it is of other settings")
@@ -89,8 +91,8 @@ def saved_steps(folder: Path, config_hash: str) -> set[int]:
     steps = set()
     for path in checkpoints(folder):
         try:
-            with safe_open(path, "pt") as file:
-                facts = json.loads((file.metadata() or {})["tokexp"])
+            with _opened(path) as file:
+                facts = _facts(file)
         except OSError as error:
             raise _cannot_be_read(path, error) from error
         except (SafetensorError, ValueError, KeyError):
@@ -98,6 +100,17 @@ def saved_steps(folder: Path, config_hash: str) -> set[int]:
         if facts["config_hash"] == config_hash:
             steps.add(int(facts["step"]))
     return steps
+
+
+def _opened(path: Path) -> Any:
+    require_regular(path)
+    return safe_open(path, "pt")
+
+
+def _facts(file: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = parse_json((file.metadata() or {})["tokexp"].encode())
+    check(facts, FACTS, "its facts")
+    return facts
 
 
 def _cannot_be_read(path: Path, error: OSError) -> InputError:

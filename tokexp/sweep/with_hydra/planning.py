@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,8 @@ from tokexp.config import InputError
 from tokexp.runs.files import RESULTS, write_manifest
 from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
-from tokexp.system.files import reading
+from tokexp.system.files import reading_together
+from tokexp.system.reading import TABLE_BYTES, read_bytes
 
 Jobs = Sequence[Sequence[str]]  # the overrides of each job of a multirun
 
@@ -86,13 +89,16 @@ def committed_results(sweep: str, reports: Path = Path("reports")) -> dict[str, 
 
     Raises InputError where the file is damaged: taken for none it would all be trained again.
     """
-    data = reports / sweep / "data"
-    with reading(data) as place:
+    with reading_together(reports / sweep / "data") as place:
         path = place(RESULTS)
         if not path.exists():
             return {}
         try:
-            with path.open(encoding="utf-8", newline="") as file:
-                return {row["config_hash"]: float(row["val_bpb"]) for row in csv.DictReader(file)}
-        except (KeyError, TypeError, ValueError) as error:
+            text = read_bytes(path, TABLE_BYTES).decode()
+            rows = csv.DictReader(io.StringIO(text, newline=""))
+            results = {row["config_hash"]: float(row["val_bpb"]) for row in rows}
+            if not all(map(math.isfinite, results.values())):
+                raise ValueError("a val_bpb that is no finite number")
+            return results
+        except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
             raise InputError(f"{path}: damaged ({error!r}); bring it back, or remove it") from error

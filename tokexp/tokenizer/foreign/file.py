@@ -20,6 +20,7 @@ import tokenizers
 
 from tokexp.config import InputError
 from tokexp.data.text import read_file
+from tokexp.system.reading import parse_json
 from tokexp.tokenizer.base import Span, Tokenizer, refuse_surrogates, spans_of_ends, spans_of_lengths
 from tokexp.tokenizer.foreign.sp import SPACE
 from tokexp.tokenizer.gpt2 import BYTE_OF_CHAR, written
@@ -98,7 +99,7 @@ class FileTokenizer(Tokenizer):
 def _read(content: bytes, pattern: str) -> Foreign:
     """Read `content` in whichever of the three formats it is."""
     try:
-        settings = json.loads(content)
+        settings = parse_json(content)
     except ValueError:
         settings = None
     if isinstance(settings, dict) and "model" in settings:
