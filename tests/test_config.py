@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tokexp.config import describe_type, fits
+from tokexp.config import RunConfig, TokenizerConfig, describe_type, fits
 from tokexp.tokenizer import check_settings
 
 
@@ -39,3 +39,19 @@ def test_a_type_is_described_as_a_settings_file_would_write_it() -> None:
 
 def test_a_whole_number_stands_for_a_tokenizers_float_too() -> None:
     check_settings("bpe_fallback", {"coverage": 1})
+
+
+@pytest.mark.parametrize(
+    ("path", "arm"),
+    [
+        ("down/mine.json", "mine.json"),
+        ("down/llama/tokenizer.model", "llama-tokenizer.model"),
+        ("tokenizer.json", "tokenizer.json"),
+        ("a b/(1) é.json", "_1__é.json"),
+        (None, "file"),
+    ],
+)
+def test_a_file_is_called_by_its_name(path: str | None, arm: str) -> None:
+    for given in ("", "file"):
+        assert RunConfig(tokenizer=TokenizerConfig("file", settings={"path": path}), arm=given).arm == arm
+    assert RunConfig(tokenizer=TokenizerConfig("file", settings={"path": path}), arm="ours").arm == "ours"

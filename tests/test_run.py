@@ -97,17 +97,18 @@ def test_report_is_rebuilt_without_torch_and_without_runs(
 
 def test_sample_and_evaluate(swept: tuple[Path, subprocess.CompletedProcess[str]], text_file: Path) -> None:
     cwd, _ = swept
+    bpb = {}
     for path in sorted(cwd.glob("runs/demo/*/result.json")):
-        result = json.loads(path.read_text())
-        sampled = tokexp("sample", str(path.parent), "--prompt", "Juliet:", "--tokens", "9", cwd=cwd)
+        bpb[path.parent.name] = json.loads(path.read_text())["val_bpb"]
+        sampled = tokexp("sample", path.parent.name, "--prompt", "Juliet:", "--tokens", "9", cwd=cwd)
         assert sampled.returncode == 0, sampled.stderr
         assert sampled.stdout.startswith("Juliet:")
-        text = text_file.read_bytes().decode()
-        val = cwd / "val.txt"
-        val.write_bytes(text[int(len(text) * 0.9) :].encode())
-        evaluated = tokexp("evaluate", str(path.parent), "--text", str(val), cwd=cwd)
-        assert evaluated.returncode == 0, evaluated.stderr
-        assert f"bits per byte {result['val_bpb']:.4f}" in evaluated.stdout, "the held-out text scores as in the run"
+    text = text_file.read_bytes().decode()
+    (cwd / "val.txt").write_bytes(text[int(len(text) * 0.9) :].encode())
+    evaluated = tokexp("evaluate", *bpb, "--text", "val.txt", "--json", cwd=cwd)
+    assert evaluated.returncode == 0, evaluated.stderr
+    scores = {row["run"]: row["bits_per_byte"] for row in json.loads(evaluated.stdout)["scores"]}
+    assert scores == pytest.approx(bpb), "the held-out text scores as in the run"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path, arguments: lis
     ("arguments", "message"),
     [
         (["tokenizer=nonsense"], "Could not find 'tokenizer/nonsense'"),
-        (["model.n_layers=3"], "n_layers"),
+        (["model.n_layers=3"], "error: model.n_layers: there is no such setting; did you mean model.n_layer?\n"),
+        (["lr=1e-3"], "error: lr: there is no such setting; did you mean train.lr?\n"),
+        (["-m", "launcher=slurm", "seed=0,1"], "error: launcher=slurm: got a machine without srun"),
         (["train.batch_size=lots"], "lots"),
         (["tokenizer=word", "tokenizer.patern=gpt2"], "patern"),
         (["sweeps=nonsense"], "nonsense"),
@@ -230,6 +233,8 @@ def test_show_needs_no_training(tmp_path: Path, text_file: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "K(" in done.stdout
     assert "[·né(1)?]" in done.stdout
+    assert "(· is a space; [...?] is text that it has no token for)" in done.stdout
+    assert "(· is a space; \\xc3 is one byte of a character that is cut into several tokens)" in done.stdout
     assert "\\xc3(" in done.stdout
     assert re.search(r"bytes per token +1\.000", done.stdout)
     coloured = tokexp("show", "word", "--color", "always", *given, cwd=tmp_path).stdout
@@ -298,10 +303,15 @@ def test_names_that_look_like_numbers_or_like_nothing(tmp_path: Path, text_file:
 
 
 def test_report_says_what_varied_and_keeps_cells_apart(tmp_path: Path, text_file: Path) -> None:
-    data = ["data=text", f"data.path={text_file}", "tokenizer=bpe", "sweep=demo"]
+    data = ["data=text", f"data.path={text_file}", "tokenizer=bpe"]
     done = tokexp("run", "-m", *data, *QUICK, "tokenizer.vocab_size=270,300", "train.lr=1e-3,1e-2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    report = (tmp_path / "reports/demo/README.md").read_text()
+    (folder,) = (tmp_path / "reports").glob("vocab_size-lr-????")
+    names = sorted(path.parent.name for path in tmp_path.glob(f"runs/{folder.name}/*/result.json"))
+    assert [name[:-8] for name in names] == [
+        f"bpe-nano-v{v}-lr-{lr}-s0-" for v in (270, 300) for lr in ("1e-2", "1e-3")
+    ]
+    report = (folder / "README.md").read_text()
     assert "Varied besides the tokenizer: tokenizer.vocab_size, train.lr." in report
     assert "bpe vocab_size=270 lr=0.001" in report
     assert comparisons(report).count("**not resolved**") == 1 + 3 + 6, "the answer, the lead, and all pairs"

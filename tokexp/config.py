@@ -49,6 +49,16 @@ class TokenizerConfig:
     vocab_size: int | None = None  # at most; null is the kind's own choice
     settings: dict[str, Any] = field(default_factory=dict)  # what else `train` of this kind takes
 
+    @property
+    def arm(self) -> str:
+        """What a tokenizer is called whose option has no name of its own: by its kind, or by the file that it is."""
+        path = self.settings.get("path")
+        if self.kind != "file" or not isinstance(path, str):
+            return self.kind
+        file = Path(path)
+        several = file.stem == "tokenizer" and file.parent.name  # as Hugging Face calls every one
+        return re.sub(r"^\W+|[^\w.+-]", "_", f"{file.parent.name}-{file.name}" if several else file.name)
+
     def train_settings(self) -> dict[str, Any]:
         """The keywords for `train_tokenizer`."""
         return self.settings if self.vocab_size is None else {"vocab_size": self.vocab_size, **self.settings}
@@ -198,8 +208,8 @@ class RunConfig:
             raise InputError(
                 "tracking.weights=true: got keep_weights=none, expected best or all, to have some to upload"
             )
-        if not self.arm:
-            object.__setattr__(self, "arm", self.tokenizer.kind)
+        if self.arm in ("", self.tokenizer.kind):
+            object.__setattr__(self, "arm", self.tokenizer.arm)
         for name in self.tuned:
             _check(type(name) is str, "tuned", repr(name), "text")
         for name in ("sweep", "arm", "size", *(["label"] if self.label else [])):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tokexp.analysis.statistics import over_text
+from tokexp.analysis.statistics import text_interval
 from tokexp.config import InputError
 from tokexp.data.corpus import load_corpus
 from tokexp.data.text import read_text
@@ -107,7 +107,7 @@ def behind(first: Scored, other: Scored) -> dict[str, Any]:
 
 def interval_of(nats: np.ndarray, n_bytes: int) -> dict[str, float | None]:
     """The 95 % interval over the text; none where a block of it would have a few letters only."""
-    low, high = over_text(nats, n_bytes) if n_bytes >= LEAST_BYTES else (None, None)
+    low, high = text_interval(nats, n_bytes) if n_bytes >= LEAST_BYTES else (None, None)
     return {"low": low, "high": high}
 
 

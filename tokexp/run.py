@@ -7,12 +7,14 @@ python -m tokexp.run -m tokenizer=char,word,bpe
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 
 import hydra
 from omegaconf import DictConfig
 
+from tokexp.sweep.with_hydra.errors import errors_end_the_program
 from tokexp.sweep.with_hydra.job import do_job
 from tokexp.sweep.with_hydra.sweeper import register
 from tokexp.system.places import ROOT
@@ -38,8 +40,10 @@ def main() -> None:
     show_log()
     register()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that it raises its errors here, rather than printing pages
     try:
-        hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
+        with errors_end_the_program():
+            hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
     except Interrupted:
         log.error("interrupted; the run is saved, and the same command goes on from there")
         raise

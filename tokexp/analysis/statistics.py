@@ -235,7 +235,7 @@ def bootstrap_interval(figures: np.ndarray) -> Interval:
     return Interval(float(low), float(high))
 
 
-def over_text(block_nats: np.ndarray, n_bytes: int) -> Interval:
+def text_interval(block_nats: np.ndarray, n_bytes: int) -> Interval:
     """The interval over the text of bits per byte, or of a difference of them, from the nats of 64 blocks."""
     return bootstrap_interval(resampled_texts() @ (block_nats * len(block_nats) / (math.log(2) * n_bytes)))
 

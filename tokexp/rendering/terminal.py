@@ -9,6 +9,13 @@ from tabulate import tabulate
 from tokexp.tokenizer import Tokenizer
 
 BACKGROUNDS = (153, 186, 181, 222, 151)  # of the 256 colours of a terminal: pale, told apart side by side
+# What `visible` writes, explained.
+MARKS = {
+    "·": "· is a space",
+    "⏎": "⏎ is the end of a line",
+    "⇥": "⇥ is a tab",
+    "\\x": "\\xc3 is one byte of a character that is cut into several tokens",
+}
 ROWS = {
     "vocabulary": ("vocab_size", ",.0f"),
     "of which the text uses": ("vocab_used", ",.0f"),
@@ -59,6 +66,15 @@ def paint(tokenizer: Tokenizer, text: str, *, colour: bool, ids: bool) -> str:
             label = f"[{label}?]|" if unknown else f"{label}|"
         parts.append(label + ("\n" if "⏎" in piece else ""))
     return "".join(parts).rstrip("\n")
+
+
+def legend(tokenizer: Tokenizer, text: str, *, colour: bool) -> list[str]:
+    """A line that explains the marks in the painted pieces of `text`; no line where they have none."""
+    shown = pieces(tokenizer, text)
+    told = [meaning for mark, meaning in MARKS.items() if any(mark in piece for _, piece in shown)]
+    if not tokenizer.lossless and any(i == tokenizer.unk_id for i, _ in shown):
+        told.append(f"{'white on red' if colour else '[...?]'} is text that it has no token for")
+    return [f"({'; '.join(told)})"] if told else []
 
 
 def score_table(rows: list[dict[str, Any]]) -> str:

@@ -88,8 +88,9 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = F
         gone = set(before.results.name[again])
         elsewhere = {name for name in before.results.name if name not in gone and not (runs[0].parent / name).exists()}
         if elsewhere:
-            done = "dropped" if prune else "kept, which --prune drops:"
-            log.warning("%s: %s %d runs whose folders are gone", data.parent, done, len(elsewhere))
+            done, more = ("drops", "") if prune else ("keeps", "; --prune drops them")
+            count = f"{len(elsewhere)} run{'s' if len(elsewhere) > 1 else ''} without a folder"
+            log.warning("%s: %s the rows of %s%s", data.parent, done, count, more)
         gone |= elsewhere if prune else set()
         frames = {name: _merge(getattr(before, name), frame, gone) for name, frame in frames.items()}
         samples = [row for row in before.samples if row["name"] not in gone] + samples

@@ -38,7 +38,7 @@ class Standing:
 
 
 def standings(sweep: Path) -> list[Standing]:
-    """Read the standing of every run of a sweep's latest command, of its folder where that left no list; or of a run."""
+    """Read the standing of every run of a sweep's latest command, else of its folder; of a run's folder its own."""
     if (sweep / STATUS).is_file():
         return [standing(sweep)]
     names = planned_runs(sweep)
