@@ -54,6 +54,7 @@ def run(
     row |= {"bytes_per_token": bytes_per_token, "chars_per_token": bytes_per_token, "bytes_seen": bytes_per_token * end}
     row |= {"budget": "steps=100", "precision": "float32", "tokenizer_sha256": arm}
     row |= {"params_body": 100, "params_total": 100 + int(bytes_per_token), "marginal_gain_bpb": np.nan}
+    row |= {"unk_rate": 0.0, "val_bpb_restoration": 0.0}
     row |= {"val_bpb": bpb[-1], "best_val_bpb_crossfit": min(bpb), **columns}
     every = json.dumps({"train.schedule": "cosine", "budget.steps": 100, **(settings or {})}, sort_keys=True)
     name = f"{arm}-s{seed}-{every}-{row['machine']}"
@@ -219,6 +220,14 @@ def several() -> list[Run]:
     return [run(arm, seed, falling(bpb[arm] + seed / 10)) for arm in ("char", "bpe", "words") for seed in (0, 1)]
 
 
+# What the arms of `several` have learned: tokenizer_sha256 is the arm.
+VOCABULARIES: dict[str, tuple[str, Row]] = {
+    "char": ("char", {"alphabet": "\n ABKINGé", "byte_fallback": False}),
+    "bpe": ("bpe", {"pattern": "gpt2", "merges": ["46 44"]}),
+    "words": ("hf_unigram", {"library": {}}),
+}
+
+
 def threes(text: str) -> list[int]:
     """Pieces of three bytes, and what is left, which cut some characters in two."""
     whole, rest = divmod(len(text.encode()), 3)
@@ -252,6 +261,8 @@ def whole_study(runs: Sequence[Run], name: str = "made-up", text: str = SAMPLE, 
     made = dataclasses.replace(
         made, baselines=pd.DataFrame([baseline("Kneser-Ney", "static", 2.2)]), samples=samples, segments=segments
     )
+    tokenizers = {arm: {"kind": kind, **learned} for arm, (kind, learned) in VOCABULARIES.items()}
+    made = dataclasses.replace(made, tokenizers=tokenizers)
     kinds = {arm: {"heading": 1.0, "spacing": 2.0} for arm in set(made.results.arm)}
     made = with_content(made, "place", kinds, {"heading": 64, "spacing": 576})
     return dataclasses.replace(made, **changes)

@@ -91,7 +91,7 @@ def test_the_main_job_from_a_notebook(report: StudyReport) -> None:
 
 def test_the_answer_is_shown_as_html(report: StudyReport) -> None:
     shown = report._repr_html_()
-    assert f"Best is {report.differences.better[0]}" in shown
+    assert f"<code>{report.differences.better[0]}</code> " in shown
     assert "<table>" in shown
     assert "data:image/png;base64," in shown
     assert "<script" not in shown

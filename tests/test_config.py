@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tokexp.config import RunConfig, TokenizerConfig, describe_type, fits
+from tokexp.config import InputError, RunConfig, SampleConfig, describe_type, fits
 from tokexp.tokenizer import check_settings
 
 
@@ -42,16 +42,13 @@ def test_a_whole_number_stands_for_a_tokenizers_float_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "arm"),
-    [
-        ("down/mine.json", "mine.json"),
-        ("down/llama/tokenizer.model", "llama-tokenizer.model"),
-        ("tokenizer.json", "tokenizer.json"),
-        ("a b/(1) é.json", "_1__é.json"),
-        (None, "file"),
-    ],
+    ("setting", "value"), [("top_p", 1e-300), ("tokens", 10**12), ("chars", 10**12), ("count", 10**9)]
 )
-def test_a_file_is_called_by_its_name(path: str | None, arm: str) -> None:
-    for given in ("", "file"):
-        assert RunConfig(tokenizer=TokenizerConfig("file", settings={"path": path}), arm=given).arm == arm
-    assert RunConfig(tokenizer=TokenizerConfig("file", settings={"path": path}), arm="ours").arm == "ours"
+def test_a_sample_that_would_not_end_or_not_begin_is_refused(setting: str, value: float) -> None:
+    with pytest.raises(InputError, match=rf"sample\.{setting}: got "):
+        SampleConfig(**{setting: value})
+
+
+def test_more_threads_than_any_machine_has_are_refused() -> None:
+    with pytest.raises(InputError, match="threads: got 1000000000, expected from 1 to 65,536"):
+        RunConfig(threads=10**9)

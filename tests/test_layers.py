@@ -10,6 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tokexp"
 TESTS = Path(__file__).parent
+PAGES = [PACKAGE.parent / "README.md", *sorted((PACKAGE.parent / "docs").glob("*.md"))]
 
 ROOMS = [
     "config",
@@ -89,9 +90,9 @@ def test_a_modules_tests_are_found_by_its_name() -> None:
 
 def test_paths_in_docstrings_and_on_the_front_are_there() -> None:
     """A path in backticks is one from the checkout, from the package or from the folder of who names it."""
-    root, made_by_the_reader = PACKAGE.parent, {"plays.yaml", "batches.yaml", "vowel.py", "vowel.yaml"}
+    root, made_by_the_reader = PACKAGE.parent, {"plays.yaml", "batches.yaml", "NAME.yaml", "vowel.py", "vowel.yaml"}
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    texts = [(root, (root / "README.md").read_text())]
+    texts = [(root, page.read_text()) for page in PAGES]
     for path in FILES:
         nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, documented)]
         texts += [(path.parent, ast.get_docstring(node) or "") for node in nodes]
@@ -113,7 +114,7 @@ def test_one_module_names_the_files_of_a_run_and_of_a_study() -> None:
 
 
 def test_files_that_the_docs_name_are_there() -> None:
-    example = "tokexp/tokenizer/vowel.py"  # which the README shows how to write
-    for path in (PACKAGE.parent / "README.md", *FILES):
+    example = "tokexp/tokenizer/vowel.py"  # which docs/tokenizers.md shows how to write
+    for path in (*PAGES, *FILES):
         named = set(re.findall(r"`(tokexp/[\w/]+\.py)`", path.read_text())) - {example}
         assert all((PACKAGE.parent / name).is_file() for name in named), f"{path} names {named}"

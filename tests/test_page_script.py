@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,10 +12,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from browser import Browser, Page
-from made_up import EVIL, SAMPLE, baseline, falling, run, several, threes, whole_study
+from made_up import EVIL, PASSAGE, SAMPLE, baseline, falling, run, several, threes, whole_study
 
-from tokexp.rendering.page import write_page
-from tokexp.rendering.pieces import cut_sample
+from tokexp.rendering.page.page import write_page
+from tokexp.rendering.page.pieces import cut_sample
 from tokexp.rendering.tables.sections import tables_of_study
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
@@ -25,7 +26,7 @@ COLUMN = (
     "[...document.querySelectorAll('#bits_per_byte-0 tbody tr')]"
     ".filter(r => !r.hidden).map(r => r.cells[%d].textContent)"
 )
-PIECES = "[...document.querySelectorAll('.samples figure:first-child b')]"
+PIECES = "[...document.querySelectorAll('.samples .card:first-child b')]"
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +45,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("report")
-    (folder / "figures").mkdir()
+    folder = tmp_path_factory.mktemp("reports") / "report"
+    (folder / "figures").mkdir(parents=True)
     for name in ("bits_per_byte_0", "forest_0"):
         (folder / "figures" / f"{name}.svg").write_bytes(SVG)
     runs = [*several(), run(MARKUP, 0, falling(12.5)), run("bpe", 0, falling(3.15), {"train.lr": EVIL})]
     baselines = pd.DataFrame([baseline("Kneser-Ney", "static", 2.2), baseline(MARKUP, "adaptive", 2.3)])
     made = whole_study(runs, name=EVIL, baselines=baselines)
+    bits = [16, 0.1, 0.5, 1, 1, 30, 3]
+    made = dataclasses.replace(made, segments=[row | {"bits": bits} for row in made.segments])
     return write_page(made, tables_of_study(made), folder)
 
 
@@ -60,7 +63,7 @@ def at_work(browser: Browser, page: Path) -> Iterator[Browser]:
     browser.open(page)
     yield browser
     assert browser.do("window.hacked === undefined")
-    assert browser.do("document.title").startswith(EVIL[:9])
+    assert browser.do("document.querySelector('header .note').textContent") == EVIL
     complaints = [
         browser.seen(kind) for kind in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
     ]
@@ -209,11 +212,53 @@ def test_dark_is_followed(browser: Browser, page: Path) -> None:
     assert red < 60
 
 
-def test_on_a_phone_nothing_is_wider(browser: Browser, page: Path) -> None:
-    browser.open(page, width=360)
-    assert browser.do("document.documentElement.scrollWidth") == 360
-    assert browser.do("innerWidth") == 360
-    assert browser.do("document.querySelector('#bits_per_byte-0 .box').scrollWidth") > 360  # which scrolls inside
+def test_on_a_phone(browser: Browser, page: Path) -> None:
+    """Nothing is wider than the screen, the total can be seen, the list of sections is folded and a link unfolds."""
+    browser.open(page, width=390)
+    assert browser.do("document.documentElement.scrollWidth") == 390
+    assert browser.do("innerWidth") == 390
+    heads = "[...document.querySelectorAll('#main-0 th')]"
+    total = f"{heads}.find(head => head.textContent.startsWith('bits per byte'))"
+    assert browser.do(f"{total}.getBoundingClientRect().right") < 390
+    assert not browser.do("document.querySelector('.menu').open")
+    browser.do(click(".menu summary"))
+    browser.do(click(".menu a[href='#bits_per_byte-0']"))
+    assert browser.do("document.querySelector('#bits_per_byte-0').parentElement.open")
+    assert not browser.do("document.querySelector('.menu').open")
+    assert browser.do("document.querySelector('#bits_per_byte-0 .box').scrollWidth") > 390  # which scrolls inside
+
+
+def test_surprise(at_work: Browser) -> None:
+    """The bits of a piece are told where the pointer or the focus is on it; the switch colours by them."""
+    told = "document.querySelector('.told').textContent"
+    pieces = "[...document.querySelectorAll('#passage-0 .pieces b')]"
+    at_work.do(click(".menu a[href='#passage-0']"))
+    at_work.do(f"{pieces}[0].focus()")
+    assert "16.0 bits, 4.0 per byte" in at_work.do(told)
+    at_work.do(f"{pieces}[0].dispatchEvent(new KeyboardEvent('keydown', {{key: 'ArrowRight', bubbles: true}}))")
+    assert "0.1 bits" in at_work.do(told)
+    assert at_work.do(f"{pieces}.filter(b => b.tabIndex === 0).length") == at_work.do(
+        "document.querySelectorAll('#passage-0 .pieces').length"
+    )
+    colour = f"getComputedStyle({pieces}[0]).backgroundColor"
+    of_piece = at_work.do(colour)
+    counts = "document.querySelector('#passage-0 .n').innerText"
+    assert at_work.do(counts) == "2"
+    at_work.do(click("[value=surprise]"))
+    assert at_work.do(counts) == "16"
+    assert at_work.do(colour) != of_piece
+    assert at_work.do(colour) == at_work.do("getComputedStyle(document.querySelector('.key.s5')).backgroundColor")
+
+
+def test_without_its_library_the_pictures_stay(browser: Browser, page: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved.html"
+    moved.write_bytes(page.read_bytes())
+    browser.open(moved)
+    assert browser.do("getComputedStyle(document.querySelector('.static')).display") != "none"
+    assert browser.do("getComputedStyle(document.querySelector('.chart')).display") == "none"
+    assert browser.do(f"{PIECES}.length") == len(SAMPLE)
+    assert browser.do("document.querySelectorAll('.chips label').length") == len(cells_of(page))
+    assert browser.seen("Runtime.exceptionThrown") == []
 
 
 def test_without_scripts_and_on_paper(browser: Browser, page: Path) -> None:
@@ -230,10 +275,29 @@ def test_without_scripts_and_on_paper(browser: Browser, page: Path) -> None:
     assert displayed(".static")
     assert displayed("table.data")
     assert displayed(".samples pre")
+    assert displayed(".menu a")
     assert not displayed(".chart")
     assert not displayed(".controls")
     browser.open(page, media="print")
     assert browser.do(static) != "none"
     assert browser.do(chart) == "none"
+    assert not browser.do("document.querySelector('#samples-0').parentElement.open")
+    assert browser.do("document.querySelector('.samples pre').checkVisibility({contentVisibilityAuto: true})")
     browser.open(page)
     assert browser.do(static) == "none"
+
+
+def test_a_text_is_cut_while_it_is_typed(at_work: Browser) -> None:
+    rows = "[...document.querySelectorAll('.cutter tbody tr')].map(row => %s)"
+    pieces = "[...row.cells[2].querySelectorAll('b')].map(b => [b.textContent, b.className])"
+    assert at_work.do(rows % "row.cells[0].textContent") == ["bpe", "char"]
+    assert "cannot cut as" in at_work.do("document.querySelector('.cutter .note').textContent")
+    assert PASSAGE.startswith(at_work.do("document.querySelector('.cutter textarea').value"))
+    assert all(at_work.do(rows % "row.cells[2].textContent.length"))
+    at_work.do(enter(".cutter textarea", "KIé<\n", "input"))
+    assert at_work.do(rows % "row.cells[1].textContent") == ["5", "5"]
+    bpe, char = at_work.do(rows % pieces)
+    assert bpe == [["KI", "p0"], ["é", "p1 torn"], ["<", "p3"], ["⏎", "p0"]]
+    assert char == [["K", "p0"], ["I", "p1"], ["é", "p2"], ["<", "p3 unknown"], ["⏎", "p0"]]
+    at_work.do(enter(".cutter textarea", "", "input"))
+    assert at_work.do(rows % pieces) == [[], []]

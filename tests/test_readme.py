@@ -1,4 +1,4 @@
-"""What the README says can be done is done here: the commands it names, and adding a tokenizer."""
+"""What the README and docs/ say can be done is done here: their commands, options, links, and adding a tokenizer."""
 
 from __future__ import annotations
 
@@ -9,20 +9,33 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tokexp.analysis.comparison import comparisons
+from tokexp.analysis.differences import differences
 from tokexp.runs.study import read_study
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+ALL = "\n".join([README, *PAGES.values()])
 
 
-def blocks(heading: str) -> list[str]:
+def blocks(page: str, heading: str) -> list[str]:
     """The indented blocks under a heading, their indentation removed."""
-    section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
+    section = page.split(f"# {heading}\n")[1].split("\n## ")[0]
     found = re.findall(r"(?:^    .*\n|^\n+(?=    ))+", section, flags=re.MULTILINE)
     return ["\n".join(line[4:] for line in block.strip("\n").splitlines()) for block in found]
+
+
+def test_the_front_page_is_short_and_begins_with_a_picture_and_the_commands() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    first_screen = "\n".join(lines[:30])
+    assert "![" in first_screen
+    assert "make demo" in first_screen
+    assert "python -m tokexp.run -m" in first_screen
 
 
 @pytest.fixture
@@ -50,7 +63,7 @@ def python(*arguments: str, cwd: Path) -> str:
 
 
 def test_adding_a_tokenizer_is_one_file_one_line_one_yaml(checkout: Path) -> None:
-    code, line, yaml = blocks("Add a tokenizer")
+    code, line, yaml = blocks(PAGES["tokenizers.md"], "Add a tokenizer")
     (checkout / "tokexp/tokenizer/vowel.py").write_text(code + "\n")
     kinds = checkout / "tokexp/tokenizer/__init__.py"
     imported, entry = line.splitlines()
@@ -66,7 +79,8 @@ def test_adding_a_tokenizer_is_one_file_one_line_one_yaml(checkout: Path) -> Non
 
 
 def test_adding_a_corpus_and_a_sweep_is_a_yaml_each(checkout: Path) -> None:
-    corpus, sweep = blocks("Add a corpus, a sweep")
+    (corpus,) = blocks(PAGES["data.md"], "Give a corpus a name")
+    (sweep,) = blocks(PAGES["settings.md"], "Add a sweep")
     (checkout / "conf/data/plays.yaml").write_text(corpus + "\n")
     (checkout / "sweeps/batches.yaml").write_text(sweep + "\n")
     (checkout / "plays.txt").write_text("To be, or not to be: that is the question.\n" * 60)
@@ -78,28 +92,30 @@ def test_adding_a_corpus_and_a_sweep_is_a_yaml_each(checkout: Path) -> None:
 
 
 def test_the_table_on_the_front_is_that_of_the_study() -> None:
-    study = read_study("tokenizer_by_size", ROOT / "reports/tokenizer_by_size/data")
-    (comparison,) = comparisons(study)
+    (comparison,) = comparisons(read_study("tokenizer_by_size", ROOT / "reports/tokenizer_by_size/data"))
     means = comparison.means.set_axis(list(map(str, comparison.cells)))
-    table = [line for line in README.split("## Start")[0].splitlines() if re.match(r"\| [`*]", line)]
-    rows = [line for line in table if line.startswith("| `")]
-    for row, cell in zip(rows, [name for name in means.index if name.endswith(" micro")], strict=True):
-        arm = cell.removesuffix(" micro")
-        nano, micro = means.loc[f"{arm} nano"], means.loc[cell]
-        found = [f"`{arm}`", f"{micro.vocab_size:,.0f}", f"{micro.bytes_per_token:.2f}"]
-        found += [f"{size.val_bpb:.3f} ± {size.val_bpb_half:.3f}" for size in (nano, micro)]
-        found += [
-            f"{micro.val_bpb_restoration:.3f}" if micro.val_bpb_restoration else "",
-            f"{micro.params_total / 1e6:.2f}M",
-        ]
-        found += [f"{1 - micro.params_body / micro.params_total:.0%}", f"{micro.flops:.1e}"]
-        assert [cell.strip() for cell in row.split("|")[1:-1]] == found
-    beside = {f"*{row.baseline} ({row.family})*": f"{row.val_bpb:.3f}" for row in study.baselines.itertuples()}
-    others = [[cell.strip() for cell in line.split("|")[1:]] for line in table if line not in rows]
-    assert len(others) == 3
-    assert all(beside[name] == nano == micro for name, _, _, nano, micro, *_ in others)
-    totals = [float(line.split("|")[5].split()[0]) for line in table]
-    assert totals == sorted(totals)
+    rows = [
+        [field.strip() for field in line.split("|")[1:-1]] for line in README.splitlines() if line.startswith("| `")
+    ]
+    table = [row for row in rows if len(row) == 4]
+    assert [row[0] for row in table] == ["`word`", "`word_cased`", "`bpe`", "`bpe_4k`", "`char`"], "best first"
+    for arm, bytes_per_token, bpb, lossless in table:
+        micro = means.loc[f"{arm.strip('`')} micro"]
+        assert bytes_per_token == f"{micro.bytes_per_token:.2f}"
+        assert bpb == f"{micro.val_bpb:.3f} ± {micro.val_bpb_half:.3f}"
+        lost = micro.val_bpb_restoration
+        assert lossless == (f"no: {lost:.3f} of it restores the text" if lost else "yes")
+
+
+def test_the_differences_on_the_front_are_those_of_the_study() -> None:
+    (comparison,) = comparisons(read_study("tokenizer_by_size", ROOT / "reports/tokenizer_by_size/data"))
+    named = {(str(a), str(b)): one for (a, b), one in differences(comparison).items()}
+    lead = named["word micro", "word_cased micro"]
+    assert f"leads `word_cased` by {lead.mean:.3f}, resolved" in README
+    assert lead.resolved
+    assert not any(named["word_cased micro", f"{other} micro"].resolved for other in ("bpe", "bpe_4k", "char"))
+    counts = comparison.baselines.set_index("baseline").val_bpb["Kneser-Ney 6"]
+    assert f"reaches {counts:.3f}" in " ".join(README.split())
 
 
 def test_the_pieces_on_the_front_are_those_of_the_study() -> None:
@@ -110,7 +126,7 @@ def test_the_pieces_on_the_front_are_those_of_the_study() -> None:
 
 
 def test_every_command_named_is_there() -> None:
-    modules = set(re.findall(r"python -m tokexp\.(\w+)", README))
+    modules = set(re.findall(r"python -m tokexp\.(\w+)", ALL))
     assert modules == {"run", "report", "sample", "evaluate", "show", "bench", "export", "status"}
     code = (  # as `python -m` does, but with one import of torch for all
         "import runpy, sys\n"
@@ -126,10 +142,37 @@ def test_every_command_named_is_there() -> None:
     assert python("-c", code, *sorted(modules), cwd=ROOT).count("asked for help:") == len(modules)
 
 
-def test_every_option_in_the_tables_is_there() -> None:
-    rest = README.split("## Add a corpus")[0]
-    for group, name in re.findall(r"`(data|tokenizer|model|budget|experiment|sweeps|launcher)=(\w+)", rest):
-        assert (ROOT / "conf" / group / f"{name}.yaml").is_file(), f"{group}={name}"
-    for path in re.findall(r"`((?:tokexp|conf|reports)/[\w./]+)`", rest):
-        built = path.startswith("reports/demo") or path.endswith("index.html")  # and not committed
-        assert built or (ROOT / path).exists(), path
+def test_every_option_that_is_named_is_there() -> None:
+    made_by_the_reader = {"data=plays", "tokenizer=vowel", "sweeps=batches", "data=FILE"}
+    for group, name in re.findall(r"\b(data|tokenizer|model|budget|experiment|sweeps|launcher)=([a-z]\w*)", ALL):
+        there = (ROOT / "conf" / group / f"{name}.yaml").is_file() or (ROOT / group / f"{name}.yaml").is_file()
+        assert there or f"{group}={name}" in made_by_the_reader, f"{group}={name}"
+
+
+@pytest.mark.parametrize("page", ["README.md", *PAGES])
+def test_every_link_leads_somewhere(page: str) -> None:
+    folder, text = (ROOT, README) if page == "README.md" else (ROOT / "docs", PAGES[page])
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if not target.startswith("https://"):
+            path, _, anchor = target.partition("#")
+            assert (folder / path).exists(), target
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", (folder / path).read_text(encoding="utf-8"), flags=re.MULTILINE)
+                assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, target
+
+
+def test_the_python_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But what trains, which other tests do: of those blocks the imports run."""
+    monkeypatch.chdir(ROOT)
+    ran = 0
+    for block in blocks(PAGES["python.md"], "From Python"):
+        trains = "compare(" in block or "run_experiment(" in block or "runs/demo" in block
+        code = "\n".join(line for line in block.splitlines() if line.startswith(("import", "from")) or not trains)
+        exec(
+            compile(code.replace('"tokenizer.json"', repr(str(tmp_path / "tokenizer.json"))), "docs/python.md", "exec"),
+            {},
+        )
+        ran += 1
+    assert ran == 5
+    frame = pd.read_csv(ROOT / "reports/tokenizer_by_size/data/results.csv")
+    assert len(frame.groupby(["arm", "size"]).val_bpb.mean()) == 16

@@ -21,6 +21,17 @@ from tokexp.speed.tokenizers import bench_tokenizers
 from tokexp.speed.training import bench_train, describe_machine, trainings_of
 from tokexp.system.command import command
 
+MOST = 10**9  # of any number that is asked for
+
+
+def require_counts(args: argparse.Namespace) -> None:
+    """Raise InputError for a number below 1, of which nothing can be timed, or one that would not end."""
+    for name, given in vars(args).items():
+        for number in given if isinstance(given, list) else [given]:
+            if isinstance(number, int) and not 1 <= number <= MOST:
+                option = "--" + name.replace("_", "-")
+                raise InputError(f"{option}: got {number}, expected at least 1 and at most {MOST:,}")
+
 
 @command
 def main() -> int:
@@ -39,8 +50,7 @@ def main() -> int:
     for one in (tokenizing, training):
         one.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    if args.rounds < 1:
-        raise InputError(f"--rounds: got {args.rounds}, expected at least 1")
+    require_counts(args)
     if args.what == "train":
         sizes = {name: getattr(args, name) for name in ("block_size", "n_layer", "n_head", "n_embd")}
         trainings = trainings_of(ModelConfig(**sizes), args.vocab, args.batch_size, args.device, args.steps)

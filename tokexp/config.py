@@ -14,8 +14,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
-WARMUP_SHARE = 0.05  # of a run's steps, where `train.warmup_steps` leaves it open
-
 
 class InputError(ValueError):
     """Raised where what the user gave cannot be used. The message is one line: got, expected, what to do."""
@@ -49,16 +47,6 @@ class TokenizerConfig:
     vocab_size: int | None = None  # at most; null is the kind's own choice
     settings: dict[str, Any] = field(default_factory=dict)  # what else `train` of this kind takes
 
-    @property
-    def arm(self) -> str:
-        """What a tokenizer is called whose option has no name of its own: by its kind, or by the file that it is."""
-        path = self.settings.get("path")
-        if self.kind != "file" or not isinstance(path, str):
-            return self.kind
-        file = Path(path)
-        several = file.stem == "tokenizer" and file.parent.name  # as Hugging Face calls every one
-        return re.sub(r"^\W+|[^\w.+-]", "_", f"{file.parent.name}-{file.name}" if several else file.name)
-
     def train_settings(self) -> dict[str, Any]:
         """The keywords for `train_tokenizer`."""
         return self.settings if self.vocab_size is None else {"vocab_size": self.vocab_size, **self.settings}
@@ -83,8 +71,7 @@ class ModelConfig:
         for name in ("block_size", "n_layer", "n_head", "n_embd", "n_kv_head"):
             _positive(f"model.{name}", getattr(self, name))
         _check(0 <= self.dropout < 1, "model.dropout", self.dropout, "a number from 0 up to, not including, 1")
-        divisible = self.n_embd % self.n_head == 0
-        _check(divisible, "model.n_embd", self.n_embd, f"a multiple of model.n_head={self.n_head}")
+        _check(self.n_embd % self.n_head == 0, "model.n_embd", self.n_embd, f"a multiple of model.n_head={self.n_head}")
         _one_of("model.norm", self.norm, "layernorm", "rmsnorm")
         _one_of("model.positions", self.positions, "learned", "rope")
         if self.n_kv_head is not None:
@@ -115,8 +102,7 @@ class TrainConfig:
         for name in ("batch_size", "lr", "grad_clip", "eval_every", "grad_accum", "checkpoint_every"):
             _positive(f"train.{name}", getattr(self, name))
         for name in ("min_lr", "warmup_steps", "weight_decay"):
-            got = getattr(self, name)
-            _check(got is None or 0 <= got < math.inf, f"train.{name}", got, "at least 0, and finite")
+            _check(0 <= (got := getattr(self, name) or 0) < math.inf, f"train.{name}", got, "at least 0, and finite")
         _check(self.min_lr <= self.lr, "train.min_lr", self.min_lr, f"at most train.lr={self.lr}")
         _one_of("train.schedule", self.schedule, "cosine", "constant")
         for name in ("compile", "cuda_graph"):
@@ -149,18 +135,20 @@ class SampleConfig:
     chars: int = 1500  # characters in each of those
     temperatures: list[float] = field(default_factory=lambda: [0.8, 1.0])
     top_k: int | None = None
-    top_p: float | None = None
+    top_p: float | None = None  # at least 1e-6: less is 0 in float32, which keeps no token
 
     def __post_init__(self) -> None:
         _check_types("sample.", self)
-        for name in ("tokens", "chars", "top_k"):
-            _positive(f"sample.{name}", getattr(self, name))
+        _positive("sample.top_k", self.top_k)
+        for name in ("tokens", "chars"):  # more would not end
+            enough = 0 < getattr(self, name) <= 10**7
+            _check(enough, f"sample.{name}", getattr(self, name), "more than 0, and at most 10,000,000")
         _check(self.prompt != "", "sample.prompt", "''", "at least one character")
-        _check(self.count >= 0, "sample.count", self.count, "at least 0")
+        _check(0 <= self.count <= 10**5, "sample.count", self.count, "at least 0, and at most 100,000")
         for name, value in [("temperature", self.temperature), *(("temperatures", t) for t in self.temperatures)]:
             number = type(value) in (int, float) and (value == 0 or 1e-3 <= value <= 1e3)
             _check(number, f"sample.{name}", value, "0, which is greedy, or from 0.001 to 1000")
-        _check(self.top_p is None or 0 < self.top_p <= 1, "sample.top_p", self.top_p, "above 0 and at most 1")
+        _check(self.top_p is None or 1e-6 <= self.top_p <= 1, "sample.top_p", self.top_p, "from 0.000001 to 1")
 
 
 @dataclass(frozen=True)
@@ -203,13 +191,13 @@ class RunConfig:
         _check(0 <= self.seed < 2**63, "seed", self.seed, "from 0 up to, not including, 2**63")
         _one_of("precision", self.precision, "auto", "float32", "tf32", "bf16")
         _one_of("keep_weights", self.keep_weights, "all", "best", "none")
-        _positive("threads", self.threads)
+        _check(self.threads is None or 0 < self.threads <= 2**16, "threads", self.threads, "from 1 to 65,536")
         if self.tracking.weights and self.keep_weights == "none":
             raise InputError(
                 "tracking.weights=true: got keep_weights=none, expected best or all, to have some to upload"
             )
-        if self.arm in ("", self.tokenizer.kind):
-            object.__setattr__(self, "arm", self.tokenizer.arm)
+        if not self.arm:
+            object.__setattr__(self, "arm", self.tokenizer.kind)
         for name in self.tuned:
             _check(type(name) is str, "tuned", repr(name), "text")
         for name in ("sweep", "arm", "size", *(["label"] if self.label else [])):

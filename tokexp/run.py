@@ -12,6 +12,7 @@ import signal
 import sys
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
@@ -37,10 +38,11 @@ def show_log() -> None:
 
 
 def main() -> None:
-    show_log()
+    if get_args_parser().parse_args().info is None:  # else Hydra shows a log of its own
+        show_log()
     register()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that it raises its errors here, rather than printing pages
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors, which Hydra would print over many lines
     try:
         with errors_end_the_program():
             hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()

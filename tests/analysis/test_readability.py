@@ -9,9 +9,11 @@ import pytest
 from made_up import compared, equal_steps, named, seeds, with_samples
 
 from tokexp.analysis.readability import (
+    OF_PLAYS,
     distance_by_chance,
     lowest_temperature_distances,
     mean_distance,
+    measures,
     readings,
     samples_of_a_run,
     temperatures,
@@ -62,4 +64,11 @@ def test_what_could_not_be_counted_is_no_number() -> None:
     assert np.isnan(by_name["word"]["judge"].mean)
     assert np.isnan(by_name["word"]["judge"].distance)
     assert by_name["char"]["judge"].mean == pytest.approx(1)
-    assert list(by_name["char"]) == list(MEASURES)
+    assert list(by_name["char"]) == [name for name in MEASURES if name not in OF_PLAYS]
+
+
+def test_what_is_of_plays_is_measured_where_people_write_one() -> None:
+    made = with_samples(seeds(0.5), {"char": 1.0, "bpe": 2.0})
+    assert not set(OF_PLAYS) & set(measures(compared(made)))
+    play = dataclasses.replace(made, readability=made.readability.assign(dialogue=made.readability.dialogue + 1))
+    assert measures(compared(play)) == list(MEASURES)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tokexp.config import DataConfig, InputError
 from tokexp.data import corpus, pinned
 from tokexp.data.corpus import load_corpus
+from tokexp.data.text import text_files
 from tokexp.system import places
 
 CONTENT = b"To be, or not to be\n" * 50
@@ -167,3 +170,42 @@ def test_wrong_hash_is_refused_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="got SHA-256"):
         load_corpus(DataConfig(name="auto"))
     assert file.read_bytes() == b"altered"
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions do not bind root, so that the system's refusal is put on."""
+    for name in ("open", "closed", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text("text " * 99)
+    list_folder = os.scandir
+
+    def scandir(folder: str) -> Any:
+        if Path(folder).name in ("closed", ".hidden"):
+            raise PermissionError(13, "Permission denied", folder)
+        return list_folder(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match=r"closed: cannot be read \(Permission denied\)") as caught:
+        load_corpus(DataConfig(name="text", path=str(tmp_path)))
+    assert "\n" not in str(caught.value)
+    (tmp_path / "closed").rename(tmp_path / ".closed")
+    load_corpus(DataConfig(name="text", path=str(tmp_path)))
+
+
+def test_links_to_a_file_count_once_and_loops_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/b.txt").write_text("b" * 99)
+    (tmp_path / "in/a.txt").symlink_to("b.txt")
+    (tmp_path / "in/c.txt").symlink_to(tmp_path / "outside.txt")
+    (tmp_path / "in/d.txt").symlink_to("c.txt")
+    (tmp_path / "in/loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in/itself").symlink_to("itself")
+    (tmp_path / "outside.txt").write_text("c" * 99)
+    for _ in range(2):
+        assert text_files(tmp_path / "in") == [tmp_path / "in/b.txt", tmp_path / "in/c.txt"]
+    left_out = sorted(Path(line.split(":")[0][2:]).name for line in caplog.messages)
+    assert left_out == ["a.txt", "d.txt", "itself", "loop"], "each said once"
+    both = [str(tmp_path / "in/a.txt"), str(tmp_path / "in/b.txt")]
+    assert text_files(both) == [tmp_path / "in/b.txt"]
+    with pytest.raises(InputError, match="itself: cannot be read"):
+        load_corpus(DataConfig(name="text", path=str(tmp_path / "in/itself")))

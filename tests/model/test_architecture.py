@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tokexp.config import DataConfig, InputError, ModelConfig, RunConfig
-from tokexp.model.architecture import fill_in_sizes, nearest_width
+from tokexp.model.architecture import fill_in_sizes, nearest_width, require_memory
 from tokexp.model.gpt import GPT, GPTConfig
+from tokexp.model.sizes import least_training_bytes, parameter_split
 
 SEED = ModelConfig(n_layer=4, n_head=4, n_embd=256, block_size=128)
 
@@ -58,3 +59,56 @@ def test_context_in_bytes() -> None:
     assert fill_in_sizes(cfg, 69, 1.0).model.block_size == 256
     assert fill_in_sizes(cfg, 6551, 3.1).model.block_size == 83
     assert fill_in_sizes(RunConfig(data=DataConfig(block_bytes=1)), 6551, 3.1).model.block_size == 1
+
+
+def test_a_total_beyond_all_machines_is_answered_at_once() -> None:
+    width = nearest_width(SEED, 300, 10**17)
+    assert width % SEED.n_head == 0
+
+    def off(n_embd: int) -> int:
+        config = GPTConfig.of(dataclasses.replace(SEED, n_embd=n_embd), 300)
+        return abs(parameter_split(config).params_total - 10**17)
+
+    assert off(width) < min(off(width - SEED.n_head), off(width + SEED.n_head))
+
+
+@pytest.mark.parametrize(
+    ("layers", "batch_size", "refused"),
+    [
+        (4, 16, ""),
+        (10**6, 16, "1,000,000 layers of width 256"),
+        (4, 10**9, "with train.batch_size=1,000,000,000"),
+        (4, 10**20, "with train.batch_size=100,000,000,000,000,000,000"),
+    ],
+)
+def test_a_training_that_no_memory_holds_is_refused(layers: int, batch_size: int, refused: str) -> None:
+    config = GPTConfig.of(dataclasses.replace(SEED, n_layer=layers), 69)
+    if not refused:
+        require_memory(config, batch_size, 1, torch.device("cpu"))
+        return
+    with pytest.raises(InputError, match=refused) as caught:
+        require_memory(config, batch_size, 1, torch.device("cpu"))
+    assert "\n" not in str(caught.value)
+    assert "try a smaller model" in str(caught.value)
+
+
+def test_the_memory_that_is_counted_is_less_than_a_training_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound must refuse nothing that fits: 16 bytes a parameter, and what `save_for_backward` is seen to keep."""
+    config, batch = GPTConfig.of(SEED, 69), torch.zeros(2, SEED.block_size, dtype=torch.long)
+    model, kept = GPT(config), {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        model(batch)
+    least = least_training_bytes(config, batch.numel())
+    assert least < 16 * parameter_split(config).params_total + sum(kept.values())
+    assert least_training_bytes(config, 0) == 16 * sum(p.numel() for p in model.parameters())
+    monkeypatch.setattr("tokexp.model.architecture.total_memory", lambda _: least)
+    require_memory(config, 2, 1, torch.device("cpu"))
+    monkeypatch.setattr("tokexp.model.architecture.total_memory", lambda _: least - 1)
+    with pytest.raises(InputError, match="needs at least"):
+        require_memory(config, 2, 1, torch.device("cpu"))
+    require_memory(config, 2, 2, torch.device("cpu"))

@@ -27,7 +27,7 @@ def test_the_data_alone_make_a_report(reports: Path) -> None:
     assert {path.name for path in folder.iterdir() if path.name != ".lock"} == {
         "data", "figures", "tables", "README.md", "index.html", "summary.json",
     }  # fmt: skip
-    for picture in ("bits_per_byte_0", "with_baselines_0", "forest_0", "content_0", "human_band_0"):
+    for picture in ("ranking_0", "bits_per_byte_0", "with_baselines_0", "forest_0", "content_0", "human_band_0"):
         assert (folder / f"figures/{picture}.png").exists()
         assert f"figures/{picture}.png" in (folder / "README.md").read_text()
     assert "made-up" in (reports / "README.md").read_text()
@@ -38,8 +38,8 @@ def test_the_summary_has_the_answer_in_parts(reports: Path) -> None:
     summary = json.loads((reports / "made-up/summary.json").read_bytes())
     assert (summary["question"], summary["runs"], len(summary["parts"])) == ("", 6, 1)
     first = markdown(from_json(summary["parts"][0]["answer"][0]))
-    assert first.startswith("Best is bpe, with 2.200 ± ")
-    assert f"- {first}" in (reports / "made-up/README.md").read_text()
+    assert first.startswith("No tokenizer leads: `bpe` is ahead of `char` by 0.050")
+    assert f"\n{first}\n" in (reports / "made-up/README.md").read_text()
     assert first in (reports / "README.md").read_text()
 
 

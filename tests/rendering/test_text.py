@@ -14,10 +14,12 @@ from tokexp.rendering.text import (
     Code,
     Emphasis,
     Strong,
+    capitalized,
     from_json,
     html,
     html_paragraph,
     latex,
+    listed,
     markdown,
     markdown_paragraphs,
     plain,
@@ -93,3 +95,18 @@ def test_lines_in_a_file() -> None:
 
 def test_control_characters_are_shown_as_signs() -> None:
     assert printable("a\x00b\x1b[0m\n\tc\x7fé") == "a␀b␛[0m\n\tc␡é"
+
+
+def test_code_with_backticks_stays_code() -> None:
+    assert markdown([Code("bpe_4k")]) == "`bpe_4k`"
+    assert markdown([Code("`x`")]) == "`` `x` ``"
+    assert markdown([Code("a``b")]) == "``` a``b ```"
+
+
+def test_lines_are_joined_as_in_a_sentence() -> None:
+    a, b, c = ["a"], [Code("b")], ["c"]
+    assert markdown(listed([a, b, c])) == "a, `b` and c"
+    assert listed([a, b]) == ["a", " and ", Code("b")]
+    assert (listed([a]), listed([])) == (["a"], [])
+    assert capitalized(["at size ", *b]) == ["At size ", *b]
+    assert capitalized(b) == b

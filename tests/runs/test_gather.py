@@ -5,15 +5,28 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from made_up import run, segments, whole_study
 
 from tokexp.runs import gather
 from tokexp.runs.files import write_manifest
-from tokexp.runs.gather import RunRows, all_runs, collect, latest_runs, read_segments
+from tokexp.runs.gather import (
+    MOST_TOKENIZER_BYTES,
+    RunRows,
+    add_tokenizer,
+    all_runs,
+    collect,
+    latest_runs,
+    read_segments,
+    tokenizer_rows,
+)
 from tokexp.runs.study import TABLES, read_study
 from tokexp.sweep.with_hydra.planning import committed_results
+from tokexp.system.files import sha256
+from tokexp.tokenizer.base import saved_text
 
 
 def test_segments_of_the_samples_that_are_kept(tmp_path: Path) -> None:
@@ -51,6 +64,27 @@ def test_a_sweep_has_the_runs_of_all_its_commands(tmp_path: Path) -> None:
     write_manifest(tmp_path, "mine", ["b", "c"])
     assert [path.name for path in latest_runs(tmp_path)] == ["b", "c"]
     assert [path.name for path in all_runs(tmp_path)] == ["a", "b", "c"]
+
+
+def test_a_small_tokenizer_that_its_result_names_is_kept(tmp_path: Path) -> None:
+    saved = {"format": "tokexp-tokenizer", "version": 1, "kind": "byte"}
+    raw = saved_text(saved).encode()
+    digest, known = sha256(raw), dict[str, dict[str, Any]]()
+    add_tokenizer(tmp_path, digest, known)
+    (tmp_path / "tokenizer.json").write_bytes(raw)
+    add_tokenizer(tmp_path, sha256(b"another"), known)
+    (tmp_path / "tokenizer.json").write_bytes(raw[:-9])
+    add_tokenizer(tmp_path, digest, known)
+    (tmp_path / "tokenizer.json").write_bytes(raw)
+    assert known == {}
+    add_tokenizer(tmp_path, digest, known)
+    assert known == {digest: saved}
+    large = saved_text(saved | {"more": "x" * MOST_TOKENIZER_BYTES}).encode()
+    (tmp_path / "tokenizer.json").write_bytes(large)
+    add_tokenizer(tmp_path, sha256(large), known)
+    assert known == {digest: saved}
+    for used, rows in (([digest, "other"], [{"tokenizer_sha256": digest, "tokenizer": saved}]), (["other"], [])):
+        assert tokenizer_rows(known, pd.DataFrame({"tokenizer_sha256": used})) == rows
 
 
 class Killed(BaseException):

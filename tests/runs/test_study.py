@@ -12,6 +12,8 @@ from made_up import run, segments, study, write_data
 
 from tokexp.config import InputError
 from tokexp.runs.study import read_study
+from tokexp.system.files import sha256
+from tokexp.tokenizer.base import saved_text
 
 
 def test_data_that_are_not_whole_are_refused(tmp_path: Path) -> None:
@@ -46,3 +48,15 @@ def test_segments_in_the_data(tmp_path: Path) -> None:
     rows = [{"name": "x", **row} for row in segments(4)]
     (tmp_path / "segments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert read_study("x", tmp_path).segments == rows
+
+
+def test_tokenizers_in_the_data(tmp_path: Path) -> None:
+    write_data(study([run("char")]), tmp_path)
+    assert read_study("x", tmp_path).tokenizers == {}, "of studies from before they were kept"
+    saved = {"format": "tokexp-tokenizer", "version": 1, "kind": "byte"}
+    row = {"tokenizer_sha256": sha256(saved_text(saved).encode()), "tokenizer": saved}
+    (tmp_path / "tokenizers.jsonl").write_text(json.dumps(row))
+    assert read_study("x", tmp_path).tokenizers == {row["tokenizer_sha256"]: saved}
+    (tmp_path / "tokenizers.jsonl").write_text(json.dumps(row | {"tokenizer": saved | {"kind": "char"}}))
+    with pytest.raises(InputError, match="has another tokenizer"):
+        read_study("x", tmp_path)

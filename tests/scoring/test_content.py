@@ -140,7 +140,8 @@ def test_classes_sum_to_the_total(text: str, kind: str) -> None:
     corpus = Corpus("play", text[3000:], HELD_OUT + text[:3000], "")
     data, model = tokenized(tokenizer, corpus.train, corpus.val), random_gpt(tokenizer.vocab_size)
     restoration = restoration_cost(tokenizer, corpus.train, corpus.val)
-    rows = content(model, tokenizer, data, corpus, restoration)
+    of_byte = byte_bits(model, tokenizer, data, corpus.val.encode(), restoration)
+    rows = content(of_byte, data, corpus, T)
     assert all(set(row) == {"partition", "class", "bytes", "bits"} for row in rows)
     bits = token_nats(model, data.context_id, data.val.ids).sum() / math.log(2) + restoration.total
     for name in ("place", "context"):

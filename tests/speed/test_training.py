@@ -40,3 +40,24 @@ def test_a_training_a_vocabulary() -> None:
     assert {(t.model.n_embd, t.batch_size, t.precision, t.compile, t.pause_every) for t in trainings} == {
         (8, 2, "float32", "never", 5)
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["train", "--steps", "0"], "--steps: got 0, expected at least 1"),
+        (["train", "--vocab", "69", "0"], "--vocab: got 0"),
+        (["train", "--batch-size", "-1"], "--batch-size: got -1"),
+        (["train", "--n-layer", "1000000"], "needs at least"),
+        (["train", "--steps", "1000000000000"], "at most 1,000,000,000"),
+        (["tokenizers", "--rounds", "0"], "--rounds: got 0"),
+    ],
+)
+def test_what_would_not_end_is_refused(
+    asked: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", *asked])
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1

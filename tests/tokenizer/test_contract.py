@@ -202,3 +202,31 @@ def test_any_text_survives_every_lossless_kind(lossless_kinds: list[Tokenizer], 
 @given(sample=TEXTS)
 def test_any_text_survives_every_lossless_kind_at_length(lossless_kinds: list[Tokenizer], sample: str) -> None:
     check_lossless(lossless_kinds, sample)
+
+
+ODD = {
+    "empty": "", "one character": "a", "one NUL": "\0", "NULs": "\0" * 5000, "white space": " \n\t" * 300,
+    "combining marks": "".join(chr(0x300 + i % 90) for i in range(900)), "lone CR": "a\rb\r" * 300, "BOM": "\ufeff",
+    "BOM and text": "\ufeffthe king " * 100, "one character, often": "a" * 5000, "SentencePiece's space": "▁" * 999,
+    "the library's unknown": "a \0unk b\0unk" * 99, "NULs in a text": "a\0b \0c\0\0 d" * 99,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"file", "gpt2"}))
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_text_is_learned_from_or_refused_in_one_line(kind: str, odd: str) -> None:
+    text = ODD[odd]
+    vocabulary = {} if kind in ("char", "byte") else {"vocab_size": 400}
+    try:
+        tokenizer = train_tokenizer(kind, text, **vocabulary)
+    except InputError as error:
+        refused = str(error)
+    else:
+        refused = ""
+    assert "\n" not in refused
+    if refused:
+        return
+    ids, spans = tokenizer.encode_with_spans(text)
+    assert ids == tokenizer.encode(text)
+    assert not ids or (spans[0][0], spans[-1][1]) == (0, len(text.encode()))
+    assert not tokenizer.lossless or tokenizer.decode(ids) == text

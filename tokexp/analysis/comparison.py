@@ -125,6 +125,13 @@ class Comparison:
         return self.baselines.sort_values("val_bpb", kind="stable").drop_duplicates("family")
 
     @cached_property
+    def few_baselines(self) -> pd.DataFrame:
+        """The two best rows of `baselines` of each family, the best first; of those of several orders the best one."""
+        rows = self.baselines.sort_values("val_bpb", kind="stable")
+        kinds = rows.baseline.str.replace(r" \d+$", "", regex=True)
+        return rows[~kinds.duplicated()].groupby("family", sort=False).head(2)
+
+    @cached_property
     def cell_of(self) -> dict[str, Cell]:
         """The cell of each run, by the run's name, best total first."""
         return dict(zip(self.runs["name"], self.runs.cell, strict=True))

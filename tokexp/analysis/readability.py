@@ -20,6 +20,8 @@ from tokexp.scoring.samples.readability import MEASURES, Band, band, distance
 FEWEST = 5  # passages that people wrote, to hold samples against
 DRAWS = 2000
 CHANCE_DRAWS = 200
+OF_PLAYS = ("dialogue", "speaker_names", "returning_speakers")  # measures that say nothing of other texts
+PLAY = 0.5  # share of the paragraphs of people's passages that are dialogue, from which a text is a play
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,13 @@ def human_band(comparison: Comparison) -> Band:
 
 
 @computed_once
+def measures(comparison: Comparison) -> list[str]:
+    """The measures that mean something on this text: those of plays where it is one."""
+    is_play = human_band(comparison)["dialogue"][0] >= PLAY  # False for NaN
+    return [name for name in MEASURES if is_play or name not in OF_PLAYS]
+
+
+@computed_once
 def temperatures(comparison: Comparison) -> list[float]:
     """Those at which the samples were read, the lowest first.
 
@@ -65,7 +74,7 @@ def readings(comparison: Comparison, temperature: float) -> dict[Cell, dict[str,
     rows = rows[rows.temperature == temperature].merge(comparison.runs[["name", "cell"]], on="name")
     by_cell = {cell: rows[rows.cell == cell] for cell in comparison.cells}
     return {
-        cell: {measure: _reading(samples, measure, human[measure]) for measure in MEASURES}
+        cell: {measure: _reading(samples, measure, human[measure]) for measure in measures(comparison)}
         for cell, samples in by_cell.items()
         if len(samples)
     }
@@ -89,7 +98,7 @@ def _reading(samples: pd.DataFrame, measure: str, human: tuple[float, float]) ->
 def typical_distances(comparison: Comparison, temperature: float) -> dict[Cell, np.ndarray]:
     """By cell, for each of its seeds: the median over the measures of how far from human text, either way."""
     human, rows = human_band(comparison), comparison.study.readability
-    means = rows[rows.temperature == temperature].groupby("name")[list(MEASURES)].mean()
+    means = rows[rows.temperature == temperature].groupby("name")[measures(comparison)].mean()
     distances: dict[Cell, list[float]] = {}
     for name, cell in comparison.cell_of.items():
         if name in means.index:
@@ -121,11 +130,11 @@ def samples_of_a_run(comparison: Comparison, temperature: float) -> int:
 def distance_by_chance(comparison: Comparison, samples: int) -> float:
     """The typical distance of as many passages that people wrote, drawn again and again: what chance makes of it."""
     human, rng = human_band(comparison), np.random.default_rng(0)
-    rows = passages(comparison)[list(MEASURES)]
+    rows = passages(comparison)[measures(comparison)]
     drawn = [_typical(rows.iloc[rng.integers(0, len(rows), samples)].mean(), human) for _ in range(CHANCE_DRAWS)]
     return float(np.median(drawn))
 
 
 def _typical(means: pd.Series, human: Band) -> float:
-    far = [abs(distance(means[measure], human[measure])) for measure in MEASURES]
+    far = [abs(distance(mean, human[str(measure)])) for measure, mean in means.items()]
     return float(np.nanmedian(far)) if not np.isnan(far).all() else float("nan")

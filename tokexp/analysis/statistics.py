@@ -86,12 +86,12 @@ class Difference:
         """Resolved or not, and if not what would do."""
         if self.resolved:
             return Verdict(Reason.RESOLVED)
+        if self.over_seeds is None:
+            return Verdict(Reason.ONE_SEED)
         if self.p_text >= LEVEL:
             return Verdict(Reason.TEXT)
         if not self.text_suffices:
             return Verdict(Reason.SHORT_TEXT)
-        if self.over_seeds is None:
-            return Verdict(Reason.ONE_SEED)
         return Verdict(Reason.TOO_MANY_SEEDS) if self.seeds is None else Verdict(Reason.SEEDS, self.seeds)
 
 

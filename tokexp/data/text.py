@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tokexp.config import InputError
 from tokexp.system.reading import TEXT_BYTES, read_bytes
+
+log = logging.getLogger(__name__)
 
 
 def pydoc_text() -> str:
@@ -19,22 +24,55 @@ def pydoc_text() -> str:
 def text_files(path: Any) -> list[Path]:
     """Every file that `path` (a file, a folder, or a list of them) names, sorted, without those that are hidden.
 
-    Raises InputError for an empty folder, and for a file that is named twice.
+    A file that symbolic links name too is there once. Raises InputError for an empty folder, for one that cannot be
+    read, and for a file that is named twice.
     """
     files: list[Path] = []
     for item in [path] if isinstance(path, str | Path) else list(path):
         item = Path(item)
-        if item.is_dir():
-            inside = [p for p in item.rglob("*") if p.is_file()]
-            not_hidden = [p for p in inside if not any(s.startswith(".") for s in p.relative_to(item).parts)]
-            if not not_hidden:
-                raise InputError(f"{item}: got a folder without files, expected UTF-8 texts in it")
-            files += not_hidden
-        else:
-            files.append(item)
+        try:
+            inside = _files_inside(item) if item.is_dir() else [item]
+        except OSError as error:
+            what = f"{error.filename or item}: cannot be read ({error.strerror})"
+            raise InputError(f"{what}; expected a folder that can, so allow it or give data.path without it") from error
+        if not inside:
+            raise InputError(f"{item}: got a folder without files, expected UTF-8 texts in it")
+        files += inside
     if len(set(files)) < len(files):
         raise InputError(f"data.path={path} names a file twice; its held-out part would be trained on")
-    return sorted(files)
+    return sorted(_each_once(files))
+
+
+def _files_inside(folder: Path) -> list[Path]:
+    """The files of a folder and its subfolders. Links to folders are not followed, so that no loop is without end."""
+
+    def stop(error: OSError) -> None:
+        raise error  # which `os.walk` would pass over in silence
+
+    files: list[Path] = []
+    for at, folders, names in os.walk(folder, onerror=stop):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        seen = [Path(at, name) for name in names if not name.startswith(".")]
+        files += [file for file in seen if file.is_file()]
+        for link in [file for file in [*seen, *(Path(at, name) for name in folders)] if file.is_symlink()]:
+            if not link.is_file():
+                _say_once(f"! {link}: left out, a link to a folder or to nothing; name in data.path what is to be read")
+    return files
+
+
+def _each_once(files: list[Path]) -> list[Path]:
+    """The files, of those that links make one the file itself, or the first of the links."""
+    by_file: dict[str, Path] = {}
+    for file in sorted(files, key=lambda file: (file.is_symlink(), file)):
+        first = by_file.setdefault(os.path.realpath(file), file)
+        if first is not file:
+            _say_once(f"! {file}: left out, since it is the file {first}, which is read once")
+    return list(by_file.values())
+
+
+@cache  # the runs of a sweep share their files
+def _say_once(line: str) -> None:
+    log.warning("%s", line)
 
 
 def text_name(path: Any) -> str:

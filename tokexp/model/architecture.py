@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from bisect import bisect_left
+
+import torch
 
 from tokexp.config import InputError, ModelConfig, RunConfig
 from tokexp.model.gpt import GPTConfig
-from tokexp.model.sizes import parameter_split
+from tokexp.model.sizes import least_training_bytes, parameter_split
+from tokexp.system.device import total_memory
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +51,32 @@ def fill_in_sizes(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> Ru
 def nearest_width(model: ModelConfig, vocab_size: int, params_total: int) -> int:
     """The n_embd, a multiple of n_head, whose total is nearest to `params_total`."""
     step = model.n_head * (2 if model.positions == "rope" else 1)  # rotary positions turn pairs of features
-    low, high = 1, 2  # in steps; the total grows with the width
-    while _total(dataclasses.replace(model, n_embd=high * step), vocab_size) < params_total:
-        low, high = high, 2 * high
-    widths = range(low * step, high * step + 1, step)
-    return min(
-        widths, key=lambda n_embd: abs(_total(dataclasses.replace(model, n_embd=n_embd), vocab_size) - params_total)
-    )
+
+    def total(steps: int) -> int:  # grows with the width
+        return _total(dataclasses.replace(model, n_embd=steps * step), vocab_size)
+
+    high = 2
+    while total(high) < params_total:
+        high *= 2
+    above = bisect_left(range(high), params_total, lo=1, key=total)
+    return step * min((max(1, above - 1), above), key=lambda steps: abs(total(steps) - params_total))
 
 
 def _total(model: ModelConfig, vocab_size: int) -> int:
     return parameter_split(GPTConfig.of(model, vocab_size)).params_total
+
+
+def require_memory(config: GPTConfig, batch_size: int, grad_accum: int, device: torch.device) -> None:
+    """Raise InputError where a training needs more memory than `device` has, before anything is allocated.
+
+    `batch_size`: sequences of this process. What passes may still not fit, since it is the least that is counted.
+    """
+    needed, there = least_training_bytes(config, batch_size * config.block_size, grad_accum), total_memory(device)
+    if needed > there:
+        weights = least_training_bytes(config, 0)
+        raise InputError(
+            f"model of {parameter_split(config).params_total:,} parameters, {config.n_layer:,} layers of width "
+            f"{config.n_embd:,}, with train.batch_size={batch_size:,}: its training needs at least {needed / 1e9:,.1f} "
+            f"GB of memory ({weights / 1e9:,.1f} for the parameters), {device} has {there / 1e9:,.1f}; "
+            "try a smaller model, params_total or train.batch_size, or a larger train.grad_accum"
+        )

@@ -32,6 +32,20 @@ def parameter_split(config: GPTConfig) -> ParameterSplit:
     return ParameterSplit(tokens, positions, head, body, params_total=tokens + positions + head + body)
 
 
+def least_training_bytes(config: GPTConfig, batch_tokens: int, grad_accum: int = 1) -> int:
+    """The memory below which no training does on one device; what it really takes is more.
+
+    16 bytes a parameter: itself, its gradient and AdamW's two means, float32 each. Of a batch its ids, in 2 bytes
+    each, and of a micro-batch what the matrix products keep for the way back, in bfloat16: query, key, value,
+    attention's result and the inner layer of the MLP.
+    """
+    C = config.n_embd
+    kept = C + 2 * config.kv_heads * (C // config.n_head) + C + 4 * C
+    micro_batch_tokens = -(-batch_tokens // grad_accum)
+    weights = 16 * parameter_split(config).params_total
+    return weights + 2 * batch_tokens + 2 * config.n_layer * kept * micro_batch_tokens
+
+
 def training_flops_per_token(config: GPTConfig) -> int:
     """Floating-point operations to train on one token, forward and backward.
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokexp.rendering.figures.gallery import PICTURES
-from tokexp.rendering.page import fill
+from tokexp.rendering.first_screen import PICTURE
+from tokexp.rendering.page.page import fill
 from tokexp.rendering.text import Line, from_json, html, markdown, sentence
 from tokexp.runs.identity import is_unnamed
 from tokexp.system.files import write_text
@@ -14,7 +15,7 @@ from tokexp.system.reading import Kinds, check, read_json
 
 SUMMARY = "summary.json"  # of each report
 SUMMARY_KINDS: Kinds = {"question": str, "runs": int, "parts": [{"corpus": str, "answer": [[dict[str, str]]]}]}
-PICTURE = next(picture for picture in PICTURES if picture.name == "with_baselines")
+CAPTION = next(picture.caption for picture in PICTURES if picture.name == PICTURE)
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,15 @@ class Summary:
     question: str
     runs: int
     answers: list[tuple[str, Line]]  # by corpus
+    page: str  # the file to open, below its folder: the page is not built in a fresh clone
+    has_picture: bool
 
 
 def write_index(reports: Path) -> None:
     """List the reports that lie in `reports`, by name."""
     summaries = [summary for path in sorted(reports.glob(f"*/{SUMMARY}")) if (summary := _read(path))]
     write_text(reports / "README.md", _readme([one for one in summaries if not is_unnamed(one.folder)]))
-    page = fill("index.html.j2", reports=summaries, picture=PICTURE.name, caption=PICTURE.caption, html=html)
+    page = fill("index.html.j2", reports=summaries, picture=PICTURE, caption=CAPTION, html=html)
     write_text(reports / "index.html", page)
 
 
@@ -41,7 +44,10 @@ def _read(path: Path) -> Summary | None:
         summary = read_json(path)
         check(summary, SUMMARY_KINDS, path.name)
         answers = [(part["corpus"], sentence(*map(from_json, part["answer"]))) for part in summary["parts"]]
-        return Summary(path.parent.name, summary["question"], summary["runs"], answers)
+        folder = path.parent
+        page = "index.html" if (folder / "index.html").is_file() else "README.md"
+        picture = (folder / f"figures/{PICTURE}_0.png").is_file()
+        return Summary(folder.name, summary["question"], summary["runs"], answers, page, picture)
     except (OSError, ValueError, KeyError):
         return None
 
@@ -49,14 +55,15 @@ def _read(path: Path) -> Summary | None:
 def _readme(reports: list[Summary]) -> str:
     parts = [
         "# Reports",
-        "What the sweeps answered. Each folder has its data, from which `python -m tokexp.report NAME` rebuilds the "
-        "rest, `index.html` too: the page to look at, which is not committed. `make reports` rebuilds them all. "
-        "[LOG.md](LOG.md) says what was run where, and what did not work.",
+        "These are the questions of the sweeps, and the answers. Each folder has its data, from which "
+        "`python -m tokexp.report NAME` writes the rest, also `index.html`: the page to look at, which is not "
+        "committed. `make reports` writes them all. [LOG.md](LOG.md) says what was run where, and what did not work.",
     ]
     for report in reports:
         parts.append(f"## [{report.question or report.folder}]({report.folder}/README.md)")
         parts.append(f"`{report.folder}`, {report.runs} runs.")
         several = len(report.answers) > 1
         parts += [markdown([f"{corpus}: ", *line]) if several else markdown(line) for corpus, line in report.answers]
-        parts.append(f"![{PICTURE.caption}]({report.folder}/figures/{PICTURE.name}_0.png)")
+        if report.has_picture:
+            parts.append(f"![{CAPTION}]({report.folder}/figures/{PICTURE}_0.png)")
     return "\n\n".join(parts) + "\n"

@@ -15,18 +15,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison, comparisons
-from tokexp.analysis.statements import held_equal, ranking
+from tokexp.analysis.statements.answer import ranking
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.style import STYLE
-from tokexp.rendering.sentences import held_equal_line, ranking_paragraphs, title
+from tokexp.rendering.first_screen import PICTURE, first_screen
+from tokexp.rendering.sentences import ranking_paragraphs, title
 from tokexp.rendering.tables.forms import html_table
-from tokexp.rendering.tables.scores import bits_per_byte
 from tokexp.rendering.tables.sections import SECTIONS
 from tokexp.rendering.text import html, html_paragraph
 from tokexp.runs.study import Study, read_study
 
 DIFFERENCES = next(section for section in SECTIONS if section.name == "differences")
-SHOWN = "with_baselines"  # the picture under the answer
 
 
 class StudyReport:
@@ -77,12 +76,21 @@ class StudyReport:
 
 
 def _shown(comparison: Comparison) -> Iterator[Markup]:
-    """The answer, what was held equal, the main table, and the picture."""
+    """The first screen: the answer, the picture, the main table, what was held equal; and what stands behind it."""
+    screen = first_screen(comparison)
     yield Markup("<h3>{}</h3>").format(title(comparison))
+    yield from map(html_paragraph, [*screen.warnings, screen.answer])
+    yield from _picture(comparison)
+    yield from map(html_paragraph, screen.settle)
+    if screen.command:
+        yield Markup("<pre>{}</pre>").format(screen.command)
+    yield html_table(screen.table)
+    yield Markup("<p><small>{}</small></p>").format(html(screen.held_equal))
     yield from map(html_paragraph, ranking_paragraphs(ranking(comparison)))
-    yield Markup("<p><small>{}</small></p>").format(html(held_equal_line(held_equal(comparison))))
-    yield html_table(bits_per_byte(comparison))
-    picture = next(picture for picture in PICTURES if picture.name == SHOWN)
+
+
+def _picture(comparison: Comparison) -> Iterator[Markup]:
+    picture = next(picture for picture in PICTURES if picture.name == PICTURE)
     with mpl.rc_context(STYLE):
         figure = picture.draw(comparison)
         if figure is not None:

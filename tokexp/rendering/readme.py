@@ -1,8 +1,8 @@
-"""A report's README: what was asked, what was held equal, the tables, the pictures, the samples."""
+"""A report's README: the question, the answer, the ranking; the tables, pictures and samples folded below."""
 
 from __future__ import annotations
 
-import html
+import html as escaping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -10,65 +10,100 @@ from typing import Any
 import pandas as pd
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statements import held_equal, ranking
-from tokexp.rendering.chart import caption
+from tokexp.analysis.statements.answer import ranking
 from tokexp.rendering.figures.gallery import PICTURES
-from tokexp.rendering.figures.panels import panel_names
-from tokexp.rendering.pieces import passages, visible
-from tokexp.rendering.sentences import held_equal_line, question, ranking_paragraphs, title
+from tokexp.rendering.figures.panels import MOST_PANELS, panel_names
+from tokexp.rendering.first_screen import PICTURE, FirstScreen, first_screen, report_title
+from tokexp.rendering.page.chart import caption
+from tokexp.rendering.page.pieces import passages, visible
+from tokexp.rendering.sentences import ranking_paragraphs, title
 from tokexp.rendering.tables.forms import markdown_table
 from tokexp.rendering.tables.sections import ComparisonTables
-from tokexp.rendering.text import markdown, markdown_paragraphs, printable
+from tokexp.rendering.text import Line, html, markdown, markdown_paragraphs, printable, sentence
 from tokexp.runs.study import Study
 from tokexp.scoring.samples.segments import pieces_of
 from tokexp.system.files import write_text
 
 ABREAST = 4  # samples side by side
 SHOWN = 70  # bytes of the passage that is shown in pieces
+UNFOLDED = ("sweep_panel", "forest")  # pictures that are not folded, below the ranking
 MOST_ROWS = 100  # of a table; the others are in tables/
-MOST_PANELS = 6  # pictures of the training of single cells; the others' stay in figures/
 
 
 def write_readme(study: Study, parts: list[ComparisonTables], folder: Path) -> Path:
     """Write `folder`/README.md and return its path."""
-    asked = question(study.name)
-    blocks = [f"# {study.name}{': ' if asked else ''}{asked}"]
-    if study.missing:
-        blocks.append(
-            f"**{len(study.missing)} runs are missing**, of {len(study.results) + len(study.missing)}: see the end."
-        )
+    blocks = [f"# {markdown([report_title(study)])}", f"<sub>{_html(study.name)}, {_runs(len(study.results))}</sub>"]
+    if n := len(study.missing):
+        of = f"{n} of {len(study.results) + n} runs {'is' if n == 1 else 'are'} missing"
+        blocks.append(f"**{of}**; the end of this page says which.")
     for i, part in enumerate(parts):
-        blocks += _part(part, i, folder)
+        if len(parts) > 1:
+            blocks.append(f"## {markdown([title(part.comparison)])}")
+        blocks += [*_first(first_screen(part.comparison), i, folder), *_folded(part, i, folder)]
     if study.missing:
         blocks += ["## Missing", "\n".join(f"- {markdown([absent(run)])}" for run in study.missing)]
-    blocks += ["## Where this comes from", "\n".join(f"- {line}" for line in provenance(study.results))]
+    texts = [markdown([title(part.comparison)]) for part in parts]
+    blocks += ["## Where this comes from", "\n".join(f"- {line}" for line in [*texts, *provenance(study.results)])]
     path = folder / "README.md"
     write_text(path, "\n\n".join(blocks) + "\n")
     return path
 
 
-def _part(part: ComparisonTables, i: int, folder: Path) -> list[str]:
+def _runs(n: int) -> str:
+    return f"{n} run{'' if n == 1 else 's'}"
+
+
+def _first(screen: FirstScreen, i: int, folder: Path) -> list[str]:
+    """The answer, the ranking, what would settle it, the main table, the curves and the differences as pictures."""
+    blocks = [markdown(sentence(*screen.warnings))] if screen.warnings else []
+    blocks += [markdown(screen.answer), *_picture(folder, PICTURE, i)]
+    if screen.settle:
+        blocks.append(f"**What would settle it.** {markdown(sentence(*screen.settle))}")
+    if screen.command:
+        blocks.append(f"```\n{screen.command}\n```")
+    blocks += [markdown_table(screen.table, MOST_ROWS), markdown(screen.held_equal)]
+    return blocks + [block for name in UNFOLDED for block in _picture(folder, name, i)]
+
+
+def _picture(folder: Path, name: str, i: int) -> list[str]:
+    """The picture, where it was drawn."""
+    caption = next(picture.caption for picture in PICTURES if picture.name == name)
+    there = (folder / "figures" / f"{name}_{i}.png").exists()
+    return [f"![{caption}](figures/{name}_{i}.png)"] if there else []
+
+
+def _folded(part: ComparisonTables, i: int, folder: Path) -> list[str]:
+    """Everything else: each with its heading and what it found."""
     comparison = part.comparison
-    blocks = [markdown(held_equal_line(held_equal(comparison))), f"## {markdown([title(comparison)])}"]
-    blocks.append(markdown_paragraphs(ranking_paragraphs(ranking(comparison))))
+    blocks = [_details("Behind the answer", markdown_paragraphs(ranking_paragraphs(ranking(comparison))))]
     for section, table in part.tables:
-        blocks += [f"### {section.heading}", markdown(section.note), markdown_table(table, MOST_ROWS)]
+        body = [markdown(section.note), markdown_table(table, MOST_ROWS)]
         if len(table) > MOST_ROWS:
-            blocks.append(f"The first {MOST_ROWS} of {len(table):,}; all are in `tables/{section.name}.csv`.")
-    blocks.append("### Pictures")
-    for picture in PICTURES:
-        name = f"{picture.name}_{i}"
-        if (folder / "figures" / f"{name}.png").exists():
-            blocks += [f"{picture.caption} ([SVG](figures/{name}.svg))", f"![{picture.caption}](figures/{name}.png)"]
-    blocks.append("### Training")
-    names = panel_names(comparison, i)
-    panels = [cell for cell in comparison.cells if (folder / "figures" / f"{names[cell]}.png").exists()]
-    if len(panels) > MOST_PANELS:
-        blocks.append(f"Of the {MOST_PANELS} best; those of the others are in `figures/`.")
-    blocks += [f"![training of {markdown([str(cell)])}](figures/{names[cell]}.png)" for cell in panels[:MOST_PANELS]]
+            body.append(f"These are the first {MOST_ROWS} of {len(table):,}; `tables/{section.name}.csv` has them all.")
+        blocks.append(_details(section.heading, *body, finding=section.finding(comparison, table)))
+    others = [picture for picture in PICTURES if picture.name not in (PICTURE, *UNFOLDED)]
+    blocks += [_details(picture.caption, *drawn) for picture in others if (drawn := _picture(folder, picture.name, i))]
+    if panels := _panels(comparison, i, folder):
+        blocks.append(_details("The training of each", *panels))
     if pieces := _passage(comparison):
-        blocks += ["### The same text in every tokenizer's pieces", pieces]
-    return [*blocks, "### Samples", _samples(comparison)]
+        blocks.append(_details("The same text in every tokenizer's pieces", pieces))
+    if samples := _samples(comparison):
+        blocks.append(_details("Samples", samples))
+    return blocks
+
+
+def _details(heading: str, *body: str, finding: Line | None = None) -> str:
+    summary = html([heading, ": ", *finding] if finding else [heading])
+    return "\n\n".join([f"<details><summary>{summary}</summary>", *body, "</details>"])
+
+
+def _panels(comparison: Comparison, i: int, folder: Path) -> list[str]:
+    """The pictures of the training of the best cells."""
+    names = panel_names(comparison, i)
+    panels = [cell for cell in comparison.cells if (folder / "figures" / f"{names[cell]}.png").exists()][:MOST_PANELS]
+    more = len(comparison.cells) - len(panels)
+    note = [f"These are the {len(panels)} best of {len(comparison.cells)}."] if more and panels else []
+    return note + [f"![training of {markdown([str(cell)])}](figures/{names[cell]}.png)" for cell in panels]
 
 
 def absent(run: dict[str, str]) -> str:
@@ -83,7 +118,7 @@ def _samples(comparison: Comparison) -> str:
         rows = {row["name"]: row for row in reversed(comparison.study.samples) if row["equal"] == equal}
         samples = [(comparison.cell_of[name], rows[name]) for name in comparison.first_seeds if name in rows]
         if samples:
-            blocks.append(f"Equal {'tokens' if equal == 'tokens' else 'characters'}, each after its prompt:")
+            blocks.append(f"Samples of equal {'tokens' if equal == 'tokens' else 'characters'}, each after its prompt:")
         for start in range(0, len(samples), ABREAST):
             some = samples[start : start + ABREAST]
             head = "".join(f"<th>{_html(str(cell))}: {_html(caption(row))}</th>" for cell, row in some)
@@ -107,7 +142,7 @@ def _passage(comparison: Comparison) -> str:
 
 def _html(text: str) -> str:
     """Text as it is, inside a table of Markdown: no tag, and no empty line, which would end the table."""
-    return html.escape(printable(text)).replace("\n", "&#10;")
+    return escaping.escape(printable(text)).replace("\n", "&#10;")
 
 
 def provenance(results: pd.DataFrame) -> list[str]:

@@ -6,13 +6,13 @@ import fcntl
 import logging
 from pathlib import Path
 
-from tokexp.analysis.statements import answer
 from tokexp.config import InputError
 from tokexp.rendering.figures.gallery import draw_figures
+from tokexp.rendering.first_screen import answer_lines
 from tokexp.rendering.index import SUMMARY, write_index
-from tokexp.rendering.page import write_page
+from tokexp.rendering.page.page import write_page
 from tokexp.rendering.readme import write_readme
-from tokexp.rendering.sentences import answer_lines, question, title
+from tokexp.rendering.sentences import question, title
 from tokexp.rendering.tables.sections import ComparisonTables, tables_of_study, write_tables
 from tokexp.rendering.text import to_json
 from tokexp.runs.gather import collect
@@ -53,7 +53,7 @@ def _write_summary(study: Study, parts: list[ComparisonTables], folder: Path) ->
     answers = [
         {
             "corpus": title(part.comparison),
-            "answer": [to_json(line) for line in answer_lines(answer(part.comparison))],
+            "answer": [to_json(line) for line in answer_lines(part.comparison)],
         }
         for part in parts
     ]

@@ -1,4 +1,4 @@
-"""What a report says before its tables, as sentences: the statements of `analysis/statements.py` in words."""
+"""What a report says before its tables, as sentences: the facts of `analysis/statements/` in words."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ from collections.abc import Sequence
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.differences import Lead
-from tokexp.analysis.statements import Answer, HeldEqual, Leader, Ranking, SizeLead
+from tokexp.analysis.statements.answer import Leader, Ranking, SizeLead
+from tokexp.analysis.statements.held_equal import HeldEqual
 from tokexp.analysis.statistics import Estimate
 from tokexp.analysis.views import Agreement, Turn, View
 from tokexp.rendering.tables.columns import line_of, verdict_line
-from tokexp.rendering.text import Bullets, Line, Paragraph, plain, sentence
+from tokexp.rendering.text import Bullets, Code, Line, Paragraph, listed, plain, sentence
 from tokexp.system.places import ROOT
 
-MOST_NAMED = 4  # cells that come after the best one
-FAMILIES = {
-    "static": "the best baseline that learned from the training part alone",
-    "adaptive": "the best that goes on learning as it reads",
-}
+MOST_NAMED = 4  # cells in a list or a sentence
+BASELINES = {"static": "the best static baseline", "adaptive": "the best adaptive baseline"}
 # How columns that all runs share are named.
 SHARED = {
-    "budget": "budget {}",
-    "size": "model {}",
+    "budget": "a budget of {}",
+    "size": "the model {}",
     "n_layer": "{} layers",
-    "n_embd": "width {}",
-    "block_size": "context {} tokens",
-    "batch_size": "batch {}",
-    "warmup_share": "warm-up {:.0%} of the steps",
-    "warmup_steps": "warm-up {} steps, at most a tenth",
-    "precision": "{}",
+    "n_embd": "a width of {}",
+    "block_size": "a context of {} tokens",
+    "batch_size": "batches of {}",
+    "warmup_share": "a warm-up of {:.0%} of the steps",
+    "warmup_steps": "a warm-up of {} steps, at most a tenth",
+    "precision": "precision {}",
     "seed": "seed {}",
 }
 UNEQUAL = {"parameters": ",.0f", "FLOPs": ".2g", "steps": ",.0f", "characters in a full context": ",.0f"}
@@ -55,29 +53,17 @@ def title(comparison: Comparison) -> str:
     return f"{comparison.corpus} ({comparison.val_bytes:,} held-out bytes, SHA-256 {digest})"
 
 
-def answer_lines(answer: Answer) -> list[Line]:
-    """Who is best and whether that is real; against which baselines; under which terms."""
-    lines = [
-        *map(leader_line, answer.leaders),
-        *(sentence(*map(lead_line, leads)) for leads in answer.against_baselines),
-        terms_line(answer.agreement),
+def lossless_line(leader: Leader) -> Line:
+    """What a leader's restoration is, and who leads of those that lose nothing; nothing where it is lossless."""
+    if not leader.restoration > 0:
+        return []
+    line: Line = [
+        Code(str(leader.cell)),
+        f" loses text: {leader.restoration:.3f} of its {_total(leader.total)} restore it.",
     ]
-    return [line for line in lines if line]
-
-
-def leader_line(leader: Leader) -> Line:
-    where = "" if leader.size is None else f" of size {leader.size}"
-    line: Line = [f"Best{where} is {leader.cell}, with {_total(leader.total)} bits per byte of text that it never saw"]
-    if leader.second:
-        cell, difference = leader.second
-        line += [f", before {cell} by {difference.mean:.3f}: ", *verdict_line(difference.verdict)]
-    line.append(".")
     if leader.lossless:
         cell, total = leader.lossless
-        line.append(
-            f" Of that, {leader.restoration:.3f} bring back what it loses; of those that lose nothing "
-            f"{cell} is best, with {_total(total)}."
-        )
+        line += [" Of the tokenizers that lose nothing, ", Code(str(cell)), f" leads with {_total(total)}."]
     return line
 
 
@@ -86,11 +72,12 @@ def _total(total: Estimate) -> str:
 
 
 def lead_line(lead: Lead) -> Line:
-    place = "before" if lead.difference.mean > 0 else "behind"
+    """Whether a cell is ahead of a baseline."""
+    difference = lead.difference
     return [
-        f"{lead.cell} is {place} {lead.baseline.name}, {FAMILIES[lead.baseline.family]}, "
-        f"by {abs(lead.difference.mean):.3f}: ",
-        *verdict_line(lead.difference.verdict),
+        *(Code(str(lead.cell)), f" is {'ahead of' if difference.mean > 0 else 'behind'} {lead.baseline.name}, "),
+        f"{BASELINES[lead.baseline.family]}, by {abs(difference.mean):.3f}; ",
+        *verdict_line(difference.verdict),
         ".",
     ]
 
@@ -98,17 +85,21 @@ def lead_line(lead: Lead) -> Line:
 def terms_line(agreement: Agreement) -> Line:
     """Whether the order depends on what is held equal, as far as the runs can tell."""
     if agreement.turns:
-        more = f"; and {len(agreement.turns) - 1} more pairs" if len(agreement.turns) > 1 else ""
-        return [f"The ranking depends on the terms: {turn_text(agreement.turns[0])}{more}."]
+        more = len(agreement.turns) - 1
+        others = [f" So it is with {more} more pair{'' if more == 1 else 's'}."] if more else []
+        return ["The order depends on what is held equal: ", *turn_line(agreement.turns[0]), ".", *others]
     if len(agreement.telling) < 2:
         return []
-    silent = f"; {under(agreement.silent)} most of the cells cannot be ranked" if agreement.silent else ""
-    return [f"The ranking is the same {under(agreement.telling)}{silent}."]
+    silent = f" Most of the runs cannot be ranked {under(agreement.silent)}." if agreement.silent else ""
+    return [f"The order is the same {under(agreement.telling)}.{silent}"]
 
 
-def turn_text(turn: Turn) -> str:
-    line = f"{turn.one} is before {turn.other} {under(turn.ahead)}, but after it {under(turn.behind)}"
-    return line + (" (of one seed)" if turn.one_seed else "")
+def turn_line(turn: Turn) -> Line:
+    return [
+        *(Code(str(turn.one)), " is ahead of ", Code(str(turn.other))),
+        f" {under(turn.ahead)}, and behind it {under(turn.behind)}",
+        " (one seed)" if turn.one_seed else "",
+    ]
 
 
 def view_name(view: View) -> str:
@@ -130,42 +121,76 @@ def under(views: Sequence[View]) -> str:
 
 
 def ranking_paragraphs(ranking: Ranking) -> list[Paragraph]:
-    """The answer, what the leads of the best are worth, where the order turns round, what was tuned."""
-    blocks: list[Paragraph] = [Bullets(answer_lines(ranking.answer))]
-    if ranking.best_per_token is not None:
-        blocks.append([f"By its loss per token {ranking.best_per_token} would be the best, which means nothing."])
+    """What stands behind the answer: lossless leaders, baselines, other terms, what was tuned, each lead."""
+    facts = ranking.answer
+    lines = [
+        *map(lossless_line, facts.leaders),
+        *(sentence(*map(lead_line, leads)) for leads in facts.against_baselines),
+        terms_line(facts.agreement),
+        per_token_line(ranking),
+        tuned_line(ranking),
+    ]
+    blocks: list[Paragraph] = [Bullets([line for line in lines if line])]
     for lead in ranking.leads:
-        blocks += [[f"The lead of {lead.cell}, the best of size {lead.size}:"], Bullets(_ahead_lines(lead))]
-    turns = ranking.answer.agreement.turns
+        head: Line = [Code(str(lead.cell)), f", the best of size {lead.size}, is in bits per byte"]
+        blocks += [[*head, ":"], Bullets(_ahead_lines(lead))]
+    turns = facts.agreement.turns
     if len(turns) > 1:
-        blocks += [["Where the ranking turns round:"], Bullets([[turn_text(turn)] for turn in turns])]
-    if ranking.tuned:
-        blocks.append([f"Chosen by looking at held-out text, so flattering: {'; '.join(ranking.tuned)}."])
+        blocks += [["The order of these pairs depends on what is held equal:"], Bullets([turn_line(t) for t in turns])]
     return blocks
+
+
+def per_token_line(ranking: Ranking) -> Line:
+    if ranking.best_per_token is None:
+        return []
+    name = Code(str(ranking.best_per_token))
+    return [name, " has the lowest loss per token; that ranks nothing, since tokens differ in length."]
+
+
+def tuned_line(ranking: Ranking) -> Line:
+    if not ranking.tuned:
+        return []
+    chosen = plain(listed([[name] for name in ranking.tuned]))
+    return [f"Chosen by looking at held-out text, and so flattering these figures: {chosen}."]
 
 
 def _ahead_lines(lead: SizeLead) -> list[Line]:
     lines: list[Line] = [
-        [f"before {cell} by {difference.mean:.3f}: ", *verdict_line(difference.verdict)]
+        [f"{difference.mean:.3f} ahead of ", Code(str(cell)), "; ", *verdict_line(difference.verdict)]
         for cell, difference in lead.ahead_of[:MOST_NAMED]
     ]
     more = len(lead.ahead_of) - MOST_NAMED
-    return [*lines, [f"before {more} others by more"]] if more > 0 else lines
+    return [*lines, [f"further ahead of {more} other{'' if more == 1 else 's'}"]] if more > 0 else lines
 
 
 def held_equal_line(held: HeldEqual) -> Line:
-    """What was the same for all runs, and what was not: the first line of every report."""
-    line = f"Held equal: {', '.join(SHARED[column].format(value) for column, value in held.same.items())}."
-    if held.varied:
-        line += f" Varied besides the tokenizer: {', '.join(held.varied)}."
+    """What was the same for all runs, and what was not, in one paragraph."""
+    same = plain(listed([[SHARED[column].format(value)] for column, value in held.same.items()]))
+    lines = [f"All runs have {same}."]
     if len(held.seeds) > 1:
-        line += f" Seeds: {', '.join(map(str, held.seeds))}."
+        lines.append(f"The seeds are {plain(listed([[str(seed)] for seed in held.seeds]))}.")
+    if held.varied:
+        names: list[Line] = [[name] for name in held.varied]
+        lines.append(f"Besides the tokenizer, {plain(listed(names))} {'varies' if len(names) == 1 else 'vary'}.")
     if held.read_least is not None:
-        others = [f"{cell} read {times:.1f} times the text of {held.read_least}" for cell, times in held.read_more]
-        line += f" Equal {held.equal or 'budgets'}: "
-        line += ("; ".join(others) if others else "all read the same amount of text") + "."
-        unequal = [
-            f"{one.name} ({one.least:{UNEQUAL[one.name]}} to {one.most:{UNEQUAL[one.name]}})" for one in held.unequal
+        lines.append(_read_line(held))
+        unequal: list[Line] = [
+            [f"{one.name} ({one.least:{UNEQUAL[one.name]}} to {one.most:{UNEQUAL[one.name]}})"] for one in held.unequal
         ]
-        line += f" So not equal, within a size: {'; '.join(unequal) or 'nothing that is measured'}."
-    return [line]
+        if unequal:
+            lines.append(f"Within a size the runs differ in {plain(listed(unequal))}.")
+    return [" ".join(lines)]
+
+
+def _read_line(held: HeldEqual) -> str:
+    """Who read how much text."""
+    if not held.read_more:
+        return "All read the same amount of text."
+    cause = f"At equal {held.equal}" if held.equal else "With these budgets"
+    if len(held.read_more) > MOST_NAMED:
+        times = sorted(times for _, times in held.read_more)
+        return (
+            f"{cause}, {len(times)} of them read {times[0]:.1f} to {times[-1]:.1f} times what {held.read_least} read."
+        )
+    more = plain(listed([[f"{cell} {times:.1f} times"] for cell, times in held.read_more]))
+    return f"{cause} they read unlike amounts of text: {more} that of {held.read_least}."

@@ -6,7 +6,7 @@ What comes from runs, settings and models is plain text in it, and is escaped wh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -60,9 +60,15 @@ def _markdown(part: Inline) -> str:
         case Emphasis(text):
             return f"*{_escaped(text)}*"
         case Code(text):
-            return f"`{text}`"
+            return _code(text)
         case _:
             return _escaped(part)
+
+
+def _code(text: str) -> str:
+    """`text` between more backticks than stand in a row in it; beside one of its own a blank, which is not shown."""
+    ticks = "`" * (max((len(row) for row in re.findall("`+", text)), default=0) + 1)
+    return f"{ticks} {text} {ticks}" if len(ticks) > 1 else f"{ticks}{text}{ticks}"
 
 
 def _escaped(text: str) -> str:
@@ -109,10 +115,23 @@ def html_paragraph(block: Paragraph) -> Markup:
 
 def sentence(*lines: Iterable[Inline]) -> Line:
     """Lines end to end, a blank between two."""
-    joined: Line = []
-    for line in lines:
-        joined += [*([" "] if joined else []), *line]
-    return joined
+    return joined([list(line) for line in lines], " ")
+
+
+def joined(lines: Sequence[Line], between: str) -> Line:
+    """Lines with `between` between two."""
+    return [part for i, line in enumerate(lines) for part in ([between, *line] if i else line)]
+
+
+def listed(lines: Sequence[Line]) -> Line:
+    """Lines as a list in a sentence: a, b and c."""
+    return joined([joined(lines[:-1], ", "), *lines[-1:]] if len(lines) > 1 else lines, " and ")
+
+
+def capitalized(line: Line) -> Line:
+    """The line as the beginning of a sentence; a name in code stays as it is."""
+    first, *others = line
+    return [first[:1].upper() + first[1:], *others] if isinstance(first, str) else line
 
 
 def printable(text: str) -> str:

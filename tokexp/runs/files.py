@@ -52,6 +52,7 @@ MANIFEST = "sweep.json"  # the names of the runs of its latest command
 
 # In a study's `data/`, which has besides a file for each of its tables.
 RESULTS = "results.csv"
+TOKENIZERS = "tokenizers.jsonl"
 MISSING = "missing.json"
 
 RUNS = Path("runs")  # the folders of sweeps, where nothing else is asked for

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from tokexp.runs.files import (
     RESULTS,
     SAMPLES,
     SEGMENTS,
+    TOKENIZER,
+    TOKENIZERS,
     begun_runs,
     load_json,
     load_lines,
@@ -47,10 +50,13 @@ from tokexp.runs.study import (
 )
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
-from tokexp.system.files import replacing_together, settle, write_text
+from tokexp.system.files import replacing_together, settle, sha256, write_text
+from tokexp.system.reading import parse_json, read_bytes
+from tokexp.tokenizer.base import saved_text
 from tokexp.training.record import EvalRow, Row, StepRow
 
 log = logging.getLogger(__name__)
+MOST_TOKENIZER_BYTES = 300_000  # of a tokenizer that a report's page can have in it
 
 
 def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = False) -> list[str]:
@@ -65,6 +71,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = F
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     samples: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
+    tokenizers: dict[str, dict[str, Any]] = {}
     missing, problems = [], []
     seen: set[tuple[Any, ...]] = set()
     for folder in sorted(runs):
@@ -78,32 +85,37 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = F
             tables[name] += rows if name not in KEYS else [row for row in rows if _is_new(row, KEYS[name], seen)]
         samples += run.samples
         segments += run.segments
+        add_tokenizer(folder, str(run.tables["results"][0]["tokenizer_sha256"]), tokenizers)
     if not tables["results"]:
         known = set(read_study("", data).results.name) if (data / RESULTS).exists() else set()
         return _to_report(problems, missing, known)
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     if keep and (data / RESULTS).exists():
         before = read_study("", data)
-        again = before.results.config_hash.isin(frames["results"].config_hash)
-        gone = set(before.results.name[again])
-        elsewhere = {name for name in before.results.name if name not in gone and not (runs[0].parent / name).exists()}
-        if elsewhere:
-            done, more = ("drops", "") if prune else ("keeps", "; --prune drops them")
-            count = f"{len(elsewhere)} run{'s' if len(elsewhere) > 1 else ''} without a folder"
-            log.warning("%s: %s the rows of %s%s", data.parent, done, count, more)
-        gone |= elsewhere if prune else set()
+        gone = set(before.results.name[before.results.config_hash.isin(frames["results"].config_hash)])
+        gone |= _to_prune(set(before.results.name) - gone, runs, data, prune=prune)
         frames = {name: _merge(getattr(before, name), frame, gone) for name, frame in frames.items()}
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
+        tokenizers = before.tokenizers | tokenizers
     known = set(frames["results"].name)
-    states = [(folder.name, read_state(folder)) for folder in missing if folder.name not in known]
-    left = [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
     with replacing_together(data) as new:
         _write_tables(frames, new)
         for file, rows in {SAMPLES: samples, SEGMENTS: segments}.items():
             write_lines(new / file, sorted(rows, key=lambda row: row["name"]), allow_nan=True)
-        write_text(new / MISSING, json.dumps(left, ensure_ascii=False) + "\n")
+        write_lines(new / TOKENIZERS, tokenizer_rows(tokenizers, frames["results"]))
+        write_text(new / MISSING, json.dumps(_unfinished(missing, known), ensure_ascii=False) + "\n")
     return _to_report(problems, missing, known)
+
+
+def _to_prune(before: set[str], runs: list[Path], data: Path, *, prune: bool) -> set[str]:
+    """Name the runs of earlier commands whose folders are gone, if they are to go; says which way it is."""
+    names = {name for name in before if not (runs[0].parent / name).exists()}
+    if names:
+        done, more = ("drops", "") if prune else ("keeps", "; --prune drops them")
+        count = f"{len(names)} run{'s' if len(names) > 1 else ''} without a folder"
+        log.warning("%s: %s the rows of %s%s", data.parent, done, count, more)
+    return names if prune else set()
 
 
 def _write_tables(frames: dict[str, pd.DataFrame], data: Path) -> None:
@@ -112,6 +124,12 @@ def _write_tables(frames: dict[str, pd.DataFrame], data: Path) -> None:
             frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
         frame = frame.drop_duplicates(KEYS.get(name))
         write_text(data / table_file(name), frame.to_csv(index=False, float_format="%.8g"))
+
+
+def _unfinished(folders: list[Path], known: set[str]) -> list[dict[str, Any]]:
+    """The runs without a result, here or in the data: name, state and reason of each."""
+    states = [(folder.name, read_state(folder)) for folder in folders if folder.name not in known]
+    return [{"name": name, "state": state.state, "reason": state.reason} for name, state in states]
 
 
 def _to_report(problems: list[str], folders: list[Path], known: set[str]) -> list[str]:
@@ -222,6 +240,22 @@ def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:
 def all_runs(sweep: Path) -> list[Path]:
     """The run folders of a sweep's folder, of whichever command."""
     return [sweep / name for name in sorted({*planned_runs(sweep), *begun_runs(sweep)})]
+
+
+def add_tokenizer(folder: Path, digest: str, known: dict[str, dict[str, Any]]) -> None:
+    """Add a run's tokenizer to the `known` ones, where it is small and the one that its result names by `digest`."""
+    path = folder / TOKENIZER
+    if digest not in known:
+        with suppress(OSError, ValueError):  # a damaged one is of use to no page, and the report is whole without it
+            saved = parse_json(read_bytes(path, MOST_TOKENIZER_BYTES))
+            if sha256(saved_text(saved).encode()) == digest:
+                known[digest] = saved
+
+
+def tokenizer_rows(tokenizers: dict[str, dict[str, Any]], results: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row for each of `tokenizers`, by tokenizer_sha256, that a run of `results` has."""
+    used = set(results.tokenizer_sha256)
+    return [{"tokenizer_sha256": digest, "tokenizer": tokenizers[digest]} for digest in sorted(used & set(tokenizers))]
 
 
 def latest_runs(sweep: Path) -> list[Path]:

@@ -174,6 +174,11 @@ def csv_row(result: RunResult) -> dict[str, Any]:
     return row
 
 
+def tuned_names(text: str) -> list[str]:
+    """What was tuned, of the text that `csv_row` makes of it."""
+    return [name for name in text.split("; ") if name]
+
+
 def save_result(folder: Path, result: RunResult) -> None:
     write_json(folder / RESULT, json_row(result))
 

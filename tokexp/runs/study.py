@@ -8,6 +8,7 @@ readability.csv a row a sample, and one a passage of the held-out text, which pe
 baselines.csv   a row a held-out text and baseline, with its nats of each block where they are known
 samples.jsonl   a row a sample, a few of each run
 segments.jsonl  how its tokenizer cuts each of those and a held-out passage (`tokexp/scoring/samples/segments.py`)
+tokenizers.jsonl  a row a tokenizer, where it is small: its sha256 and its tokenizer.json
 """
 
 from __future__ import annotations
@@ -24,12 +25,24 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from tokexp.config import InputError
-from tokexp.runs.files import MISSING, RESULTS, RUN_AGAIN, SAMPLES, SEGMENTS, load_json, load_lines, reading, table_file
+from tokexp.runs.files import (
+    MISSING,
+    RESULTS,
+    RUN_AGAIN,
+    SAMPLES,
+    SEGMENTS,
+    TOKENIZERS,
+    load_json,
+    load_lines,
+    reading,
+    table_file,
+)
 from tokexp.runs.result import POSITIVE, columns
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.readability import MEASURES
-from tokexp.system.files import reading_together
+from tokexp.system.files import reading_together, sha256
 from tokexp.system.reading import TABLE_BYTES, Count, Kinds, Maybe, Number, check, parse_json, read_bytes
+from tokexp.tokenizer.base import saved_text
 
 TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
 # What tells rows apart of which every run of a text brings the same.
@@ -52,7 +65,7 @@ SAMPLE_ROW: Kinds = {**DRAW, "arm": str, "seed": int, "prompt": str, "text": str
 PIECES: Kinds = {"of": str, "sample": Maybe(Count), "bytes": [Count], "unknown": [Count]}
 SEGMENT_ROWS: dict[str, Kinds] = {  # by what they are of
     "sample": {**PIECES, **DRAW, "copied": PLACES, "new_words": PLACES},
-    "held out": {**PIECES, "text": str},
+    "held out": {**PIECES, "text": str, "bits": Maybe([float])},
 }
 BASELINE: Kinds = {"baseline": str, "family": str, "val_bpb": float, "val_bpb_restoration": float}
 HELD_OUT_FACTS: Kinds = {
@@ -61,6 +74,7 @@ HELD_OUT_FACTS: Kinds = {
     "baselines": [{**BASELINE, "block_nats": Maybe((float,) * BLOCKS)}],
 }
 RUN: Kinds = {"name": str}
+TOKENIZER_ROW: Kinds = {"tokenizer_sha256": str, "tokenizer": {"kind": str}}
 MISSING_RUN: Kinds = {**RUN, "state": str, "reason": str}
 
 # The columns of the tables that a report reads; there may be others.
@@ -87,6 +101,7 @@ class Study:
     samples: list[dict[str, Any]]
     missing: list[dict[str, str]]  # runs of the sweep that have no result: name, state and reason
     segments: list[dict[str, Any]] = field(default_factory=list)  # none of runs from before they were left
+    tokenizers: dict[str, dict[str, Any]] = field(default_factory=dict)  # by tokenizer_sha256
 
     @cached_property
     def ends(self) -> pd.DataFrame:
@@ -111,8 +126,21 @@ def read_study(name: str, data: Path) -> Study:
         samples = load_lines(place(SAMPLES), {**RUN, **SAMPLE_ROW}, BRING_BACK)
         missing = load_json(place(MISSING), [MISSING_RUN], BRING_BACK)
         segments = load_segments(place(SEGMENTS), RUN, BRING_BACK)
+        tokenizers = _read_tokenizers(place(TOKENIZERS))
     _require_whole(data, tables)
-    return Study(name, **tables, samples=samples, missing=missing, segments=segments)
+    return Study(name, **tables, samples=samples, missing=missing, segments=segments, tokenizers=tokenizers)
+
+
+def _read_tokenizers(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the tokenizers of a study, which older ones lack. Raises InputError where one is not what its row names."""
+    if not path.exists():
+        return {}
+    rows = load_lines(path, TOKENIZER_ROW, BRING_BACK)
+    with reading(path, BRING_BACK):
+        for row in rows:
+            if sha256(saved_text(row["tokenizer"]).encode()) != row["tokenizer_sha256"]:
+                raise ValueError(f"has another tokenizer than the one of sha256 {row['tokenizer_sha256']}")
+    return {row["tokenizer_sha256"]: row["tokenizer"] for row in rows}
 
 
 def load_segments(path: Path, kinds: Kinds | None = None, what_to_do: str = RUN_AGAIN) -> list[dict[str, Any]]:

@@ -58,13 +58,12 @@ class Partition:
     of_byte: np.ndarray  # (bytes,) int, an index into `classes`; -1 for bytes of no class
 
 
-def content(
-    model: GPT, tokenizer: Tokenizer, data: TokenizedCorpus, corpus: Corpus, restoration: Restoration
-) -> list[dict[str, Any]]:
-    """Bytes and total bits of the held-out text by class: rows of partition, class, bytes, bits."""
-    bits = byte_bits(model, tokenizer, data, corpus.val.encode(), restoration)
-    contexts = context_classes(data, model.config.block_size)
-    return content_rows(bits, [*byte_classes(corpus.val, corpus.train), contexts])
+def content(bits: np.ndarray, data: TokenizedCorpus, corpus: Corpus, block_size: int) -> list[dict[str, Any]]:
+    """Bytes and total bits of the held-out text by class: rows of partition, class, bytes, bits.
+
+    `bits`: of each byte, from `byte_bits`.
+    """
+    return content_rows(bits, [*byte_classes(corpus.val, corpus.train), context_classes(data, block_size)])
 
 
 def content_rows(bits: np.ndarray, partitions: list[Partition]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import torch
 
 from tokexp.config import ModelConfig
+from tokexp.model.architecture import require_memory
 from tokexp.model.gpt import GPTConfig
 from tokexp.speed.in_turn import time_in_turn
 from tokexp.speed.loops import LOOPS, WARM_UP, Steps, Training, our_loop, take
@@ -22,6 +23,8 @@ def trainings_of(
 ) -> list[Training]:
     """One a vocabulary; on CUDA each with bf16 and compilation off and on."""
     where = resolve_device(device)
+    for V in vocab_sizes:
+        require_memory(GPTConfig.of(model, V), batch_size, 1, where)
     choices = [(resolve_precision("auto", where), "never")]
     if where.type == "cuda":
         choices = [(precision, compiled) for precision in ("float32", "bf16") for compiled in ("never", "always")]

@@ -16,7 +16,7 @@ from tokexp.model.generate import sample_chars, sample_tokens
 from tokexp.model.gpt import GPT
 from tokexp.runs.files import CONTENT, HELD_OUT, READABILITY, SAMPLES, SEGMENTS, write_lines
 from tokexp.scoring.baselines import baselines
-from tokexp.scoring.content import content
+from tokexp.scoring.content import byte_bits, content
 from tokexp.scoring.restoration import Restoration
 from tokexp.scoring.samples.readability import Reader
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN, run_segments
@@ -51,15 +51,15 @@ def measure_run(run: PreparedRun, restoration: Restoration, best_weights: dict[s
     The model has `best_weights` afterwards.
     """
     model, tokenizer, corpus = run.model, run.tokenizer, run.corpus
-    of_content = content(model, tokenizer, run.data, corpus, restoration)
+    bits = byte_bits(model, tokenizer, run.data, corpus.val.encode(), restoration)
     segmentations = marginal(model, tokenizer, run.data, corpus.val.encode())
     model.load_state_dict(best_weights)
     samples = draw_samples(model, tokenizer, run.sample, run.cfg.arm, run.cfg.seed)
     reader = Reader(corpus, run.cfg.sample.chars)
     return Measured(
-        content=of_content,
+        content=content(bits, run.data, corpus, model.config.block_size),
         samples=samples,
-        segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SAMPLES_SHOWN], corpus),
+        segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SAMPLES_SHOWN], corpus, bits),
         readability=read_samples(reader, samples),
         held_out_facts=held_out_facts(corpus, reader),
         segmentations=segmentations,

@@ -12,7 +12,7 @@ import torch
 from tokexp.config import InputError, RunConfig, SampleConfig
 from tokexp.data.corpus import Corpus, load_corpus
 from tokexp.encoding.prepare import Prepared, TokenizedCorpus, prepare, require_length
-from tokexp.model.architecture import fill_in_sizes
+from tokexp.model.architecture import fill_in_sizes, require_memory
 from tokexp.model.generate import prompt_ids
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.model.sizes import training_flops_per_token
@@ -21,7 +21,7 @@ from tokexp.runs.result import has_result
 from tokexp.runs.state import State, read_state
 from tokexp.scoring.samples.segments import first_words
 from tokexp.system.device import resolve_precision
-from tokexp.system.distributed import ALONE, World
+from tokexp.system.distributed import ALONE, World, world_from_environment
 from tokexp.system.provenance import git_state
 from tokexp.tokenizer import Tokenizer
 from tokexp.training.budget import TrainPlan, plan_training
@@ -136,6 +136,8 @@ def prepare_run(spec: RunSpec) -> PreparedRun:
     cfg = fill_in_sizes(spec.asked, tokenizer.vocab_size, data.train.n_bytes / len(data.train))
     require_length(corpus, data, cfg.model.block_size)
     config = GPTConfig.of(cfg.model, tokenizer.vocab_size)
+    share = -(-cfg.train.batch_size // world_from_environment().size)
+    require_memory(config, share, cfg.train.grad_accum, spec.device)
     model = _initial_model(config, cfg.seed, spec.device)
     plan = plan_training(
         cfg.budget,

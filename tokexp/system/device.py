@@ -41,6 +41,13 @@ def describe_device(device: torch.device) -> str:
     return f"{processor()}, {os.cpu_count()} cores"
 
 
+def total_memory(device: torch.device) -> int:
+    """Bytes of memory that a GPU has, or this machine."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def peak_memory(device: torch.device) -> int:
     """Bytes, the most since `reset_peak_memory`: of a GPU's memory what torch held, on a CPU what this process held."""
     if device.type == "cuda":

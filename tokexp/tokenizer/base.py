@@ -86,7 +86,7 @@ class Tokenizer(Protocol):
     def save(self, path: Path | str) -> None:
         """Write `tokenizer.json`: the format's version and the kind, then what the kind needs."""
         head = {"format": "tokexp-tokenizer", "version": FORMAT_VERSION, "kind": self.kind}
-        write_text(Path(path), json.dumps({**head, **self.to_json()}, indent=0) + "\n")
+        write_text(Path(path), saved_text({**head, **self.to_json()}))
 
 
 class StreamingDecoder:
@@ -116,6 +116,11 @@ class StreamingDecoder:
         """The rest of `text`, which has not been returned yet; counts it as returned."""
         new, self._shown = text[self._shown :], len(text)
         return new
+
+
+def saved_text(values: dict[str, Any]) -> str:
+    """The text of a `tokenizer.json` that has `values`."""
+    return json.dumps(values, indent=0) + "\n"
 
 
 def read_json(path: Path | str) -> dict[str, Any]:

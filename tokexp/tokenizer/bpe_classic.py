@@ -12,6 +12,8 @@ import re
 from collections import Counter
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
 from tokexp.tokenizer.split import PretokenEncoder, chunks
@@ -72,12 +74,11 @@ class BPEClassicTokenizer(Tokenizer):
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         """The white space before a word belongs to its first token."""
         refuse_surrogates(text)
-        ids, ends = [], []
-        for match in WORD_OR_NEWLINE.finditer(text):
-            word = self._encode_words([match[0]])
-            lengths = [len(self._written[i].removesuffix(END)) for i in word]
-            ends += list(itertools.accumulate(lengths, initial=match.start()))[1:]
-            ids += word
+        words = list(WORD_OR_NEWLINE.finditer(text))
+        ids = self._encode_words([word[0] for word in words])
+        lengths = [len(self._written[i].removesuffix(END)) for i in ids]
+        end_of = np.array([i + 1 for word in words for i in range(*word.span())], dtype=np.int64)  # each character's
+        ends = end_of[np.cumsum(lengths, dtype=np.int64) - 1].tolist()
         return ids, spans_of_ends(text, ends)
 
     def decode(self, ids: list[int]) -> str:

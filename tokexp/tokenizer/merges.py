@@ -22,7 +22,7 @@ from tokexp.config import InputError
 Piece = TypeVar("Piece", bytes, str)  # what a symbol writes
 Pair = tuple[int, int]  # two symbols
 
-LONG = 500  # symbols; a longer word is merged rank by rank
+LONG = 500  # symbols; longer words are merged rank by rank
 SHORTEST = 16  # symbols of a chunk that a long word is cut into
 MANY = 100  # words; more of them are merged side by side
 
@@ -142,19 +142,12 @@ class Merges(Generic[Piece]):
     def apply(self, words: list[str]) -> list[list[int]]:
         """The symbols of each word, a string of symbols, with every merge made."""
         cut_words = [[word] if len(word) <= LONG else self._cut(word) for word in words]
-        short = [chunk for word in cut_words for chunk in word if len(chunk) <= LONG]
-        if len(short) < MANY:
-            merged = iter([list(map(ord, self._one(chunk))) for chunk in short])
-        else:
-            merged = iter(self._many(short))
-        return [
-            list(
-                itertools.chain.from_iterable(
-                    next(merged) if len(chunk) <= LONG else self._long(chunk) for chunk in word
-                )
-            )
-            for word in cut_words
-        ]
+        chunks = [chunk for word in cut_words for chunk in word]
+        short, long = [c for c in chunks if len(c) <= LONG], [c for c in chunks if len(c) > LONG]
+        merged_short = iter(self._many(short) if len(short) >= MANY else [list(map(ord, self._one(c))) for c in short])
+        merged_long = iter(self._long(long) if long else [])
+        merged = (next(merged_short if len(chunk) <= LONG else merged_long) for chunk in chunks)
+        return [list(itertools.chain.from_iterable(itertools.islice(merged, len(word)))) for word in cut_words]
 
     def _cut(self, word: str) -> list[str]:
         """A word in chunks that no merge can join: cut between symbols that are neighbours in no piece."""
@@ -203,9 +196,12 @@ class Merges(Generic[Piece]):
             ranks[new] = self._ranks(symbols[new], symbols[new + 1])
         return done
 
-    def _long(self, word: str) -> list[int]:
-        """A long word with every merge made, rank by rank: all places of the earliest-learned pair at once."""
-        symbols = _array(word)
+    def _long(self, words: list[str]) -> list[list[int]]:
+        """Long words with every merge made, rank by rank: the earliest-learned pair at once at all its places.
+
+        A rank costs much the same for one place as for thousands, so that word by word a text of many would take long.
+        """
+        symbols = _array(chr(self._separator).join([*words, ""]))
         n = len(symbols)
         after = np.arange(1, n + 1)  # the next symbol that is still there; n past the end
         before = np.arange(-1, n - 1)
@@ -239,7 +235,9 @@ class Merges(Generic[Piece]):
             before[after[inside]] = inside
             preceded = before[at]
             add_places(np.concatenate([inside, preceded[preceded >= 0]]))
-        return symbols[symbols >= 0].tolist()
+        left_over: np.ndarray = symbols[symbols >= 0]
+        edges = [-1, *np.flatnonzero(left_over == self._separator).tolist()]
+        return [left_over[start + 1 : end].tolist() for start, end in itertools.pairwise(edges)]
 
     def _neighbours(self, alphabet_size: int) -> set[Pair]:
         """The pairs of single symbols that are neighbours in a piece."""

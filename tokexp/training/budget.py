@@ -6,7 +6,9 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from tokexp.config import WARMUP_SHARE, BudgetConfig, TrainConfig
+from tokexp.config import BudgetConfig, TrainConfig
+
+WARMUP_SHARE = 0.05  # of a run's steps, where `train.warmup_steps` leaves it open
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def test_what_was_ticked_by_eye_is_a_figure_or_none() -> None:
     made = seeds(0.5)
     (char, bpe) = ticked(compared(made))
     assert (str(char.cell), str(bpe.cell)) == ("char", "bpe")
-    assert (char.readings, char.distance, char.unseen_bpb, char.unk_rate) == ({}, None, None, 1)
+    assert (char.readings, char.distance, char.unseen_bpb, char.unk_rate) == ({}, None, None, 0)
     unseen = {"char": {"unseen": 3.0}, "bpe": {"unseen": 4.0}}
     made = with_content(with_samples(made, {"char": -3.0, "bpe": 2.0}), "word", unseen, {"unseen": 64})
     (char, bpe) = ticked(compared(made))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from made_up import ARMS, compared, run, study
+from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.rendering.figures.layout import abreast, apart, side_by_side
+from tokexp.rendering.figures.layout import apart, headed, side_by_side, stagger
 
 
 def test_names_move_apart_no_further_than_they_must() -> None:
@@ -35,7 +36,21 @@ def test_cells_that_are_too_many_to_be_named_stand_side_by_side_by_size() -> Non
     assert all(cell == name for cell, name in few.items())
 
 
-def test_legends_have_as_many_columns_as_fit() -> None:
-    assert abreast(8, ["bpe", "char"]) == 4
-    assert abreast(8, ["x" * 40]) == 2
-    assert abreast(2, ["x" * 100]) == 1
+def test_names_that_would_cover_each_other_stand_on_lines_of_their_own() -> None:
+    assert stagger([(0.1, 4), (0.5, 4), (0.9, 4)], 0.01) == [0, 0, 0]
+    assert stagger([(0.5, 4), (0.48, 4), (0.52, 4), (0.6, 4)], 0.01) == [1, 0, 2, 0]
+    assert stagger([], 0.01) == []
+
+
+def test_a_heading_makes_a_picture_higher_and_no_smaller() -> None:
+    figure = Figure(figsize=(4, 2), layout="constrained")
+    axes = figure.subplots()
+    headed(figure, "what", "how to read it, in more words than stand on one line of a picture so narrow")
+    what, how = figure.texts
+    assert (what.get_text(), how.get_text().count("\n")) == ("what", 1)
+    width, _ = figure.get_size_inches()
+    assert width == 4
+    figure.draw_without_rendering()
+    below = how.get_window_extent().y0
+    assert axes.get_tightbbox().y1 <= below < what.get_window_extent().y0
+    assert axes.get_tightbbox().height > 0.9 * 2 * figure.dpi

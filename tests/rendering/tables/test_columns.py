@@ -93,10 +93,10 @@ def test_numbers_for_machines_are_numbers() -> None:
     ("verdict", "why"),
     [
         (Verdict(Reason.ONE_SEED), "one seed is an anecdote; add seed=0,1,2"),
-        (Verdict(Reason.SEEDS, 12), "some 12 seeds a cell would do"),
-        (Verdict(Reason.TOO_MANY_SEEDS), "a thousand seeds would not do"),
-        (Verdict(Reason.TEXT), "this text does not tell the averages of these seeds apart"),
-        (Verdict(Reason.SHORT_TEXT), "the held-out text is too short for so many comparisons"),
+        (Verdict(Reason.SEEDS, 12), "about 12 seeds a cell would settle it"),
+        (Verdict(Reason.TOO_MANY_SEEDS), "a thousand seeds would not settle it"),
+        (Verdict(Reason.TEXT), "this text does not tell them apart"),
+        (Verdict(Reason.SHORT_TEXT), "this text is too short for so many comparisons"),
     ],
 )
 def test_what_is_not_resolved_says_what_would_do(verdict: Verdict, why: str) -> None:

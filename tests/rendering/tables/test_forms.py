@@ -35,7 +35,7 @@ def test_markdown_by_hand() -> None:
     assert lines[0] == "| run | = total | over seeds | verdict |"
     assert set(lines[1]) == set("|:-")
     assert lines[2:] == [
-        "| char_a | 2.000 ± 0.125 | -0.5 to 0.5 | **not resolved**: some 7 seeds a cell would do |",
+        "| char_a | 2.000 ± 0.125 | -0.5 to 0.5 | **not resolved**: about 7 seeds a cell would settle it |",
         "| *PPMd (adaptive)* | 2.500 | | resolved |",
     ]
     assert len(markdown_table(MADE, most_rows=1).splitlines()) == 3
@@ -48,7 +48,7 @@ def test_latex_by_hand() -> None:
         r"\toprule",
         r"run & = total & over seeds & verdict \\",
         r"\midrule",
-        r"char\_a & 2.000 $\pm$ 0.125 & -0.5 to 0.5 & not resolved: some 7 seeds a cell would do \\",
+        r"char\_a & 2.000 $\pm$ 0.125 & -0.5 to 0.5 & not resolved: about 7 seeds a cell would settle it \\",
         r"PPMd (adaptive) & 2.500 &  & resolved \\",
         r"\bottomrule",
         r"\end{tabular}",

@@ -8,6 +8,7 @@ import pytest
 from made_up import compared, equal_steps, seeds, with_content, with_samples
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.readability import OF_PLAYS
 from tokexp.rendering.tables.columns import Table
 from tokexp.rendering.tables.forms import numbers
 from tokexp.rendering.tables.reading import content_table, readability_rows, readability_table
@@ -53,7 +54,7 @@ def test_readability_by_measure() -> None:
     table = columns(readability_table(comparison))
     assert list(table) == ["temperature", "measure", "human text", "char", "bpe"]
     assert table["measure"] == [
-        *(name.replace("_", " ") for name in MEASURES),
+        *(name.replace("_", " ") for name in MEASURES if name not in OF_PLAYS),
         "median distance from human text, of a run",
     ]
     assert set(table["temperature"]) == {"0.8"}
@@ -67,7 +68,7 @@ def test_readability_by_measure() -> None:
 def test_readability_for_machines_is_a_row_a_figure() -> None:
     comparison = compared(with_samples(seeds(0.5), {"char": -3.0, "bpe": 2.0}))
     rows = numbers(readability_rows(comparison))
-    assert len(rows) == 2 * len(MEASURES)
+    assert len(rows) == 2 * (len(MEASURES) - len(OF_PLAYS))
     assert list(rows) == ["temperature", "run", "measure", "mean", "mean_low", "mean_high", "mean_distance", "human",
                           "human_sd"]  # fmt: skip
     char = rows[(rows.run == "char") & (rows.measure == "judge")].iloc[0]

@@ -62,7 +62,7 @@ def test_differences_have_their_verdicts() -> None:
     assert shown(table, "bits per byte") == ["0.500"]
     assert shown(table, "verdict") == ["resolved"]
     close = difference_table(compared(seeds(0.01)))
-    assert "seeds a cell would do" in shown(close, "verdict")[0]
+    assert "seeds a cell would settle it" in shown(close, "verdict")[0]
     assert not len(difference_table(compared(study([run("char")]))))
 
 
@@ -77,7 +77,7 @@ def test_one_seed_has_no_p_value() -> None:
 
 def test_leads_over_baselines() -> None:
     table = baseline_table(compared(seeds(0.5)))
-    assert shown(table, "before it by") == ["+0.290", "-0.005", "-0.210", "-0.505"]
+    assert shown(table, "ahead by") == ["+0.290", "-0.005", "-0.210", "-0.505"]
     assert shown(table, "baseline")[:2] == ["Kneser-Ney (static)", "PPMd (adaptive)"]
     assert not len(baseline_table(compared(equal_steps())))
 

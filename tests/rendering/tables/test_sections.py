@@ -13,6 +13,7 @@ from made_up import HOSTILE, compared, run, seeds, several, study, whole_study, 
 from tokexp.analysis.comparison import comparisons
 from tokexp.rendering.tables.forms import numbers
 from tokexp.rendering.tables.sections import SECTIONS, tables_of, tables_of_study, write_tables
+from tokexp.rendering.text import plain
 from tokexp.runs.study import Study
 
 ROOT = Path(__file__).parents[3]
@@ -23,8 +24,19 @@ def names(made: Study) -> list[str]:
 
 
 def test_one_run_alone_makes_a_report() -> None:
-    assert {"bits_per_byte", "views", "insights", "ticked_by_eye", "cost"} <= set(names(study([run("char")])))
-    assert "differences" not in names(study([run("char")]))
+    assert {"bits_per_byte", "views", "cost"} <= set(names(study([run("char")])))
+    assert not {"differences", "insights", "ticked_by_eye"} & set(names(study([run("char")])))
+
+
+def test_every_section_says_what_it_found() -> None:
+    made = with_samples(whole_study(several()), {"char": 1.0, "bpe": 2.0, "words": 3.0})
+    comparison = compared(made)
+    found = {section.name: plain(section.finding(comparison, table)) for section, table in tables_of(comparison)}
+    assert found["bits_per_byte"] == "bpe needs the fewest, 2.200; words the most, 2.300."
+    assert found["differences"] == "0 of 3 pairs are resolved."
+    assert found["place"] == "For bpe, spacing (2.05) costs the most and heading (1.05) the least."
+    assert found["readability"].startswith("The samples of char are nearest to human text, 1.0")
+    assert all(text.endswith(".") for text in found.values())
 
 
 def test_a_section_without_a_word_to_say_is_left_out() -> None:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import accumulate, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from conftest import settings_of
 
 from tokexp.data.corpus import Corpus
+from tokexp.encoding.prepare import TokenizedCorpus
+from tokexp.encoding.stream import encode_stream
+from tokexp.model.gpt import GPT, GPTConfig
+from tokexp.scoring.bits_per_byte import token_nats
+from tokexp.scoring.content import byte_bits
+from tokexp.scoring.restoration import restoration_cost
 from tokexp.scoring.samples import grams
 from tokexp.scoring.samples.readability import Reader
 from tokexp.scoring.samples.segments import (
     Marks,
     first_words,
     mark_copies_and_new_words,
+    piece_bits,
     piece_rows,
     run_segments,
     segment,
@@ -117,10 +127,38 @@ def test_what_a_run_leaves(text: str) -> None:
     tokenizer = train_tokenizer("bpe", corpus.train, vocab_size=300)
     keys = {"equal": "chars", "temperature": 0.8, "sample": 0}
     sample = {**keys, "arm": "bpe", "seed": 0, "prompt": "KING", "text": " shall not zounds"}
-    row, held_out = run_segments(tokenizer, [sample], corpus)
+    row, held_out = run_segments(tokenizer, [sample], corpus, np.ones(len(corpus.val)))
     json.dumps([row, held_out])
     assert {key: row[key] for key in keys} == keys
     assert row["of"] == "sample"
     assert slices(sample["text"], row["new_words"]) == ["zounds"]
     assert held_out["text"] == shown_passage(corpus.val)
     assert b"".join(cut(held_out["text"], held_out["bytes"])) == held_out["text"].encode()
+    assert held_out["bits"] == held_out["bytes"]
+
+
+def test_bits_of_pieces_by_hand() -> None:
+    assert piece_bits([2, 0, 1], np.array([1.0, 0.5, 3.0, 9.0])) == [1.5, 0.0, 3.0]
+    assert piece_bits([], np.ones(4)) == []
+
+
+@pytest.mark.parametrize("kind", ["byte", "bpe", "word"])
+def test_bits_are_what_the_score_counts(text: str, kind: str) -> None:
+    """Of each token that the passage has as the whole held-out text has it: its nats there, and what restores it."""
+    text = text.replace("king", "kïng", 400)  # more bytes than characters, before the passage too
+    corpus = Corpus("play", text[:6_000], "kïng. " * 9 + "\n\n" + text[6_000:], "0" * 64)
+    tokenizer = train_tokenizer(kind, corpus.train, **settings_of(kind, Path(), text))
+    val = encode_stream(tokenizer, corpus.val)
+    data = TokenizedCorpus(encode_stream(tokenizer, corpus.train), val, val)
+    restoration = restoration_cost(tokenizer, corpus.train, corpus.val)
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(vocab_size=tokenizer.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8))
+    torch.nn.init.normal_(model.lm_head.weight)  # so that tokens differ in what they cost
+    bits = byte_bits(model, tokenizer, data, corpus.val.encode(), restoration)
+    (row,) = run_segments(tokenizer, [], corpus, bits)
+    costs = token_nats(model, data.context_id, val.ids) / math.log(2) + restoration.bits.sum(axis=1)
+    first = int(np.searchsorted(val.starts, len(corpus.val[: corpus.val.index(row["text"])].encode())))
+    same = range(1, len(row["bytes"]) - 1)  # the ends of the passage may cut a token
+    assert row["bytes"][1:-1] == np.diff(val.starts)[first:][same].tolist()
+    assert row["bits"][1:-1] == pytest.approx(costs[first:][same], abs=1e-4)
+    assert (kind == "word") == (restoration.bits[first:][same].sum() > 1)

@@ -29,6 +29,7 @@ NOT = "Could not override"
             2,
             f"error: data={__file__}: got a file, expected an option; type data=text data.path={__file__}\n",
         ),
+        (ConfigCompositionException("cannot\nadd it by +x"), 2, "error: cannot; add it by +x\n"),
     ],
 )  # fmt: skip
 def test_one_line(error: Exception, code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,15 @@ class FreeLunch:
 Insight = LossAndOutput | SizeOfModels | TextOfSamples | Stability | Granularity | FreeLunch
 
 
+CORPUS, TOKENIZERS = "tinyshakespeare", ("char", "word", "bpe")
+
+
+def is_concerned(comparison: Comparison) -> bool:
+    """Whether the seed experiment says something of these runs: of its text, with tokenizers of its three kinds."""
+    arms = set(comparison.runs.arm)
+    return comparison.corpus == CORPUS and all(any(a.startswith(kind) for a in arms) for kind in TOKENIZERS)
+
+
 def insights(comparison: Comparison) -> list[Insight]:
     """Judge all six, in the seed experiment's order."""
     return [

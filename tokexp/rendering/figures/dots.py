@@ -1,59 +1,67 @@
-"""Pictures with a row a figure and a mark a cell: where the loss lies, and how the samples read."""
+"""Pictures with a panel a figure and a row a cell: where the loss lies, and how the samples read."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.content import bits_by_content
-from tokexp.analysis.readability import readings, temperatures
-from tokexp.rendering.figures.layout import abreast, side_by_side
-from tokexp.rendering.figures.style import MARKERS, STYLE, looks
-from tokexp.scoring.samples.readability import MEASURES
+from tokexp.analysis.readability import measures, readings, temperatures
+from tokexp.rendering.figures.style import looks, on_white
+
+MOST_ROWS = 16  # cells, the best
+ABREAST = 5  # panels
+EDGE = 10.0  # standard deviations at which distances are cut
 
 
 def loss_by_content(comparison: Comparison) -> Figure | None:
-    """Bits per byte by kind of content: a row a kind, a mark a cell."""
-    wide = pd.concat([bits_by_content(comparison, partition) for partition in ("place", "word")], axis=1)
-    return _dots(wide, comparison, "bits per byte") if len(wide) else None
+    """Bits per byte by kind of content."""
+    bits = pd.concat([bits_by_content(comparison, partition) for partition in ("place", "word")], axis=1)
+    if not len(bits):
+        return None
+    return _multiples(bits, comparison, "bits per byte")[0]
 
 
 def human_band(comparison: Comparison) -> Figure | None:
-    """How far the samples are from human text: a row a measure, a mark a cell, at the lowest temperature."""
+    """How far the samples are from human text, by measure, at the lowest temperature."""
     at = temperatures(comparison)
     if not at:
         return None
+    shown = measures(comparison)
     by_cell = readings(comparison, at[0])
-    rows = [[read[measure].distance for measure in MEASURES] for read in by_cell.values()]
-    distances = pd.DataFrame(rows, index=list(by_cell), columns=list(MEASURES)).clip(-10, 10)
-    figure = _dots(distances, comparison, "distance from human text, in its standard deviations")
-    for axes in figure.axes:
-        axes.axvspan(-1, 1, color="0.5", alpha=0.15, lw=0)
-        axes.axvspan(-2, 2, color="0.5", alpha=0.1, lw=0)
-        axes.axvline(0, color="0.4", lw=0.8)
-    note = f"temperature {at[0]:g}; shaded: within one and two standard deviations; cut at 10"
-    figure.suptitle(note, x=0.01, ha="left", fontsize=STYLE["axes.titlesize"])
+    rows = [[read[measure].distance for measure in shown] for read in by_cell.values()]
+    distances = pd.DataFrame(rows, index=list(by_cell), columns=shown).clip(-EDGE, EDGE)
+    figure, panels = _multiples(distances, comparison, f"standard deviations, at temperature {at[0]:g}")
+    for axes in panels:
+        axes.axvspan(-1, 1, color="0.5", alpha=0.2, lw=0, zorder=0)
+        axes.axvspan(-2, 2, color="0.5", alpha=0.12, lw=0, zorder=0)
+        axes.axvline(0, color="0.4", lw=0.8, zorder=0)
+        axes.set_xlim(-EDGE - 1, EDGE + 1)
     return figure
 
 
-def _dots(table: pd.DataFrame, comparison: Comparison, label: str) -> Figure:
-    """A row a column of `table`, a mark a row of it, which is a cell."""
-    looking, sides = looks(comparison), side_by_side(comparison, list(table.index))
-    names = sorted({name for _, named in sides for name in named.values()})
-    width, height = (8, 1.8) if len(sides) == 1 else (5.5 * len(sides), 1.8)
-    figure = Figure(figsize=(width, height + 0.36 * len(table.columns)), layout="constrained")
-    rows = np.arange(len(table.columns))[::-1]
-    figures = dict(zip(table.index, table.to_numpy(float), strict=True))
-    pictures = figure.subplots(1, len(sides), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, (side, named) in zip(pictures, sides, strict=True):
-        for i, (cell, name) in enumerate(named.items()):
-            look, marker = looking[cell], MARKERS[names.index(name) % len(MARKERS)]
-            shift = 0.5 * (0.5 - (i + 0.5) / len(named))
-            axes.plot(figures[cell], rows + shift, ls="", marker=marker, color=look.colour, ms=5, label=name)
-        axes.set_yticks(rows, [str(name).replace("_", " ") for name in table.columns])
-        axes.set(xlabel=label, title=side)
-        ncols = abreast(5.5 if side else 8, list(named.values()))
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=ncols, frameon=False, fontsize=8)
-    return figure
+def _multiples(table: pd.DataFrame, comparison: Comparison, label: str) -> tuple[Figure, list[Axes]]:
+    """The picture, and its panels: one a column of `table`, of which a row is a cell, best total first."""
+    table = table.loc[[cell for cell in comparison.cells if cell in table.index][:MOST_ROWS]]
+    looking, cells, names = looks(comparison), list(table.index), list(table.columns)
+    across = min(ABREAST, len(names))
+    down = -(-len(names) // across)
+    figure = Figure(figsize=(9, down * (0.7 + 0.18 * len(cells))), layout="constrained")
+    grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    panels = grid.ravel()
+    for axes, name in zip(panels, names, strict=False):
+        for row, (cell, value) in enumerate(zip(cells, table[name].to_numpy(float), strict=True)):
+            axes.plot(value, row, "o", ms=5.5, color=looking[cell].colour)
+        axes.set_title(str(name).replace("_", " "), fontsize=9.5)
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    panels[0].set_yticks(range(len(cells)), [str(cell) for cell in cells])
+    panels[0].set_ylim(len(cells) - 0.4, -0.6)
+    for first in grid[:, 0]:
+        first.tick_params(axis="y", labelsize=8.5, length=0)
+        for tick, cell in zip(first.get_yticklabels(), cells, strict=True):
+            tick.set_color(on_white(looking[cell].colour))
+    figure.supxlabel(label, fontsize=9.5)
+    return figure, list(panels[: len(names)])

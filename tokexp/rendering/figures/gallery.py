@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.rendering.figures import dots, progress, ranking, sizes
+from tokexp.rendering.figures import dots, leads, progress, ranking, sizes
+from tokexp.rendering.figures.layout import headed
 from tokexp.rendering.figures.panels import panels, sweep_panel
 from tokexp.rendering.figures.style import STYLE
 from tokexp.system.files import keep_only, replacing
@@ -20,22 +21,92 @@ from tokexp.system.files import keep_only, replacing
 @dataclass(frozen=True)
 class Picture:
     name: str
-    caption: str
-    draw: Callable[[Comparison], Figure | None]  # None where there is nothing to see
+    caption: str  # what it shows
+    reading: str  # how to read it
+    plot: Callable[[Comparison], Figure | None]  # None where there is nothing to see
+
+    def draw(self, comparison: Comparison) -> Figure | None:
+        """The picture below its heading; None where there is nothing to see."""
+        figure = self.plot(comparison)
+        return None if figure is None else headed(figure, self.caption, self.reading)
 
 
+HOLLOW = "A filled mark is the end of a run's schedule; a hollow one comes before it and ranks nothing."
 PICTURES = [
-    Picture("bits_per_byte", "Bits per byte against the text read", progress.against_bytes),
-    Picture("with_baselines", "Every cell beside the baselines", ranking.with_baselines),
-    Picture("forest", "The lead of the best", ranking.forest),
-    Picture("sweep_panel", "The training of all cells", sweep_panel),
-    Picture("flops", "Bits per byte against compute", progress.against_flops),
-    Picture("by_parameters", "Bits per byte against size", sizes.by_parameters),
-    Picture("by_vocabulary", "Bits per byte against the vocabulary", sizes.by_vocabulary),
-    Picture("parameters", "Where the parameters are", sizes.parameters),
-    Picture("compression", "Bits per byte against compression", sizes.compression),
-    Picture("content", "Where the loss lies", dots.loss_by_content),
-    Picture("human_band", "The samples beside human text", dots.human_band),
+    Picture(
+        "ranking",
+        "Bits per byte of each tokenizer",
+        "Fewer are better. A dot is the mean over the seeds, and the line is its 95 % interval. A hollow dot "
+        "loses text, and the pale bar is what restores it. Dashed lines are baselines.",
+        ranking.ranking,
+    ),
+    Picture(
+        "forest",
+        "How far the best is ahead of the others",
+        "Lines are 95 % intervals: solid over the seeds, dotted over the text. A dot is resolved, a dash is not.",
+        leads.forest,
+    ),
+    Picture(
+        "sweep_panel",
+        "The training of all runs",
+        "A line is the mean over the seeds, its band their range. Total bits per byte can be compared; so can steps.",
+        sweep_panel,
+    ),
+    Picture(
+        "bits_per_byte",
+        "Bits per byte along the text read",
+        f"A line is the mean over the seeds, its band their range. {HOLLOW}",
+        progress.against_bytes,
+    ),
+    Picture(
+        "with_baselines",
+        "Every run beside every baseline",
+        "Shorter is better. Coloured bars are models, grey ones baselines.",
+        leads.with_baselines,
+    ),
+    Picture(
+        "flops",
+        "Bits per byte along the compute spent",
+        f"A line is the mean over the seeds, its band their range. {HOLLOW}",
+        progress.against_flops,
+    ),
+    Picture(
+        "by_parameters",
+        "Bits per byte by the size of the model",
+        "A mark is a run's end, with its 95 % interval; a line joins what differs in the size of the model alone.",
+        sizes.by_parameters,
+    ),
+    Picture(
+        "by_vocabulary",
+        "Bits per byte by the size of the vocabulary",
+        "A mark is a run's end, with its 95 % interval over the seeds. The lowest is the best size that was tried.",
+        sizes.by_vocabulary,
+    ),
+    Picture(
+        "parameters",
+        "Where the parameters are",
+        "A bar is a model. Its body is the same for all of one size; the vocabulary decides the rest.",
+        sizes.parameters,
+    ),
+    Picture(
+        "compression",
+        "Does a tokenizer that compresses more predict better?",
+        "A mark is a run's end: to the right its tokens are longer, below it predicts better.",
+        sizes.compression,
+    ),
+    Picture(
+        "content",
+        "Where the loss lies",
+        "A panel is a kind of bytes, a row a tokenizer, the best total on top. Further left, these bytes cost less.",
+        dots.loss_by_content,
+    ),
+    Picture(
+        "human_band",
+        "The samples beside human text",
+        "A panel is a measure, a row a tokenizer. Zero is what people write; within the dark band lie most of them. "
+        "To the right is more, not better. Marks at the edge lie beyond it.",
+        dots.human_band,
+    ),
 ]
 
 

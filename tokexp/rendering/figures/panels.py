@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.curves import curves_by_run, mean_curves
-from tokexp.rendering.figures.layout import abreast
+from tokexp.rendering.figures.layout import headed, name_ends
 from tokexp.rendering.figures.style import Look, looks
 
-MOST_PANELS = 40  # cells with a panel of their own
+MOST_PANELS = 6  # cells with a panel of their own, the best: those that a report shows
 
 
 def panels(comparison: Comparison, number: int) -> Iterator[tuple[str, Figure]]:
@@ -39,7 +39,6 @@ def panel_names(comparison: Comparison, number: int) -> dict[Cell, str]:
 def panel(curves: list[pd.DataFrame], title: str, look: Look) -> Figure:
     """Loss; gradient norm; learning rate; what each evaluation gained. A line a seed."""
     figure = Figure(figsize=(9, 6.2), layout="constrained")
-    figure.suptitle(title)
     (loss, norm), (rate, gain) = figure.subplots(2, 2)
     line = look.colour
     for i, curve in enumerate(curves):
@@ -60,28 +59,28 @@ def panel(curves: list[pd.DataFrame], title: str, look: Look) -> Figure:
     norm.set_title("Gradient norm before clipping (mean, range)")
     gain.set(title="Improvement of held-out loss per evaluation", ylabel="nats per token")
     _scales(norm, rate, gain)
-    return figure
+    return headed(figure, title, "A line is a seed. Losses are per token, so not to be compared between tokenizers.")
 
 
 def sweep_panel(comparison: Comparison) -> Figure:
     """The 2x2 of the whole sweep, a line a cell with its range over seeds; losses made comparable."""
-    figure = Figure(figsize=(9, 6.2 + 0.05 * comparison.runs.settings.nunique()), layout="constrained")
+    figure = Figure(figsize=(11, 7.6), layout="constrained")
     (loss, norm), (rate, gain) = figure.subplots(2, 2)
+    ends: list[list[tuple[float, float, str, str]]] = [[], []]
     for cell, curve in mean_curves(comparison).items():
         look, mean = looks(comparison)[cell], curve.mean
-        loss.plot(mean.step, mean.val_bpb, color=look.colour, ls=look.line, label=str(cell))
-        loss.fill_between(mean.step, curve.low.val_bpb, curve.high.val_bpb, color=look.colour, alpha=0.15, lw=0)
-        norm.plot(mean.step, mean.grad_norm_mean, color=look.colour, ls=look.line)
-        norm.fill_between(mean.step, curve.low.grad_norm_mean, curve.high.grad_norm_mean,
-                          color=look.colour, alpha=0.15, lw=0)  # fmt: skip
+        for axes, column, named in ((loss, "val_bpb", ends[0]), (norm, "grad_norm_mean", ends[1])):
+            axes.plot(mean.step, mean[column], color=look.colour, ls=look.line)
+            axes.fill_between(mean.step, curve.low[column], curve.high[column], color=look.colour, alpha=0.15, lw=0)
+            named.append((mean.step.iloc[-1], mean[column].iloc[-1], str(cell), look.colour))
         rate.plot(mean.step, mean.lr, color=look.colour, ls=look.line)
         gain.plot(mean.step, -mean.val_bpb.diff(), color=look.colour, ls=look.line)
-    loss.set(title="Bits per byte held out (mean, range over seeds)", ylabel="bits per byte, restoration included")
-    names = [str(cell) for cell in comparison.cells]
-    figure.legend(loc="outside lower center", ncols=abreast(9, names), frameon=False, fontsize=8)
+    loss.set(title="Held-out text", ylabel="bits per byte, restoration included")
     norm.set_title("Gradient norm before clipping")
     gain.set(title="Improvement per evaluation", ylabel="bits per byte")
     _scales(norm, rate, gain)
+    for axes, named in zip((loss, norm), ends, strict=True):
+        name_ends(axes, named, lines=24, size=7.5)
     return figure
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.curves import mean_curves
 from tokexp.rendering.figures.layout import engineering, name_ends, side_by_side, wide
-from tokexp.rendering.figures.style import STYLE, looks
+from tokexp.rendering.figures.style import looks
 
 
 def against_bytes(comparison: Comparison) -> Figure:
@@ -40,6 +40,4 @@ def _against(comparison: Comparison, column: str, label: str, unit: str) -> Figu
         engineering(axes, unit)
         name_ends(axes, ends)
     figure.axes[0].set_ylabel("bits per byte, restoration included")
-    figure.suptitle("filled: the end of the schedule; hollow: before it, so not to be compared", x=0.01, ha="left",
-                    fontsize=STYLE["axes.titlesize"])  # fmt: skip
     return figure

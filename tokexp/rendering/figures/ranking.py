@@ -1,52 +1,82 @@
-"""Pictures of who leads, by how much, and against which baselines."""
+"""The ranking, the picture of a report's first screen: the tokenizers in their order, a panel a size of model."""
 
 from __future__ import annotations
-
-import textwrap
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tokexp.analysis.comparison import Comparison, baseline_of
-from tokexp.analysis.statements import leads_of_best
-from tokexp.rendering.figures.style import looks
+from tokexp.analysis.cells import Cell
+from tokexp.analysis.comparison import Comparison, Size
+from tokexp.rendering.figures.layout import stagger
+from tokexp.rendering.figures.style import looks, on_white
+
+MOST_ROWS = 24  # cells of a size
+ROW = 0.27  # inches
+LINE = 0.17  # inches between two lines of names above the picture
+WIDTH = 8.0
+GREY = "0.45"
 
 
-def forest(comparison: Comparison) -> Figure | None:
-    """The lead of each size's best cell, and of the best that loses no text: over the seeds, and over the text."""
-    leads, looking = leads_of_best(comparison), looks(comparison)
-    if not leads:
-        return None
-    rows = [len(lead.ahead_of) for lead in leads]
-    figure = Figure(figsize=(8, sum(1.2 + 0.4 * n for n in rows)), layout="constrained")
-    for axes, lead in zip(
-        figure.subplots(len(leads), 1, squeeze=False, height_ratios=rows, sharex=True)[:, 0], leads, strict=True
-    ):
-        for row, (cell, difference) in enumerate(reversed(lead.ahead_of)):
-            line = looking[cell].colour
-            if difference.over_seeds:
-                axes.plot(difference.over_seeds, [row + 0.12] * 2, color=line, lw=2)
-            axes.plot(difference.over_text, [row - 0.12] * 2, color=line, lw=2, ls=(0, (1, 1)))
-            axes.plot(difference.mean, row, marker="o" if difference.resolved else "|", color=line, ms=6)
-        axes.axvline(0, color="0.3", lw=0.8)
-        axes.set_yticks(range(len(lead.ahead_of)), [str(cell) for cell, _ in reversed(lead.ahead_of)])
-        axes.set(title=f"bits per byte behind {lead.cell}", ylim=(-0.6, len(lead.ahead_of) - 0.4))
-    figure.axes[-1].set_xlabel("95 %: solid over seeds, dotted over the text; a dot where resolved")
+def ranking(comparison: Comparison) -> Figure:
+    """A dot a cell with its interval over the seeds, the best on top; restoration is a bar that ends in its dot."""
+    sizes = comparison.sizes
+    rows = [min(len(size.cells), MOST_ROWS) for size in sizes]
+    low, high = _span(comparison)
+    few = comparison.few_baselines
+    marks = [mark for mark in zip(few.baseline, few.val_bpb, strict=True) if low < mark[1] < high]
+    lines = stagger([((bpb - low) / (high - low), len(name)) for name, bpb in marks], 0.0125)
+    titles = 0.3 * len(sizes) if len(sizes) > 1 else 0.0
+    height = ROW * sum(rows) + titles + LINE * (max(lines, default=-1) + 1) + 0.8
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    every = figure.subplots(len(sizes), 1, sharex=True, squeeze=False, height_ratios=rows)[:, 0]
+    for axes, size in zip(every, sizes, strict=True):
+        _panel(axes, comparison, size, titled=len(sizes) > 1)
+        for _, bpb in marks:
+            axes.axvline(bpb, color="0.6", lw=1, ls=(0, (3, 2)), zorder=0)
+    for (name, bpb), line in zip(marks, lines, strict=True):
+        above = 4 + line * LINE * 72 + (16 if len(sizes) > 1 else 0)
+        every[0].annotate(name, (bpb, 1), xycoords=("data", "axes fraction"), xytext=(0, above),
+                          textcoords="offset points", ha="center", fontsize=9, color=GREY)  # fmt: skip
+    every[-1].set(xlim=(low, high), xlabel="bits per byte of the held-out text, restoration included")
     return figure
 
 
-def with_baselines(comparison: Comparison) -> Figure:
-    """Every cell and baseline on one scale."""
-    rows = [(str(cell), comparison.total(cell).value, look.colour) for cell, look in looks(comparison).items()]
-    baselines = zip(comparison.baselines.itertuples(), comparison.baselines.val_bpb.tolist(), strict=True)
-    rows += [(str(baseline_of(row)), bpb, "0.65") for row, bpb in baselines]
-    rows.sort(key=lambda row: -row[1])
-    figure = Figure(figsize=(8, 1 + 0.27 * len(rows)), layout="constrained")
-    axes: Axes = figure.subplots()
-    axes.barh([textwrap.shorten(name, 48) for name, *_ in rows], [bpb for _, bpb, _ in rows],
-              color=[fill for *_, fill in rows])  # fmt: skip
-    for i, (_, bpb, _) in enumerate(rows):
-        axes.text(bpb, i, f" {bpb:.3f}", va="center", fontsize=8)
-    axes.set(xlabel="bits per byte, restoration included", ylim=(-0.7, len(rows) - 0.3))
+def _span(comparison: Comparison) -> tuple[float, float]:
+    """From the left end of what is drawn to the right one: the cells, and the best baseline of each family."""
+    totals = [comparison.total(cell) for cell in comparison.cells]
+    ends = [total.value + side * (total.half or 0.0) for total in totals for side in (-1, 1)]
+    ends += [*_naive(comparison).values(), *comparison.best_baselines.val_bpb.tolist()]
+    margin = 0.05 * (max(ends) - min(ends)) or 0.05
+    return min(ends) - margin, max(ends) + margin
+
+
+def _naive(comparison: Comparison) -> dict[Cell, float]:
+    """The naive bits per byte of the cells that lose text."""
+    restoration = comparison.mean("val_bpb_restoration")
+    totals = comparison.mean("val_bpb")
+    return {cell: totals[cell] - restoration[cell] for cell in comparison.cells if comparison.loses_text(cell)}
+
+
+def _panel(axes: Axes, comparison: Comparison, size: Size, *, titled: bool) -> None:
+    cells, naive, looking = size.cells[:MOST_ROWS], _naive(comparison), looks(comparison)
+    for row, cell in enumerate(cells):
+        total, colour = comparison.total(cell), looking[cell].colour
+        if cell in naive:
+            axes.barh(row, total.value - naive[cell], left=naive[cell], height=0.5, color=colour, alpha=0.22, lw=0)
+        if total.half is not None:
+            axes.plot([total.value - total.half, total.value + total.half], [row, row], color=colour, lw=2.2,
+                      solid_capstyle="butt")  # fmt: skip
+        axes.plot(total.value, row, "o", ms=8, color=colour, mfc="white" if cell in naive else colour, mew=1.8)
+        axes.annotate(f"{total.value:.3f}", (1, row), xycoords=("axes fraction", "data"), xytext=(6, 0),
+                      textcoords="offset points", va="center", fontsize=9.5, color=GREY)  # fmt: skip
+    left = len(size.cells) - len(cells)
+    axes.set_yticks(range(len(cells)), [str(cell.without_size()) for cell in cells])
+    for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
+        label.set_color(on_white(looking[cell].colour))
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(cells) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
-    return figure
+    axes.spines["left"].set_visible(False)
+    if titled or left:
+        more = f"; the best {len(cells)} of {len(size.cells)}" if left else ""
+        axes.set_title(f"model {size.name}{more}", fontsize=10.5, fontweight="bold", loc="left")

@@ -15,6 +15,7 @@ from tokexp.analysis.statistics import Estimate
 from tokexp.rendering.figures.layout import MOST_NAMED, engineering, name_ends, side_by_side, wide
 from tokexp.rendering.figures.style import COLOURS, MARKERS, arm_colours, looks
 
+FEWEST = 4  # points in which an eye finds a relation
 PARTS = {
     "token embedding": ("params_token_embedding", COLOURS[0]),
     "position embedding": ("params_position_embedding", COLOURS[4]),
@@ -29,7 +30,7 @@ def by_parameters(comparison: Comparison) -> Figure | None:
     With the power law where a line has three sizes.
     """
     means = _means(comparison)
-    if means.params_total.nunique() < 2:
+    if len(comparison.sizes) < 2:  # a point a tokenizer, which the ranking shows
         return None
     figure = wide(1)
     axes: Axes = figure.subplots()
@@ -118,8 +119,10 @@ def parameters(comparison: Comparison) -> Figure:
     return figure
 
 
-def compression(comparison: Comparison) -> Figure:
-    """Does a tokenizer that compresses more predict better? A point a cell."""
+def compression(comparison: Comparison) -> Figure | None:
+    """Does a tokenizer that compresses more predict better? A point a cell; None where they are too few to tell."""
+    if comparison.means.bytes_per_token.nunique() < FEWEST:
+        return None
     looking, bytes_per_token, bpb = looks(comparison), comparison.mean("bytes_per_token"), comparison.mean("val_bpb")
     sides = side_by_side(comparison, comparison.cells)
     figure = wide(len(sides))

@@ -19,11 +19,11 @@ from tokexp.analysis.views import Point
 from tokexp.rendering.text import Emphasis, Line, Strong
 
 UNRESOLVED = {
-    Reason.TEXT: "this text does not tell the averages of these seeds apart",
-    Reason.SHORT_TEXT: "the held-out text is too short for so many comparisons",
+    Reason.TEXT: "this text does not tell them apart",
+    Reason.SHORT_TEXT: "this text is too short for so many comparisons",
     Reason.ONE_SEED: "one seed is an anecdote; add seed=0,1,2",
-    Reason.TOO_MANY_SEEDS: "a thousand seeds would not do",
-    Reason.SEEDS: "some {seeds} seeds a cell would do",
+    Reason.TOO_MANY_SEEDS: "a thousand seeds would not settle it",
+    Reason.SEEDS: "about {seeds} seeds a cell would settle it",
 }
 
 

@@ -65,7 +65,7 @@ def optimum_table(comparison: Comparison) -> Table:
     rows = optima(comparison)
     if not rows:
         return Table()
-    edge = Absent("at the edge of what was tried, so not known")
+    edge = Absent("not known: the best is at the edge of what was tried")
     best = [Number(row.best, ",", f" ({row.best_bpb:.3f} bits per byte)") for row in rows]
     return table(
         Column("run", [f"{row.arm} {row.size}" for row in rows]),
@@ -99,5 +99,5 @@ def prediction_table(comparison: Comparison) -> Table:
         Column("known without training", [row.predictor for row in rows], name="predictor"),
         Column("cells", [row.cells for row in rows]),
         Column("rank correlation with bits per byte", rows, name="rank_correlation"),
-        Column("interval", ["has zero in it" if row.interval.has_zero else "excludes zero" for row in rows]),
+        Column("interval", ["includes zero" if row.interval.has_zero else "excludes zero" for row in rows]),
     )

@@ -11,13 +11,13 @@ from tokexp.analysis.readability import (
     distance_by_chance,
     human_band,
     mean_distance,
+    measures,
     readings,
     samples_of_a_run,
     temperatures,
     typical_distances,
 )
 from tokexp.rendering.tables.columns import Column, Distance, HumanBand, Number, Table, Value, table
-from tokexp.scoring.samples.readability import MEASURES
 
 
 def content_table(comparison: Comparison, partition: str) -> Table:
@@ -71,7 +71,7 @@ def _at_temperature(comparison: Comparison, temperature: float) -> list[Row]:
             "human text": HumanBand(*human[measure]),
             **{cell: read[measure] for cell, read in by_cell.items()},
         }
-        for measure in MEASURES
+        for measure in measures(comparison)
     ]
     chance = distance_by_chance(comparison, samples_of_a_run(comparison, temperature))
     last: Row = {

@@ -102,7 +102,7 @@ def baseline_table(comparison: Comparison) -> Table:
         Column("run", [lead.cell for lead in rows]),
         Column("at", [lead.at for lead in rows]),
         Column("baseline", [str(lead.baseline) for lead in rows]),
-        *difference_columns([lead.difference for lead in rows], "before it by", "+.3f"),
+        *difference_columns([lead.difference for lead in rows], "ahead by", "+.3f"),
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.seed_experiment.insights import Ticked, insights, ticked
+from tokexp.analysis.seed_experiment.insights import Ticked, insights, is_concerned, ticked
 from tokexp.analysis.seed_experiment.published import Reproduction, reproductions
-from tokexp.rendering.insights import JUDGEMENTS, claim, evidence
 from tokexp.rendering.tables.columns import Column, MeasureAndDistance, Number, Table, table
+from tokexp.rendering.tables.insights import JUDGEMENTS, claim, evidence
 
 # How the figures are written, by column; others with two digits.
 FORMS = {
@@ -16,15 +16,19 @@ FORMS = {
 
 
 def insight_table(comparison: Comparison) -> Table:
+    if not is_concerned(comparison):
+        return Table()
     rows = insights(comparison)
     return table(
-        Column("the seed experiment said", [claim(insight) for insight in rows], name="claim"),
-        Column("this sweep", [evidence(insight) for insight in rows], name="evidence"),
+        Column("what the seed experiment said", [claim(insight) for insight in rows], name="claim"),
+        Column("what these runs show", [evidence(insight) for insight in rows], name="evidence"),
         Column("verdict", [JUDGEMENTS[insight.judgement] for insight in rows]),
     )
 
 
 def ticked_table(comparison: Comparison) -> Table:
+    if not is_concerned(comparison):
+        return Table()
     rows = ticked(comparison)
     distances = [_or_none(row.distance, ".2f", " sd") for row in rows]
 
@@ -79,5 +83,5 @@ def published_rows(comparison: Comparison) -> Table:
 
 def _verdict(row: Reproduction) -> str:
     if row.off is None:
-        return "it had none"
-    return "reproduced" if row.reproduced else f"not so: {row.off:+.1%}"
+        return "it published none"
+    return "reproduced" if row.reproduced else f"not reproduced: {row.off:+.1%}"

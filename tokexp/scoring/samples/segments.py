@@ -6,12 +6,15 @@ A run leaves `segments.jsonl`, so that a report can colour pieces without the to
                 "held out", with its `text`, which is the same for every run on a corpus
     bytes       the length of each piece in UTF-8 bytes: end to end they are the text
     unknown     which of the pieces the tokenizer has no token for
+    bits        held out: what each piece costs, the model's bits and restoration, in the windows of the score
     copied      [start, end] in bytes: words that stand in an 8-gram of words which the training text has,
                 as `copied_8grams` of readability.py counts them
     new_words   [start, end] in bytes: words that the training text lacks, which `real_words` leaves out
 
 A sample is cut here as its tokenizer cuts that text. The model may have drawn it in other pieces: a
-lossless kind writes most texts in many ways, and a lossy one's unknown token writes nothing.
+lossless kind writes most texts in many ways, and a lossy one's unknown token writes nothing. The passage, too, is
+cut by itself, so that its first and last pieces may be parts of longer ones of the held-out text; their bits are
+those of their bytes (`byte_bits` in `tokexp/scoring/content.py`).
 """
 
 from __future__ import annotations
@@ -55,8 +58,11 @@ class Marks:
     new_words: list[list[int]]
 
 
-def run_segments(tokenizer: Tokenizer, samples: Sequence[Row], corpus: Corpus) -> list[Row]:
-    """The rows of a run's `segments.jsonl`; `samples` are those of its samples.jsonl."""
+def run_segments(tokenizer: Tokenizer, samples: Sequence[Row], corpus: Corpus, bits: np.ndarray) -> list[Row]:
+    """The rows of a run's `segments.jsonl`; `samples` are those of its samples.jsonl.
+
+    `bits`: of each byte of the held-out text.
+    """
     texts = [row["text"] for row in samples]
     rows: list[Row] = [
         {
@@ -68,7 +74,16 @@ def run_segments(tokenizer: Tokenizer, samples: Sequence[Row], corpus: Corpus) -
         for row, marks in zip(samples, mark_copies_and_new_words(corpus.train, texts), strict=True)
     ]
     text = shown_passage(corpus.val)
-    return [*rows, {"of": "held out", "text": text, **dataclasses.asdict(segment(tokenizer, text))}]
+    passage = segment(tokenizer, text)
+    costs = piece_bits(passage.bytes, bits[len(corpus.val[: passage_start(corpus.val)].encode()) :])
+    return [*rows, {"of": "held out", "text": text, **dataclasses.asdict(passage), "bits": costs}]
+
+
+def piece_bits(lengths: Sequence[int], bits: np.ndarray) -> list[float]:
+    """The bits of pieces of so many bytes, end to end from the first of `bits` on, which are of bytes."""
+    up_to = np.append(0, np.cumsum(bits[: sum(lengths)]))
+    edges = np.append(0, np.cumsum(lengths, dtype=int))
+    return np.diff(up_to[edges]).round(4).tolist()
 
 
 def piece_rows(row: Row) -> list[Row]:
@@ -122,6 +137,11 @@ def first_words(val: str) -> str:
 
 def shown_passage(val: str, chars: int = PASSAGE_CHARS) -> str:
     """The first `chars` characters of `val` that begin after a paragraph break, or at its beginning."""
-    paragraph_break = PARAGRAPH_BREAK.search(val, 0, max(0, len(val) - chars))
-    start = paragraph_break.end() if paragraph_break else 0
+    start = passage_start(val, chars)
     return val[start : start + chars]
+
+
+def passage_start(val: str, chars: int = PASSAGE_CHARS) -> int:
+    """The character of `val` at which `shown_passage` begins."""
+    paragraph_break = PARAGRAPH_BREAK.search(val, 0, max(0, len(val) - chars))
+    return paragraph_break.end() if paragraph_break else 0

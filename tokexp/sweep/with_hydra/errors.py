@@ -6,6 +6,7 @@ import difflib
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +21,16 @@ from tokexp.system.command import cannot_write, failed
 log = logging.getLogger(__name__)
 
 
+# Who reads the command line and the yaml. What goes wrong within them, their own mistakes too, came of what was typed.
+READERS = {"hydra", "omegaconf", "antlr4", "yaml", "argparse.py"}
+DETAILS = ("full_key:", "object_type=", "reference_type=")  # lines that say where in Hydra's tree a value stands
+
+
 @contextmanager
 def errors_end_the_program() -> Iterator[None]:
     """Exit with code 2 and a line for bad input, with 1 and a traceback for a mistake of ours.
 
-    Hydra makes a warning of what a callback raises, and a traceback of what a sweeper does.
+    Hydra makes a warning of what a callback raises, and a traceback of much that is typed wrong.
     """
     try:
         yield
@@ -34,7 +40,9 @@ def errors_end_the_program() -> Iterator[None]:
         sys.exit(failed(in_a_line(error)))
     except OSError as error:
         sys.exit(failed(cannot_write(error)))
-    except Exception:
+    except Exception as error:
+        if raised_by_a_reader(error):
+            sys.exit(failed(in_a_line(error)))
         log.exception("tokexp itself failed")
         sys.exit(1)
 
@@ -56,9 +64,16 @@ def _settings(tree: dict[str, Any], where: str = "") -> Iterator[tuple[str, Any]
             yield from _settings(value, f"{where}{name}.")
 
 
+def raised_by_a_reader(error: Exception) -> bool:
+    """Whether an error was raised by what reads the command line."""
+    where = traceback.extract_tb(error.__traceback__)[-1].filename
+    return not READERS.isdisjoint(Path(where).parts)
+
+
 def in_a_line(error: Exception) -> str:
     """Make one line of what Hydra says over many."""
-    head, *rest = [line.strip() for line in str(error).split("Config search path")[0].splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).split("Config search path")[0].splitlines()]
+    head, *rest = [line for line in lines if line and not line.startswith(DETAILS)] or [type(error).__name__]
     if named := re.match(r"Could not override '([\w.]+)'", head):
         return f"{named[1]}: there is no such setting; {did_you_mean(named[1])}"
     if (file := re.search(r"Could not find 'data/(.+)'", head)) and Path(file[1]).exists():
@@ -66,4 +81,5 @@ def in_a_line(error: Exception) -> str:
     if rest and rest[0].startswith("Available options"):
         return f"{head}; {rest[0]} {', '.join(rest[1:])}"
     why = str(error.__cause__ or "").strip().splitlines()
-    return f"{head} ({why[0]})" if why else head
+    said = "; ".join([head, *rest])
+    return f"{said} ({why[0]})" if why and why[0] not in said else said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from tokexp.config import GROUP_TYPES, BudgetConfig, RunConfig, from_dict
 from tokexp.runs.identity import SINGLE
 from tokexp.stages.prepare import RunSpec, identify
+from tokexp.sweep.options import arm_of
 from tokexp.system.device import cores, resolve_device
 from tokexp.tokenizer import check_settings
 
@@ -56,7 +58,8 @@ def to_config(composed: DictConfig) -> RunConfig:
     typed = any(word.startswith("tracking.mode=") for word in HydraConfig.get().overrides.task)
     if os.environ.get("WANDB_MODE") and not typed:
         tree["tracking"]["mode"] = "auto"  # the environment goes before a yaml, and the command line before both
-    return from_dict(tree)
+    cfg = from_dict(tree)
+    return dataclasses.replace(cfg, arm=arm_of(cfg.arm, cfg.tokenizer))
 
 
 def _plain(value: Any) -> Any:

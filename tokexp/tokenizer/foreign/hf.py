@@ -149,7 +149,9 @@ def learn(model: Any, cutter: Any, trainer: Any, text: str) -> dict[str, Any]:
     tokenizer.pre_tokenizer = cutter
     try:
         tokenizer.train_from_iterator([text], trainer)
+        tokenizers.Tokenizer.from_str(tokenizer.to_str())  # refuses scores that are no numbers, as of a text of NULs
     except Exception as error:  # the library raises bare Exceptions
-        raise InputError(f"Hugging Face's tokenizers cannot learn this ({error}); try a larger vocab_size") from error
+        what = f"Hugging Face's tokenizers cannot learn this ({error})"
+        raise InputError(f"{what}; try a larger vocab_size or another text") from error
     settings: dict[str, Any] = json.loads(tokenizer.to_str())
     return settings

@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 import pytest
 from made_up import PASSAGE, SAMPLE, compared, run, several, threes, whole_study
 
-from tokexp.rendering.pieces import StyledText, cut_lines, cut_sample, passage_lines, passages, visible
+from tokexp.rendering.page.pieces import StyledText, cut_lines, cut_sample, passage_lines, passages, visible
 
 NASTY = "\né\n\n\nüb👑 x\r\n\ty"  # 19 bytes
 LENGTHS = [[1] * 19, [19], [7, 0, 12], [18, 1]]
@@ -22,11 +22,35 @@ def test_lines_by_hand() -> None:
     text = "ab\n\ncdé f"
     lines = list(cut_lines(text, [1, 1, 3, 2, 1, 1, 1], {4}))  # a|b|\n\nc|d + half of é|the other half|' '|f
     assert lines == [
-        (3, [StyledText("a", "p0"), StyledText("b", "p1"), StyledText("⏎⏎", "p2")]),
-        (4, [StyledText("c", "p2 on"), StyledText("dé", "p3 torn"), StyledText(" ", "p1"), StyledText("f", "p2")]),
+        ([0, 1, 2], [StyledText("a", "p0"), StyledText("b", "p1"), StyledText("⏎⏎", "p2")]),
+        (
+            [3, 4, 5, 6],
+            [StyledText("c", "p2 on"), StyledText("dé", "p3 torn"), StyledText(" ", "p1"), StyledText("f", "p2")],
+        ),
     ]
     (one,) = cut_lines("x", [1], {0})
-    assert one == (1, [StyledText("x", "p0", "unknown")])
+    assert one == ([0], [StyledText("x", "p0", "unknown")])
+
+
+def test_the_bits_of_pieces_by_hand() -> None:
+    (first, second) = cut_lines("ab\ncd", [3, 2], set(), [1.2, 18.04])
+    assert first == ([0], [StyledText("ab⏎", "p0", "", "s0", "1.2 bits, 0.4 per byte")])
+    assert second == ([1], [StyledText("cd", "p1", "", "s7", "18.0 bits, 9.0 per byte")])
+    (one,) = cut_lines("x", [1], {0}, [2.5])
+    assert one[1][0].classes == "p0 unknown s3"
+    assert one[1][0].bits == "2.5 bits", "a byte's bits are its bits per byte"
+
+
+def test_the_bits_of_a_line_are_those_of_the_pieces_that_begin_in_it() -> None:
+    """Of the tokenizers whose rows have as many bits as pieces; older studies have none."""
+    made = whole_study([run("char"), run("bpe"), run("word")])
+    bits = {"char": [i + 0.5 for i in range(7)], "bpe": [1.0]}
+    rows = [row | ({"bits": bits[arm]} if (arm := row["name"].split("-")[0]) in bits else {}) for row in made.segments]
+    lines = passage_lines(compared(dataclasses.replace(made, segments=rows)))
+    costs = {str(cut.cell): [line[i].bits for line in lines] for i, cut in enumerate(lines[0])}
+    assert costs["bpe"] == costs["word"] == [None] * len(lines)
+    assert sum(cost or 0 for cost in costs["char"]) == sum(bits["char"])
+    assert costs["char"][0] == sum(bits["char"][: lines[0][0].begin])
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
@@ -35,8 +59,8 @@ def test_lines_are_the_whole_text(lengths: list[int]) -> None:
     lines = list(cut_lines(NASTY, lengths, set()))
     shown = "".join(span.text for _, spans in lines for span in spans)
     assert shown == visible(NASTY) == NASTY.replace("\n", "⏎").replace("\r", "␍").replace("\t", "⇥")
-    edges = [start for start, end in pairwise(accumulate(lengths, initial=0)) if start < 19]
-    assert sum(begin for begin, _ in lines) == len(edges)
+    starts = [start for start, _ in pairwise(accumulate(lengths, initial=0))]
+    assert [n for begin, _ in lines for n in begin] == [n for n, start in enumerate(starts) if start < 19]
 
 
 def test_a_sample_by_hand() -> None:

@@ -6,8 +6,8 @@ A character belongs to the piece in which it begins, so that the same text is as
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
@@ -17,6 +17,7 @@ from tokexp.analysis.comparison import Comparison
 from tokexp.rendering.text import printable
 
 SIGNS = {10: "⏎", 9: "⇥", 13: "␍"}
+LEVELS = (0.5, 1, 2, 3, 4, 6, 8)  # bits per byte at which a piece gets the next colour
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,12 @@ class StyledText:
     text: str
     piece: str = ""  # classes of CSS: of its piece
     marks: str = ""  # and of what is said of it
+    surprise: str = ""  # and of the bits that it costs
+    bits: str = ""  # these in words
 
     @property
     def classes(self) -> str:
-        return f"{self.piece} {self.marks}".strip()
+        return " ".join(filter(None, (self.piece, self.marks, self.surprise)))
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class CutLine:
     tokenizer: Cell
     cell: Cell  # the first with that tokenizer, which gives it its colour
     begin: int  # pieces that begin in the line
+    bits: float | None  # of these; None where they are not known
     pieces: list[StyledText]
 
 
@@ -71,31 +75,45 @@ def passage_lines(comparison: Comparison) -> list[list[CutLine]]:
         if row["text"] != (text or row["text"]) or sum(row["bytes"]) != len(row["text"].encode()):
             continue
         text = row["text"]
-        for i, (begin, pieces) in enumerate(cut_lines(text, row["bytes"], set(row["unknown"]))):
+        bits = row.get("bits") or []  # which older studies lack
+        bits = bits if len(bits) == len(row["bytes"]) else []
+        for i, (numbers, pieces) in enumerate(cut_lines(text, row["bytes"], set(row["unknown"]), bits)):
             lines += [[]] if i == len(lines) else []
-            lines[i].append(CutLine(passage.tokenizer, passage.cell, begin, pieces))
+            cost = sum(bits[n] for n in numbers) if bits else None
+            lines[i].append(CutLine(passage.tokenizer, passage.cell, len(numbers), cost, pieces))
     return lines
 
 
-def cut_lines(text: str, lengths: list[int], unknown: set[int]) -> Iterator[tuple[int, list[StyledText]]]:
-    """For each line of `text`: how many pieces begin in it, and what is drawn of them.
+def cut_lines(
+    text: str, lengths: list[int], unknown: set[int], bits: Sequence[float] = ()
+) -> Iterator[tuple[list[int], list[StyledText]]]:
+    """For each line of `text`: the numbers of the pieces that begin in it, and what is drawn of them.
 
     A line ends after its newlines, empty lines below it included. A piece that goes on in the next line
-    keeps its class there; a piece that ends in the middle of a character is "torn".
+    keeps its class there; a piece that ends in the middle of a character is "torn". `bits`: of each piece, if known.
     """
     raw = text.encode()
     edges = list(accumulate(lengths, initial=0))
     snapped = _snapped(text, edges)
     breaks = [match.end() for match in re.finditer(rb"\n+(?=[^\n])", raw)]
     for start, end in pairwise([0, *breaks, len(raw)]):
-        begin, shown = 0, []
+        begin: list[int] = []
+        shown: list[StyledText] = []
         for n, (a, b) in enumerate(pairwise(snapped)):
-            begin += start <= edges[n] < end
+            begin += [n] if start <= edges[n] < end else []
             if a < min(b, end) and b > start:
                 piece = _piece(n, goes_on=a < start, torn=b != edges[n + 1])
                 marks = "unknown" if n in unknown else ""
-                shown.append(StyledText(visible(raw[max(a, start) : min(b, end)].decode()), piece, marks))
+                cost = _cost(bits[n], lengths[n]) if bits else ("", "")
+                shown.append(StyledText(visible(raw[max(a, start) : min(b, end)].decode()), piece, marks, *cost))
         yield begin, shown
+
+
+def _cost(bits: float, length: int) -> tuple[str, str]:
+    """The class of a piece of `length` bytes by its bits per byte, and its bits in words."""
+    per_byte = bits / max(1, length)
+    words = f"{bits:.1f} bits, {per_byte:.1f} per byte" if length > 1 else f"{bits:.1f} bits"
+    return f"s{bisect_right(LEVELS, per_byte)}", words
 
 
 def cut_sample(text: str, row: dict[str, Any]) -> list[StyledText]:

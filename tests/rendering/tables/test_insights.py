@@ -21,11 +21,14 @@ from tokexp.analysis.seed_experiment.insights import (
     insights,
 )
 from tokexp.analysis.statistics import Interval
-from tokexp.rendering.insights import CLAIMS, claim, evidence
+from tokexp.rendering.tables.insights import CLAIMS, claim, evidence
 
 A, B, C = (Cell(arm, "nano", False, (), False) for arm in "abc")
-PICTURES = "lowest loss per token: a (1.00 nats, 2.500 bits per byte); nearest to human text: b (1.25 sd, a 3.00)"
-SPIKES = "steps whose gradient norm is over 3 times the median of the 50 before"
+PICTURES = (
+    "a has the lowest loss per token (1.00 nats, 2.500 bits per byte); the samples of b are nearest to human text "
+    "(1.25 sd away, those of a 3.00)."
+)
+SPIKES = "In so many steps the gradient norm is over 3 times the median of the 50 steps before"
 LOSS = LossAndOutput(OPEN, A, 1.0, 2.5, 3.0, B, 1.25)
 
 
@@ -40,22 +43,25 @@ def test_every_insight_has_its_claim() -> None:
     [
         (LossAndOutput(OPEN), ""),
         (LOSS, PICTURES),
-        (dataclasses.replace(LOSS, one_seed=True), f"{PICTURES}; one seed cannot tell"),
-        (dataclasses.replace(LOSS, not_told_from=A), f"{PICTURES}; the seeds do not tell b from a"),
+        (dataclasses.replace(LOSS, one_seed=True), f"{PICTURES} One seed is an anecdote."),
+        (dataclasses.replace(LOSS, not_told_from=A), f"{PICTURES} The seeds do not tell b from a."),
         (SizeOfModels(OPEN, (100, 100), (1000, 2000), (0.9, 0.95)),
-         "bodies of 100, totals of 1,000 to 2,000; embedding-related 90.0% to 95.0%"),
-        (TextOfSamples(HOLDS, {A: 500, B: 1602.4}), "characters in the sample of equal tokens: a 500, b 1,602"),
+         "The bodies have 100 parameters, the models 1,000 to 2,000; of these, 90.0% to 95.0% depend on the vocabulary "
+         "and the positions."),
+        (TextOfSamples(HOLDS, {A: 500, B: 1602.4}),
+         "The samples of equal tokens have so many characters: a 500, b 1,602."),
         (Stability(OPEN, {A: 0.0, B: 0.0123}, one_seed=True),
-         f"{SPIKES}: a 0.00%, b 1.23%; one seed cannot tell"),
+         f"{SPIKES}: a 0.00%, b 1.23%. One seed is an anecdote."),
         (Stability(OPEN, {A: 0.0}, not_told=True),
-         f"{SPIKES}: a 0.00%; the seeds do not tell them apart"),
+         f"{SPIKES}: a 0.00%. The seeds do not tell them apart."),
         (Granularity(OPEN, {A: 128}, []),
-         "characters in a full context: a 128; fewer than 4 cells of a size cannot tell"),
+         "A full context has so many characters: a 128. Fewer than 4 cells of a size tell nothing."),
         (Granularity(HOLDS, {A: 128}, [SizeCorrelation("nano", -0.9, Interval(-1.0, -0.5), 6)]),
-         "characters in a full context: a 128; size nano: rank correlation of bytes per token and bits per byte "
-         "-0.90 (-1.00 to -0.50) over 6 cells"),
+         "A full context has so many characters: a 128. At size nano, bytes per token and bits per byte have a rank "
+         "correlation of -0.90 (-1.00 to -0.50) over 6 cells."),
         (FreeLunch(HOLDS, [("nano", {"bits per byte": [A], "fewest FLOPs": [A, B]}), ("micro", {"x": [A, B, C]})]),
-         "best, size nano: bits per byte: a; fewest FLOPs: a, b. size micro: x: 3 of them alike"),
+         "The best of size nano are, by bits per byte: a; by fewest FLOPs: a, b. "
+         "The best of size micro are, by x: 3 alike."),
     ],
 )  # fmt: skip
 def test_evidence(insight: object, words: str) -> None:
@@ -65,5 +71,5 @@ def test_evidence(insight: object, words: str) -> None:
 def test_evidence_of_made_up_runs() -> None:
     made = study([run(arm, 0, [bpb], params_total=100) for arm, bpb in zip(ARMS, (2.0, 2.5, 3.0), strict=True)])
     words = [evidence(insight) for insight in insights(compared(with_samples(made, dict.fromkeys(ARMS, 1.0))))]
-    assert "bodies of 100, totals of 100; embedding-related 0.0%" in words
-    assert "fewest parameters: 3 of them alike" in words[5]
+    assert any(text.startswith("The bodies have 100 parameters, the models 100; of these, 0.0%") for text in words)
+    assert "fewest parameters: 3 alike" in words[5]

@@ -9,7 +9,8 @@ import pytest
 from made_up import compared, equal_steps, run, seeds, study, turned_round, two_sizes
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statements import answer, best_of, held_equal, ranking
+from tokexp.analysis.statements.answer import answer, best_of, ranking
+from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.analysis.statistics import Reason
 
 

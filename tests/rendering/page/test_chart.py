@@ -11,8 +11,8 @@ import pandas as pd
 from made_up import compared, falling, run, several, study, whole_study
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.rendering.chart import DASHES, SYMBOLS, chart, island
 from tokexp.rendering.figures.style import LINES, MARKERS
+from tokexp.rendering.page.chart import DASHES, SYMBOLS, chart, island
 from tokexp.runs.study import Study
 
 

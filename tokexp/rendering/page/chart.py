@@ -14,7 +14,8 @@ from tokexp.analysis.comparison import Comparison, baseline_of
 from tokexp.analysis.curves import MeanCurve, curves_by_run, mean_curves
 from tokexp.analysis.views import AXES
 from tokexp.rendering.figures.style import Look, looks
-from tokexp.rendering.pieces import StyledText, cut_sample
+from tokexp.rendering.page.pictures import variable_of
+from tokexp.rendering.page.pieces import StyledText, cut_sample
 
 AXIS_TITLES = {
     "steps": "optimizer steps",
@@ -38,11 +39,6 @@ SYMBOLS = {
     "*": "star",
 }  # fmt: skip
 DIGITS = 6  # as many as a screen has room for
-
-
-def variable_of(colour: str) -> str:
-    """The CSS variable that has `colour`, or its like on the dark page."""
-    return f"--c{colour.lower().removeprefix('#')}"
 
 
 def island(value: Any) -> Markup:

@@ -19,6 +19,7 @@ from tokexp.analysis.seed_experiment.insights import (
 )
 
 MOST_NAMED = 2  # cells that are equally good
+ONE_SEED = "One seed is an anecdote."
 JUDGEMENTS = {
     Judgement.HOLDS: "holds here",
     Judgement.NOT: "does not hold here",
@@ -45,22 +46,26 @@ def evidence(insight: Insight) -> str:
             return _loss_and_output(insight)
         case SizeOfModels(_, bodies, totals, related):
             return (
-                f"bodies of {_range(bodies, ',.0f')}, totals of {_range(totals, ',.0f')}; "
-                f"embedding-related {_range(related, '.1%')}"
+                f"The bodies have {_range(bodies, ',.0f')} parameters, the models {_range(totals, ',.0f')}; "
+                f"of these, {_range(related, '.1%')} depend on the vocabulary and the positions."
             )
         case TextOfSamples(_, chars):
-            return f"characters in the sample of equal tokens: {_each(chars, ',.0f')}"
+            return f"The samples of equal tokens have so many characters: {_each(chars, ',.0f')}."
         case Stability():
             figures = (
-                f"steps whose gradient norm is over 3 times the median of the 50 before: {_each(insight.spikes, '.2%')}"
+                "In so many steps the gradient norm is over 3 times the median of the 50 steps before: "
+                f"{_each(insight.spikes, '.2%')}."
             )
-            one_seed = "; one seed cannot tell" if insight.one_seed else ""
-            return figures + (one_seed or ("; the seeds do not tell them apart" if insight.not_told else ""))
+            if insight.one_seed:
+                return f"{figures} {ONE_SEED}"
+            return f"{figures} The seeds do not tell them apart." if insight.not_told else figures
         case Granularity():
             return _granularity(insight)
         case FreeLunch(_, best):
-            return "best, " + ". ".join(
-                f"size {size}: " + "; ".join(f"{what}: {_some(cells)}" for what, cells in winners.items())
+            return " ".join(
+                f"The best of size {size} are, by "
+                + "; by ".join(f"{what}: {_some(cells)}" for what, cells in winners.items())
+                + "."
                 for size, winners in best
             )
 
@@ -69,30 +74,30 @@ def _loss_and_output(insight: LossAndOutput) -> str:
     if insight.lowest is None:
         return ""
     figures = (
-        f"lowest loss per token: {insight.lowest} ({insight.loss:.2f} nats, {insight.bpb:.3f} bits per byte); "
-        f"nearest to human text: {insight.nearest} ({insight.nearest_distance:.2f} sd, "
-        f"{insight.lowest} {insight.lowest_distance:.2f})"
+        f"{insight.lowest} has the lowest loss per token ({insight.loss:.2f} nats, {insight.bpb:.3f} bits per byte); "
+        f"the samples of {insight.nearest} are nearest to human text ({insight.nearest_distance:.2f} sd away, those of "
+        f"{insight.lowest} {insight.lowest_distance:.2f})."
     )
     if insight.one_seed:
-        return f"{figures}; one seed cannot tell"
+        return f"{figures} {ONE_SEED}"
     if insight.not_told_from is not None:
-        return f"{figures}; the seeds do not tell {insight.nearest} from {insight.not_told_from}"
+        return f"{figures} The seeds do not tell {insight.nearest} from {insight.not_told_from}."
     return figures
 
 
 def _granularity(insight: Granularity) -> str:
-    figures = f"characters in a full context: {_each(insight.context_chars, ',.0f')}"
+    figures = f"A full context has so many characters: {_each(insight.context_chars, ',.0f')}."
     for one in insight.correlations:
         low, high = one.interval
         figures += (
-            f"; size {one.size}: rank correlation of bytes per token and bits per byte "
-            f"{one.value:+.2f} ({low:+.2f} to {high:+.2f}) over {one.cells} cells"
+            f" At size {one.size}, bytes per token and bits per byte have a rank correlation of "
+            f"{one.value:+.2f} ({low:+.2f} to {high:+.2f}) over {one.cells} cells."
         )
-    return figures if insight.correlations else f"{figures}; fewer than {FEWEST} cells of a size cannot tell"
+    return figures if insight.correlations else f"{figures} Fewer than {FEWEST} cells of a size tell nothing."
 
 
 def _some(cells: list[Cell]) -> str:
-    return ", ".join(map(str, cells)) if len(cells) <= MOST_NAMED else f"{len(cells)} of them alike"
+    return ", ".join(map(str, cells)) if len(cells) <= MOST_NAMED else f"{len(cells)} alike"
 
 
 def _each(values: Mapping[Cell, float], form: str) -> str:

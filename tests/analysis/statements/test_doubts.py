@@ -1,0 +1,70 @@
+"""Why made-up runs cannot say which tokenizer is better: each flaw by its figure, where it concerns a leader."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from made_up import baseline, blocks_of, compared, run, study
+
+from tokexp.analysis.statements.doubts import Doubt, Flaw, doubts
+from tokexp.runs.study import Study
+
+GOOD, BAD = {"bpb": [2.0]}, {"bpb": [2.5]}
+
+
+def found(made: Study) -> dict[Flaw, list[str]]:
+    return {doubt.flaw: [str(cell) for cell, _ in doubt.cells] for doubt in doubts(compared(made))}
+
+
+def test_figures_as_they_should_be_leave_no_doubt() -> None:
+    fine = {"unk_rate": 0.2, "val_bpb_restoration": 0.4, "epochs": 1.0}
+    assert found(study([run("word", bpb=[2.5, 2.0], **fine), run("char", bpb=[2.5])])) == {}
+    assert found(study([run("word", **GOOD, val_bpb_restoration=0.367 * 2 / 2.094), run("char", **BAD)])) == {}
+
+
+@pytest.mark.parametrize(
+    ("flaw", "column", "value"),
+    [(Flaw.UNKNOWN, "unk_rate", 0.31), (Flaw.RESTORATION, "val_bpb_restoration", 0.41),
+     (Flaw.LESS_THAN_A_PASS, "epochs", 0.99)],
+)  # fmt: skip
+def test_a_flaw_of_the_leader_counts_and_one_of_another_does_not(flaw: Flaw, column: str, value: float) -> None:
+    assert found(study([run("word", **GOOD, **{column: value}), run("char", **BAD)])) == {flaw: ["word"]}
+    assert found(study([run("word", bpb=[1.9]), run("char", **GOOD, **{column: value})])) == {}
+
+
+def test_a_flaw_of_all_is_said_to_be() -> None:
+    (doubt,) = doubts(compared(study([run("word", **GOOD, epochs=0.5), run("char", **BAD, epochs=0.25)])))
+    assert doubt == Doubt(Flaw.LESS_THAN_A_PASS, doubt.cells, every=True)
+    assert [(str(cell), passes) for cell, passes in doubt.cells] == [("word", 0.5), ("char", 0.25)]
+
+
+def test_the_leader_of_any_size_counts() -> None:
+    runs = [
+        run("word", bpb=[bpb], settings={"model.n_embd": body}, size=size, params_body=body, unk_rate=unknown)
+        for size, body, bpb, unknown in (("nano", 1, 3.0, 0.3), ("micro", 2, 2.0, 0.0))
+    ]
+    assert found(study(runs)) == {Flaw.UNKNOWN: ["word nano"]}
+
+
+def test_a_learning_rate_that_rises_for_long_is_a_flaw() -> None:
+    """Of four evaluations: the rate rises until the second, or until the end."""
+
+    def with_rates(*rates: float) -> Study:
+        made = study([run("word", bpb=[3.0, 2.8, 2.5, 2.0])])
+        return dataclasses.replace(made, curves=made.curves.assign(lr=rates))
+
+    assert found(with_rates(4.0, 3.0, 2.0, 1.0)) == {}
+    assert found(with_rates(1.0, 1.0, 1.0, 1.0)) == {}, "a constant rate"
+    (doubt,) = doubts(compared(with_rates(1.0, 2.0, 1.5, 1.0)))
+    assert (doubt.flaw, doubt.cells[0][1]) == (Flaw.WARM_UP, pytest.approx(0.25))
+    (doubt,) = doubts(compared(with_rates(1.0, 2.0, 3.0, 4.0)))
+    assert doubt.cells[0][1] == 1.0
+
+
+def test_models_that_gzip_beats_are_a_flaw_of_all() -> None:
+    gzip = baseline("gzip", "adaptive", 2.2) | blocks_of(2.2)
+    assert found(study([run("char", **GOOD), run("bpe", **BAD)], baselines=[gzip])) == {}, "one of them is ahead"
+    assert found(study([run("char", bpb=[2.3]), run("bpe", **BAD)], baselines=[gzip])) == {
+        Flaw.WORSE_THAN_GZIP: ["char", "bpe"]
+    }
