@@ -326,7 +326,7 @@ def test_report_says_what_varied_and_keeps_cells_apart(tmp_path: Path, text_file
     (folder,) = (tmp_path / "reports").glob("vocab_size-lr-????")
     names = sorted(path.parent.name for path in tmp_path.glob(f"runs/{folder.name}/*/result.json"))
     assert [name[:-8] for name in names] == [
-        f"bpe-nano-v{v}-lr-{lr}-s0-" for v in (270, 300) for lr in ("1e-2", "1e-3")
+        f"bpe-nano-v{v}-lr-{lr}-s0-" for v in (270, 300) for lr in ("0.001", "0.01")
     ]
     report = (folder / "README.md").read_text()
     assert "Besides the tokenizer, tokenizer.vocab_size and train.lr vary." in report

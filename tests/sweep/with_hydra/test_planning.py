@@ -27,7 +27,7 @@ def test_what_is_committed_counts_as_done(data: list[str], tmp_path: Path) -> No
     assert "3 of 3 runs done (2 before)" in done.stderr
     rows = (tmp_path / "reports/study/data/results.csv").read_text().splitlines()
     assert len(rows) == 1 + 3
-    assert "Seeds: 0, 1, 2" in (tmp_path / "reports/study/README.md").read_text()
+    assert "The seeds are 0, 1 and 2." in (tmp_path / "reports/study/README.md").read_text()
     pruned = tokexp("report", "study", "--prune", cwd=tmp_path)
     assert pruned.returncode == 0, pruned.stderr
     assert len((tmp_path / "reports/study/data/results.csv").read_text().splitlines()) == 1 + 1
