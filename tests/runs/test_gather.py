@@ -44,11 +44,12 @@ def test_rows_stay_until_they_are_pruned(runs: list[Path], tmp_path: Path, caplo
     folders = [tmp_path / name for name in read_study("mine", data).results.name]
     for folder in folders:
         folder.mkdir()
+        (folder / "status.json").touch()
     collect(runs[:1], data, keep=True)
     assert len(read_study("mine", data).results) == 2, "those of an earlier command"
     assert not caplog.messages, "nothing is gone"
     for folder in folders:
-        folder.rmdir()
+        (folder / "status.json").unlink()
     collect(runs[:1], data, keep=True)
     assert len(read_study("mine", data).results) == 2
     assert caplog.messages.pop().endswith("reports/mine: keeps the rows of 1 run without a folder; --prune drops them")

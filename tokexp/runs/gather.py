@@ -23,6 +23,7 @@ from tokexp.runs.files import (
     RESULTS,
     SAMPLES,
     SEGMENTS,
+    STATUS,
     TOKENIZER,
     TOKENIZERS,
     begun_runs,
@@ -109,8 +110,8 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = F
 
 
 def _to_prune(before: set[str], runs: list[Path], data: Path, *, prune: bool) -> set[str]:
-    """Name the runs of earlier commands whose folders are gone, if they are to go; says which way it is."""
-    names = {name for name in before if not (runs[0].parent / name).exists()}
+    """Name the runs whose folders are gone, or are there with nothing in them, if they are to go; says which it is."""
+    names = {name for name in before if not (runs[0].parent / name / STATUS).exists()}
     if names:
         done, more = ("drops", "") if prune else ("keeps", "; --prune drops them")
         count = f"{len(names)} run{'s' if len(names) > 1 else ''} without a folder"
