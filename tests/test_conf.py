@@ -6,14 +6,19 @@ import dataclasses
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from tokexp.config import GROUP_TYPES, RunConfig, from_dict, to_dict
+from tokexp.runs.identity import config_hash
 from tokexp.sweep.with_hydra import schema
+from tokexp.sweep.with_hydra.planning import list_jobs
 from tokexp.sweep.with_hydra.sweeper import register
 from tokexp.system.places import ROOT
 from tokexp.tokenizer import KINDS, check_settings
@@ -88,6 +93,24 @@ def test_seed_experiment_is_the_original() -> None:
     assert (train.grad_clip, train.eval_every, train.schedule) == (1.0, 200, "cosine")
     assert (cfg.budget.steps, cfg.tokenizer.vocab_size) == (8000, 6551)
     assert (cfg.sample.prompt, cfg.sample.tokens, cfg.sample.temperature) == ("KING", 500, 0.8)
+
+
+TRAIN_SHA256 = "a9e24e23a1ec77744dad26844bfd5a09b6e041954e1eef0000e7f24cba6db735"  # of TinyShakespeare
+COMMITTED = sorted(path.parent.name for path in ROOT.glob("reports/*/data"))
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_committed_sweeps_have_the_settings_that_they_had(name: str) -> None:
+    """The hashes of their results: else what is committed would count as not done, and be trained again."""
+    rows = pd.read_csv(ROOT / f"reports/{name}/data/results.csv", dtype=str).set_index("config_hash")
+    (val_sha256,) = set(rows.val_sha256)
+    corpus: Any = SimpleNamespace(train_sha256=TRAIN_SHA256, val_sha256=val_sha256)
+    loader = GlobalHydra.instance().config_loader()
+    params = compose("config", [f"sweeps={name}", "hydra.mode=RUN"], return_hydra_config=True).hydra.sweeper.params
+    jobs = list_jobs(loader, [f"{key}={value}" for key, value in params.items()])
+    for job in (jobs[0], jobs[-1]):
+        cfg = composed(f"sweeps={name}", *job)
+        assert {config_hash(cfg, corpus, precision) for precision in set(rows.precision)} & set(rows.index), job
 
 
 def test_the_environment_goes_before_a_yaml_and_the_command_line_before_both(monkeypatch: pytest.MonkeyPatch) -> None:

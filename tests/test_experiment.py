@@ -160,11 +160,12 @@ def overfitted(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 def test_samples_are_by_the_best_weights(overfitted: tuple[RunConfig, Path, RunResult]) -> None:
     cfg, folder, result = overfitted
     assert result.scores.best_val_loss < result.scores.val_loss
-    first = json.loads((folder / "samples.jsonl").read_text().splitlines()[0])["text"]
+    row = json.loads((folder / "samples.jsonl").read_text().splitlines()[0])
+    first, sample = row["text"], dataclasses.replace(cfg.sample, prompt=row["prompt"])
     drawn = {}
     for which in ("best", "end"):
         found = load_run(folder, weights=which)
-        drawn[which] = sample_tokens(found.model, found.tokenizer, cfg.sample, seed=cfg.seed)
+        drawn[which] = sample_tokens(found.model, found.tokenizer, sample, seed=cfg.seed)
     assert drawn["best"] == first != drawn["end"]
 
 

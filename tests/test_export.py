@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import subprocess
 import sys
@@ -58,12 +59,12 @@ def test_an_exported_run_samples_and_scores_as_the_run(
     capsys.readouterr()
     found = {}
     for folder in (run_folder, run_folder / "hf"):
-        asked = ["--weights", "best", "--text", text_file]
+        asked = ["--weights", "best", "--text", text_file, "--json"]
         assert run_here(tokexp.evaluate, monkeypatch, folder, *asked) == 0
+        (scores,) = json.loads(capsys.readouterr().out)["scores"]
         assert run_here(tokexp.sample, monkeypatch, folder, "--prompt", "the", "--tokens", 20) == 0
-        found[folder] = capsys.readouterr().out
+        found[folder] = {**scores, "run": capsys.readouterr().out}
     assert found[run_folder] == found[run_folder / "hf"]
-    assert "bits per byte" in found[run_folder]
 
 
 def test_command_refuses_in_one_line_and_leaves_all_as_it_was(

@@ -63,12 +63,15 @@ def test_same_command_again_trains_nothing(
 ) -> None:
     cwd, _ = swept
     before = {p: p.stat().st_mtime_ns for p in cwd.glob("runs/demo/*/result.json")}
-    data = ["data=text", f"data.path={text_file}"]
-    again = tokexp("run", "-m", "tokenizer=char,word", "tokenizer.vocab_size=300", *data, *QUICK, cwd=cwd)
+    words = ["tokenizer.vocab_size=300", "data=text", f"data.path={text_file}", *QUICK]
+    again = tokexp("run", "-m", "tokenizer=char,word,bpe", *words, cwd=cwd)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("done before") == 2
+    assert again.stderr.count("done before") == 3
     assert {p: p.stat().st_mtime_ns for p in cwd.glob("runs/demo/*/result.json")} == before
-    assert "bpe" not in (cwd / "reports/demo/README.md").read_text().splitlines()[2], "only what was asked for last"
+    rows = (cwd / "reports/demo/data/results.csv").read_text()
+    part = tokexp("run", "-m", "tokenizer=char,word", *words, "sweep=demo", cwd=cwd)
+    assert part.returncode == 0, part.stderr
+    assert (cwd / "reports/demo/data/results.csv").read_text() == rows, "a smaller sweep of its name takes none away"
 
 
 def test_report_is_rebuilt_without_torch_and_without_runs(
@@ -86,17 +89,18 @@ def test_report_is_rebuilt_without_torch_and_without_runs(
 
 def test_sample_and_evaluate(swept: tuple[Path, subprocess.CompletedProcess[str]], text_file: Path) -> None:
     cwd, _ = swept
+    bpb = {}
     for path in sorted(cwd.glob("runs/demo/*/result.json")):
-        result = json.loads(path.read_text())
-        sampled = tokexp("sample", str(path.parent), "--prompt", "Juliet:", "--tokens", "9", cwd=cwd)
+        bpb[path.parent.name] = json.loads(path.read_text())["val_bpb"]
+        sampled = tokexp("sample", path.parent.name, "--prompt", "Juliet:", "--tokens", "9", cwd=cwd)
         assert sampled.returncode == 0, sampled.stderr
         assert sampled.stdout.startswith("Juliet:")
-        text = text_file.read_bytes().decode()
-        val = cwd / "val.txt"
-        val.write_bytes(text[int(len(text) * 0.9) :].encode())
-        evaluated = tokexp("evaluate", str(path.parent), "--text", str(val), cwd=cwd)
-        assert evaluated.returncode == 0, evaluated.stderr
-        assert f"bits per byte {result['val_bpb']:.4f}" in evaluated.stdout, "the held-out text scores as in the run"
+    text = text_file.read_bytes().decode()
+    (cwd / "val.txt").write_bytes(text[int(len(text) * 0.9) :].encode())
+    evaluated = tokexp("evaluate", *bpb, "--text", "val.txt", "--json", cwd=cwd)
+    assert evaluated.returncode == 0, evaluated.stderr
+    scores = {row["run"]: row["bits_per_byte"] for row in json.loads(evaluated.stdout)["scores"]}
+    assert scores == pytest.approx(bpb), "the held-out text scores as in the run"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path: Path, arguments: lis
     ("arguments", "message"),
     [
         (["tokenizer=nonsense"], "Could not find 'tokenizer/nonsense'"),
-        (["model.n_layers=3"], "n_layers"),
+        (["model.n_layers=3"], "error: model.n_layers: there is no such setting; did you mean model.n_layer?\n"),
+        (["lr=1e-3"], "error: lr: there is no such setting; did you mean train.lr?\n"),
+        (["-m", "launcher=slurm", "seed=0,1"], "error: launcher=slurm: got a machine without srun"),
         (["train.batch_size=lots"], "lots"),
         (["tokenizer=word", "tokenizer.patern=gpt2"], "patern"),
         (["sweeps=nonsense"], "nonsense"),
@@ -227,8 +233,8 @@ def test_bad_input_of_other_commands_is_one_line(
 
 
 def test_one_failed_run_does_not_stop_the_others(text_file: Path, tmp_path: Path) -> None:
-    data = ["data=text", f"data.path={text_file}"]
-    done = tokexp("run", "-m", "tokenizer=char", "train.lr=1e30,1e-3", "train.min_lr=0", *data, *QUICK, cwd=tmp_path)
+    data = ["data=text", f"data.path={text_file}", "sweep=demo", *QUICK]
+    done = tokexp("run", "-m", "tokenizer=char", "train.lr=1e30,1e-3", "train.min_lr=0", *data, cwd=tmp_path)
     assert done.returncode == 1
     assert "1 of 2 runs done" in done.stderr
     assert "the run diverged, so try a smaller train.lr" in done.stderr
@@ -244,6 +250,8 @@ def test_show_needs_no_training(tmp_path: Path, text_file: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "K(" in done.stdout
     assert "[·né(1)?]" in done.stdout
+    assert "(· is a space; [...?] is text that it has no token for)" in done.stdout
+    assert "(· is a space; \\xc3 is one byte of a character that is cut into several tokens)" in done.stdout
     assert "\\xc3(" in done.stdout
     assert re.search(r"bytes per token +1\.000", done.stdout)
     coloured = tokexp("show", "word", "--color", "always", *given, cwd=tmp_path).stdout
@@ -305,7 +313,8 @@ def test_interrupted_is_one_line_and_a_status(text_file: Path, tmp_path: Path) -
 def test_names_that_look_like_numbers_or_like_nothing(tmp_path: Path, text_file: Path) -> None:
     for name in ("1984.txt", "null.txt"):
         (tmp_path / name).write_bytes(text_file.read_bytes() + name.encode())
-        done = tokexp("run", "-m", "data=text", f"data.path={name}", "tokenizer=char,byte", *QUICK, cwd=tmp_path)
+        words = ["data=text", f"data.path={name}", "sweep=demo", "tokenizer=char,byte"]
+        done = tokexp("run", "-m", *words, *QUICK, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert name.removesuffix(".txt") in (tmp_path / "reports/demo/README.md").read_text()
 
@@ -314,7 +323,12 @@ def test_report_says_what_varied_and_keeps_cells_apart(tmp_path: Path, text_file
     data = ["data=text", f"data.path={text_file}", "tokenizer=bpe"]
     done = tokexp("run", "-m", *data, *QUICK, "tokenizer.vocab_size=270,300", "train.lr=1e-3,1e-2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    report = (tmp_path / "reports/demo/README.md").read_text()
+    (folder,) = (tmp_path / "reports").glob("vocab_size-lr-????")
+    names = sorted(path.parent.name for path in tmp_path.glob(f"runs/{folder.name}/*/result.json"))
+    assert [name[:-8] for name in names] == [
+        f"bpe-nano-v{v}-lr-{lr}-s0-" for v in (270, 300) for lr in ("0.001", "0.01")
+    ]
+    report = (folder / "README.md").read_text()
     assert "Besides the tokenizer, tokenizer.vocab_size and train.lr vary." in report
     assert "bpe vocab_size=270 lr=0.001" in report
 

@@ -71,8 +71,7 @@ class ModelConfig:
         for name in ("block_size", "n_layer", "n_head", "n_embd", "n_kv_head"):
             _positive(f"model.{name}", getattr(self, name))
         _check(0 <= self.dropout < 1, "model.dropout", self.dropout, "a number from 0 up to, not including, 1")
-        divisible = self.n_embd % self.n_head == 0
-        _check(divisible, "model.n_embd", self.n_embd, f"a multiple of model.n_head={self.n_head}")
+        _check(self.n_embd % self.n_head == 0, "model.n_embd", self.n_embd, f"a multiple of model.n_head={self.n_head}")
         _one_of("model.norm", self.norm, "layernorm", "rmsnorm")
         _one_of("model.positions", self.positions, "learned", "rope")
         if self.n_kv_head is not None:
@@ -88,7 +87,7 @@ class TrainConfig:
     batch_size: int = 16  # sequences a step
     lr: float = 2e-3  # at the end of the warm-up
     min_lr: float = 2e-4  # at the end of the run
-    warmup_steps: int = 100  # at most a tenth of the run's steps are used
+    warmup_steps: int | None = None  # null: a twentieth of the run's steps; a number: at most a tenth of them are used
     schedule: str = "cosine"  # cosine | constant (after the warm-up)
     weight_decay: float = 0.1  # on matrices only
     grad_clip: float = 1.0  # largest gradient norm
@@ -103,7 +102,7 @@ class TrainConfig:
         for name in ("batch_size", "lr", "grad_clip", "eval_every", "grad_accum", "checkpoint_every"):
             _positive(f"train.{name}", getattr(self, name))
         for name in ("min_lr", "warmup_steps", "weight_decay"):
-            _check(0 <= getattr(self, name) < math.inf, f"train.{name}", getattr(self, name), "at least 0, and finite")
+            _check(0 <= (got := getattr(self, name) or 0) < math.inf, f"train.{name}", got, "at least 0, and finite")
         _check(self.min_lr <= self.lr, "train.min_lr", self.min_lr, f"at most train.lr={self.lr}")
         _one_of("train.schedule", self.schedule, "cosine", "constant")
         for name in ("compile", "cuda_graph"):
@@ -129,7 +128,7 @@ class BudgetConfig:
 
 @dataclass(frozen=True)
 class SampleConfig:
-    prompt: str = "KING"
+    prompt: str | None = None  # what every sample continues; null: the first words of the held-out text
     tokens: int = 500  # the seed experiment's sample: equal tokens, so unequal characters
     temperature: float = 0.8  # of that sample; 0 is greedy
     count: int = 20  # further samples, of equal characters, at each of `temperatures`: their readability is scored
@@ -184,6 +183,7 @@ class RunConfig:
     sweep: str = "single"  # what the run belongs to, and the report it goes into
     arm: str = ""  # the tokenizer option's name; the kind where empty
     size: str = "custom"  # the model option's name
+    label: str = ""  # in the run's name: what its sweep varies besides tokenizer, model and seed, which fills it in
     rerun: bool = False  # train again where a result is there already
     keep_weights: str = "all"  # all | best | none: of a finished run; sampling and scoring need them
     threads: int | None = None  # of the CPU; null: all, or with several runs at once a fair share
@@ -200,7 +200,7 @@ class RunConfig:
         if not self.arm:
             object.__setattr__(self, "arm", self.tokenizer.kind)
         _check(all(type(name) is str for name in self.tuned), "tuned", self.tuned, "a list of texts")
-        for name in ("sweep", "arm", "size"):
+        for name in ("sweep", "arm", "size", *(["label"] if self.label else [])):
             require_name(name, getattr(self, name))
 
 

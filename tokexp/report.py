@@ -14,7 +14,7 @@ from pathlib import Path
 from tokexp.config import InputError, require_name
 from tokexp.rendering.report import write_report
 from tokexp.rendering.terminal import ranking_rows
-from tokexp.runs.gather import latest_runs
+from tokexp.runs.gather import all_runs, latest_runs
 from tokexp.runs.study import Study, read_study
 from tokexp.system.command import command
 
@@ -26,12 +26,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tokexp.report", description="Rebuild reports/NAME.")
     parser.add_argument("name", nargs="?", default="demo", help="the sweep's name (default: demo)")
     parser.add_argument("--runs", type=Path, help="the sweep's folder (default: runs/NAME)")
-    parser.add_argument("--prune", action="store_true", help="drop the rows of runs whose folders are not there")
+    parser.add_argument("--prune", action="store_true", help="drop the rows of runs whose folders are gone")
     parser.add_argument("--wandb", action="store_true", help="send its runs and the report to Weights & Biases, too")
     args = parser.parse_args()
     require_name("NAME", args.name)
     sweep = args.runs or Path("runs", args.name)
-    runs = latest_runs(sweep)
+    runs = all_runs(sweep) if args.prune else latest_runs(sweep)
     if args.runs and not runs:
         raise InputError(f"--runs {args.runs}: no run in it; expected a folder of run folders")
     if args.prune and not runs:

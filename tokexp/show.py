@@ -15,7 +15,7 @@ from tokexp.config import InputError
 from tokexp.data.corpus import load_corpus
 from tokexp.data.text import read_text
 from tokexp.encoding.prepare import prepare
-from tokexp.rendering.terminal import paint, table
+from tokexp.rendering.terminal import legend, paint, table
 from tokexp.scoring.intrinsic import intrinsic
 from tokexp.sweep.options import data_option, tokenizer_option
 from tokexp.system.command import command
@@ -44,7 +44,8 @@ def main() -> int:
     columns = {}
     for name in args.tokenizers:
         prepared = prepare(*tokenizer_option(name, args.vocab_size, args.path), corpus)
-        print(f"{name}\n{paint(prepared.tokenizer, text, colour=colour, ids=args.ids)}\n")
+        lines = [name, paint(prepared.tokenizer, text, colour=colour, ids=args.ids)]
+        print("\n".join([*lines, *legend(prepared.tokenizer, text, colour=colour), ""]))
         columns[name] = {
             **dataclasses.asdict(intrinsic(prepared.tokenizer, corpus.val, prepared.data.val)),
             "vocab_size": prepared.tokenizer.vocab_size,

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from tokexp.runs.files import find_run
 from tokexp.runs.standing import standings, summary, table
 from tokexp.system.command import command
 
@@ -18,10 +19,13 @@ from tokexp.system.command import command
 @command
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tokexp.status", description="How a sweep stands.")
-    parser.add_argument("name", nargs="?", default="demo", help="the sweep's name, or its folder (default: demo)")
+    parser.add_argument(
+        "name", nargs="?", default="demo", help="the name or folder of a sweep or of a run (default: demo)"
+    )
     parser.add_argument("--watch", action="store_true", help="again every two seconds, until every run has ended")
     args = parser.parse_args()
-    folder = Path(args.name) if Path(args.name).is_dir() else Path("runs", args.name)
+    folder = next((path for path in (Path(args.name), Path("runs", args.name)) if path.is_dir()), None)
+    folder = folder or find_run(args.name)
     while True:
         runs = standings(folder)
         clear = "\x1b[2J\x1b[H" if args.watch and sys.stdout.isatty() else ""

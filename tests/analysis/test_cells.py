@@ -64,3 +64,8 @@ def test_settings_that_differ() -> None:
     assert varied([{"a": 1, "b": 1}, {"a": 1, "b": 2}]) == {"b"}
     assert varied([{"a": 1}, {}]) == {"a"}
     assert varied([{"a": None}, {}]) == set(), "what is not set is null"
+
+
+def test_a_file_is_not_named_by_all_of_its_hash() -> None:
+    files = rows(*(run("mine.json", settings={"tokenizer.path": digit * 64}) for digit in "ab"))
+    assert names(files) == ["mine.json path=aaaaaaaa", "mine.json path=bbbbbbbb"]

@@ -15,6 +15,7 @@ from tokexp.analysis.statistics import (
     holm_of_each,
     resampled_texts,
     seeds_needed,
+    text_interval,
     welch_interval,
     welch_p,
 )
@@ -174,3 +175,11 @@ def test_more_comparisons_are_judged_more_strictly() -> None:
     among = compare_all({"first": first, "second": second, **others}, n_bytes=64)
     assert among["first", "second"].p > alone.p
     assert len(among) == 21
+
+
+def test_over_the_text_a_difference_is_paired() -> None:
+    """What two runs have in common, such as a hard scene, is no uncertainty of their difference."""
+    hard = np.where(np.arange(64) < 16, 300.0, 100.0)
+    alone, paired = text_interval(hard, 6400), text_interval((hard + 7.0) - hard, 6400)
+    assert alone.low < hard.sum() / (math.log(2) * 6400) < alone.high
+    assert paired == pytest.approx([7 * 64 / (math.log(2) * 6400)] * 2)

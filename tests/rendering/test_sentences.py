@@ -116,6 +116,8 @@ def test_what_is_equal_and_what_is_not() -> None:
         return plain(held_equal_line(held_equal(Comparison(comparison.study, rows.assign(**columns)))))
 
     assert said().startswith("All runs have a budget of steps=100, the model nano, 1 layers, a width of 1, a context")
+    assert "a warm-up of 5% of the steps" in said()
+    assert "a warm-up of 100 steps, at most a tenth" in said(settings='{"train.warmup_steps": 100}')
     assert "The seeds are 0, 1 and 2. At equal steps they read unlike amounts of text: bpe 2.0 times" in said()
     assert said().endswith("Within a size the runs differ in characters in a full context (10 to 20).")
     of_char = comparison.runs.arm == "char"
@@ -124,7 +126,7 @@ def test_what_is_equal_and_what_is_not() -> None:
     assert "All read the same amount of text." in said(bytes_seen=7)
     assert "With these budgets they read" in said(budget=["bytes=1", *["steps=1"] * 5])
     alone = plain(held_equal_line(held_equal(compared(study([run("char")])))))
-    assert alone.endswith("and seed 0.")
+    assert "seed 0 and a warm-up" in alone
 
 
 def test_views_in_words() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tokexp.config import InputError
 from tokexp.runs.files import (
+    find_run,
     load_metrics,
     metrics_lines,
     planned_runs,
@@ -71,3 +72,19 @@ def test_a_sweep_says_which_runs_are_its_own(tmp_path: Path) -> None:
     write_manifest(tmp_path, "mine", ["c", "b"])
     assert json.loads((tmp_path / "sweep.json").read_bytes()) == {"sweep": "mine", "runs": ["c", "b"]}
     assert planned_runs(tmp_path) == ["c", "b"]
+
+
+def test_a_run_is_found_by_its_bare_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("demo/a", "demo/b", "mine/b"):
+        (tmp_path / "runs" / folder).mkdir(parents=True)
+        (tmp_path / "runs" / folder / "config.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert find_run("a") == Path("runs/demo/a")
+    assert find_run("runs/demo/b") == Path("runs/demo/b")
+    assert find_run("elsewhere/c") == Path("elsewhere/c"), "a path is taken as it is"
+    with pytest.raises(InputError, match="give the path of one: runs/demo/b, runs/mine/b"):
+        find_run("b")
+    with pytest.raises(InputError, match="no run of that name in runs, which has a, b;"):
+        find_run("c")
+    (tmp_path / "a").mkdir()
+    assert find_run("a") == Path("a")

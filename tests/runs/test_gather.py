@@ -12,11 +12,14 @@ import pytest
 from made_up import run, segments, whole_study
 
 from tokexp.runs import gather
+from tokexp.runs.files import write_manifest
 from tokexp.runs.gather import (
     MOST_TOKENIZER_BYTES,
     RunRows,
     add_tokenizer,
+    all_runs,
     collect,
+    latest_runs,
     read_segments,
     tokenizer_rows,
 )
@@ -33,6 +36,35 @@ def test_segments_of_the_samples_that_are_kept(tmp_path: Path) -> None:
     assert [row.get("sample") for row in kept] == [0, 1, None]
     assert {row["name"] for row in kept} == {"a run"}
     assert read_segments(tmp_path / "nowhere", "a run") == []
+
+
+def test_rows_stay_until_they_are_pruned(runs: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = tmp_path / "reports/mine/data"
+    collect(runs, data, keep=True)
+    folders = [tmp_path / name for name in read_study("mine", data).results.name]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "status.json").touch()
+    collect(runs[:1], data, keep=True)
+    assert len(read_study("mine", data).results) == 2, "those of an earlier command"
+    assert not caplog.messages, "nothing is gone"
+    for folder in folders:
+        (folder / "status.json").unlink()
+    collect(runs[:1], data, keep=True)
+    assert len(read_study("mine", data).results) == 2
+    assert caplog.messages.pop().endswith("reports/mine: keeps the rows of 1 run without a folder; --prune drops them")
+    collect(runs[:1], data, keep=True, prune=True)
+    assert list(read_study("mine", data).results.arm) == ["char"]
+    assert caplog.messages[-1].endswith("reports/mine: drops the rows of 1 run without a folder")
+
+
+def test_a_sweep_has_the_runs_of_all_its_commands(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "status.json").touch()
+    write_manifest(tmp_path, "mine", ["b", "c"])
+    assert [path.name for path in latest_runs(tmp_path)] == ["b", "c"]
+    assert [path.name for path in all_runs(tmp_path)] == ["a", "b", "c"]
 
 
 def test_a_small_tokenizer_that_its_result_names_is_kept(tmp_path: Path) -> None:

@@ -24,7 +24,12 @@ def test_every_budget_becomes_steps(budget: BudgetConfig, steps: int) -> None:
     assert plan_training(budget, TrainConfig(), **FACTS).steps == steps
 
 
-def test_warm_up_is_at_most_a_tenth() -> None:
+def test_warm_up_is_a_share_of_the_run() -> None:
+    for steps, warmup in ((8000, 400), (264, 13), (106, 5), (19, 0)):
+        assert plan_training(BudgetConfig(steps=steps), TrainConfig(), **FACTS).warmup_steps == warmup
+
+
+def test_warm_up_asked_for_is_at_most_a_tenth() -> None:
     cfg = TrainConfig(warmup_steps=100)
     assert plan_training(BudgetConfig(steps=500), cfg, **FACTS).warmup_steps == 50
     assert plan_training(BudgetConfig(steps=5), cfg, **FACTS).warmup_steps == 0

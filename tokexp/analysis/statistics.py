@@ -235,6 +235,11 @@ def bootstrap_interval(figures: np.ndarray) -> Interval:
     return Interval(float(low), float(high))
 
 
+def text_interval(block_nats: np.ndarray, n_bytes: int) -> Interval:
+    """The interval over the text of bits per byte, or of a difference of them, from the nats of 64 blocks."""
+    return bootstrap_interval(resampled_texts() @ (block_nats * len(block_nats) / (math.log(2) * n_bytes)))
+
+
 def _text_p(first: _Text, second: _Text) -> float:
     """Two-sided p-value of the mean difference by t over the stretches.
 

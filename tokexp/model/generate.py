@@ -115,8 +115,10 @@ def sample_chars(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: i
     return [text[: cfg.chars] for text in texts]
 
 
-def prompt_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
+def prompt_ids(tokenizer: Tokenizer, prompt: str | None) -> list[int]:
     """The ids of `prompt`. Raises InputError where it has none."""
+    if prompt is None:
+        raise InputError("prompt: got none, expected the beginning of a text; give some words")
     ids = tokenizer.encode(prompt)
     if not ids:
         raise InputError(f"prompt: got {prompt!r}, which has no tokens of kind {tokenizer.kind!r}; give a word")

@@ -9,12 +9,12 @@ from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.first_screen import PICTURE
 from tokexp.rendering.page.page import fill
 from tokexp.rendering.text import Line, from_json, html, markdown, sentence
+from tokexp.runs.identity import is_unnamed
 from tokexp.system.files import write_text
 from tokexp.system.reading import Kinds, check, read_json
 
 SUMMARY = "summary.json"  # of each report
 SUMMARY_KINDS: Kinds = {"question": str, "runs": int, "parts": [{"corpus": str, "answer": [[dict[str, str]]]}]}
-NOT_COMMITTED = ("demo",)
 CAPTION = next(picture.caption for picture in PICTURES if picture.name == PICTURE)
 
 
@@ -33,7 +33,7 @@ class Summary:
 def write_index(reports: Path) -> None:
     """List the reports that lie in `reports`, by name."""
     summaries = [summary for path in sorted(reports.glob(f"*/{SUMMARY}")) if (summary := _read(path))]
-    write_text(reports / "README.md", _readme([one for one in summaries if one.folder not in NOT_COMMITTED]))
+    write_text(reports / "README.md", _readme([one for one in summaries if not is_unnamed(one.folder)]))
     page = fill("index.html.j2", reports=summaries, picture=PICTURE, caption=CAPTION, html=html)
     write_text(reports / "index.html", page)
 

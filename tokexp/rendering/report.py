@@ -16,7 +16,6 @@ from tokexp.rendering.sentences import question, title
 from tokexp.rendering.tables.sections import ComparisonTables, tables_of_study, write_tables
 from tokexp.rendering.text import to_json
 from tokexp.runs.gather import collect
-from tokexp.runs.identity import UNNAMED
 from tokexp.runs.progress import Phases
 from tokexp.runs.state import LOCK
 from tokexp.runs.study import Study, nothing_to_report, read_study
@@ -24,12 +23,12 @@ from tokexp.system.files import write_json
 
 
 def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), *, prune: bool = False) -> Path:
-    """Write reports/SWEEP from the run folders `runs` and, for a named sweep, the data that it has already.
+    """Write reports/SWEEP from the run folders `runs` and the data that it has already.
 
-    `prune`: rows without a folder go. Where no folder has a result the data alone rebuild everything.
+    `prune`: rows of runs whose folders are gone go. Where no folder has a result the data alone rebuild everything.
     Returns the path of its README. Raises InputError where there is neither.
     """
-    folder = reports / ("demo" if sweep in UNNAMED else sweep)
+    folder = reports / sweep
     if not runs and not (folder / "data").exists():
         raise InputError(nothing_to_report(sweep))
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +36,7 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
     with (folder / LOCK).open("a") as lock:  # two sweeps may end at the same time
         fcntl.flock(lock, fcntl.LOCK_EX)
         with phases("reading the runs"):
-            for problem in collect(runs, folder / "data", keep=sweep not in UNNAMED and not prune):
+            for problem in collect(runs, folder / "data", keep=True, prune=prune):
                 logging.getLogger(__name__).warning("left out: %s", problem)
             study = read_study(sweep, folder / "data")
         with phases("analysis"):

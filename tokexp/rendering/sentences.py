@@ -24,6 +24,8 @@ SHARED = {
     "n_embd": "a width of {}",
     "block_size": "a context of {} tokens",
     "batch_size": "batches of {}",
+    "warmup_share": "a warm-up of {:.0%} of the steps",
+    "warmup_steps": "a warm-up of {} steps, at most a tenth",
     "precision": "precision {}",
     "seed": "seed {}",
 }

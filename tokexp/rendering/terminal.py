@@ -1,4 +1,4 @@
-"""What a terminal shows: the pieces of a text in colour, a table of tokenizers, the ranking of a study."""
+"""What a terminal shows: the pieces of a text in colour, tables of tokenizers and runs, the ranking of a study."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ from tokexp.runs.study import Study
 from tokexp.tokenizer import Tokenizer
 
 BACKGROUNDS = (153, 186, 181, 222, 151)  # of the 256 colours of a terminal: pale, told apart side by side
+# What `visible` writes, explained.
+MARKS = {
+    "·": "· is a space",
+    "⏎": "⏎ is the end of a line",
+    "⇥": "⇥ is a tab",
+    "\\x": "\\xc3 is one byte of a character that is cut into several tokens",
+}
 ROWS = {
     "vocabulary": ("vocab_size", ",.0f"),
     "of which the text uses": ("vocab_used", ",.0f"),
@@ -63,6 +70,40 @@ def paint(tokenizer: Tokenizer, text: str, *, colour: bool, ids: bool) -> str:
             label = f"[{label}?]|" if unknown else f"{label}|"
         parts.append(label + ("\n" if "⏎" in piece else ""))
     return "".join(parts).rstrip("\n")
+
+
+def legend(tokenizer: Tokenizer, text: str, *, colour: bool) -> list[str]:
+    """A line that explains the marks in the painted pieces of `text`; no line where they have none."""
+    shown = pieces(tokenizer, text)
+    told = [meaning for mark, meaning in MARKS.items() if any(mark in piece for _, piece in shown)]
+    if not tokenizer.lossless and any(i == tokenizer.unk_id for i, _ in shown):
+        told.append(f"{'white on red' if colour else '[...?]'} is text that it has no token for")
+    return [f"({'; '.join(told)})"] if told else []
+
+
+def score_table(rows: list[dict[str, Any]]) -> str:
+    """Runs on one text, with the interval over it, as text of equal widths."""
+    head = ["run", "tokens", "bits per byte", "95 % over the text", "naive", "restoration"]
+    cells = [
+        [one["run"], f"{one['tokens']:,}", f"{one['bits_per_byte']:.4f}", _interval(one),
+         f"{one['naive']:.4f}", f"{one['restoration']:.4f}"]
+        for one in rows
+    ]  # fmt: skip
+    text: str = tabulate(cells, headers=head, disable_numparse=True, colalign=("left", *["right"] * 5))
+    return text
+
+
+def difference_line(one: dict[str, Any]) -> str:
+    """Who is ahead of whom on a text, and whether the text can tell; of other seeds it says nothing."""
+    line = f"{one['ahead']} leads {one['behind']} by {one['by']:.4f} bits per byte"
+    if one["low"] is None:
+        return f"{line}; the text is too short for an interval."
+    verdict = "this text cannot tell them apart" if one["low"] <= 0 <= one["high"] else "this text tells them apart"
+    return f"{line} (95 %: {_interval(one)}): {verdict}."
+
+
+def _interval(one: dict[str, Any]) -> str:
+    return "" if one["low"] is None else f"{one['low']:.4f} to {one['high']:.4f}"
 
 
 def table(columns: dict[str, dict[str, Any]]) -> str:

@@ -55,6 +55,9 @@ RESULTS = "results.csv"
 TOKENIZERS = "tokenizers.jsonl"
 MISSING = "missing.json"
 
+RUNS = Path("runs")  # the folders of sweeps, where nothing else is asked for
+MOST_LISTED = 8
+
 log = logging.getLogger(__name__)
 
 
@@ -114,7 +117,28 @@ def planned_runs(sweep: Path) -> list[str]:
             return names
     except (OSError, ValueError):
         pass
+    return begun_runs(sweep)
+
+
+def begun_runs(sweep: Path) -> list[str]:
+    """The names of the runs in a sweep's folder that have begun, of whichever command."""
     return sorted(path.parent.name for path in sweep.glob(f"*/{STATUS}"))
+
+
+def find_run(name: str, runs: Path = RUNS) -> Path:
+    """Find a folder by its path, or a run's by its bare name below `runs`. Raises InputError where it is not clear."""
+    if Path(name).exists() or Path(name).name != name:
+        return Path(name)
+    found = sorted(path.parent for path in runs.glob(f"*/*/{CONFIG}") if path.parent.name == name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{name}: got the name of several runs; give the path of one: {', '.join(map(str, found))}")
+    there = sorted({path.parent.name for path in runs.glob(f"*/*/{CONFIG}")})
+    listed = ", ".join(there[:MOST_LISTED]) + (
+        f" and {len(there) - MOST_LISTED} more" if len(there) > MOST_LISTED else ""
+    )
+    raise InputError(f"{name}: no run of that name in {runs}, which has {listed or 'none'}; give one, or a folder")
 
 
 def metrics_row(row: Row) -> dict[str, Any]:

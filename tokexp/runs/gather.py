@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from tokexp.runs.files import (
     RESULTS,
     SAMPLES,
     SEGMENTS,
+    STATUS,
     TOKENIZER,
     TOKENIZERS,
+    begun_runs,
     load_json,
     load_lines,
     load_metrics,
@@ -53,14 +56,16 @@ from tokexp.system.reading import parse_json, read_bytes
 from tokexp.tokenizer.base import saved_text
 from tokexp.training.record import EvalRow, Row, StepRow
 
+log = logging.getLogger(__name__)
 MOST_TOKENIZER_BYTES = 300_000  # of a tokenizer that a report's page can have in it
 
 
-def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
+def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = False) -> list[str]:
     """Write the data files of the run folders `runs`; returns a line for each that has no readable result.
 
     `keep`: rows that are there already stay, unless one of `runs` has the same settings, so that a study
-    grows in pieces and over machines. Where no folder has a result nothing is written, and what is there stays.
+    grows in pieces and over machines. With `prune` those whose folders are gone go too.
+    Where no folder has a result nothing is written, and what is there stays.
     The files are replaced together: a kill leaves the old ones or the new ones.
     """
     settle(data)
@@ -88,8 +93,8 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     if keep and (data / RESULTS).exists():
         before = read_study("", data)
-        again = before.results.config_hash.isin(frames["results"].config_hash)
-        gone = set(before.results.name[again])
+        gone = set(before.results.name[before.results.config_hash.isin(frames["results"].config_hash)])
+        gone |= _to_prune(set(before.results.name) - gone, runs, data, prune=prune)
         frames = {name: _merge(getattr(before, name), frame, gone) for name, frame in frames.items()}
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
@@ -102,6 +107,16 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False) -> list[str]:
         write_lines(new / TOKENIZERS, tokenizer_rows(tokenizers, frames["results"]))
         write_text(new / MISSING, json.dumps(_unfinished(missing, known), ensure_ascii=False) + "\n")
     return _to_report(problems, missing, known)
+
+
+def _to_prune(before: set[str], runs: list[Path], data: Path, *, prune: bool) -> set[str]:
+    """Name the runs whose folders are gone, or are there with nothing in them, if they are to go; says which it is."""
+    names = {name for name in before if not (runs[0].parent / name / STATUS).exists()}
+    if names:
+        done, more = ("drops", "") if prune else ("keeps", "; --prune drops them")
+        count = f"{len(names)} run{'s' if len(names) > 1 else ''} without a folder"
+        log.warning("%s: %s the rows of %s%s", data.parent, done, count, more)
+    return names if prune else set()
 
 
 def _write_tables(frames: dict[str, pd.DataFrame], data: Path) -> None:
@@ -221,6 +236,11 @@ def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:
     """Read how a run's tokenizer cuts the samples that are kept and the held-out passage; `run` is its name."""
     rows = load_segments(folder / SEGMENTS)
     return [{"name": run, **row} for row in rows if (row.get("sample") or 0) < SAMPLES_SHOWN]
+
+
+def all_runs(sweep: Path) -> list[Path]:
+    """The run folders of a sweep's folder, of whichever command."""
+    return [sweep / name for name in sorted({*planned_runs(sweep), *begun_runs(sweep)})]
 
 
 def add_tokenizer(folder: Path, digest: str, known: dict[str, dict[str, Any]]) -> None:

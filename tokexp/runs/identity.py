@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tokexp.config import RunConfig, to_dict
@@ -10,8 +11,7 @@ from tokexp.data.corpus import Corpus
 from tokexp.system.files import sha256
 from tokexp.tokenizer import identity
 
-UNNAMED = ("demo", "single")  # sweeps without a name of their own, which share the report reports/demo
-
+DEMO, SINGLE = "demo", "single"  # sweeps without a name of their own: the README's, and runs that are no sweep
 
 RESULTS_VERSION = 2  # raised when a change to the code changes figures, so that old runs are not mistaken for new
 
@@ -49,4 +49,11 @@ def config_hash(cfg: RunConfig, corpus: Corpus, precision: str) -> str:
 
 
 def run_name(cfg: RunConfig, config_hash: str) -> str:
-    return f"{cfg.arm}-{cfg.size}-s{cfg.seed}-{config_hash[:8]}"
+    """Name a run, such as bpe-nano-v4096-s0-0123abcd: v4096 is what its sweep varies besides tokenizer and model."""
+    label = [cfg.label] if cfg.label else []
+    return "-".join([cfg.arm, cfg.size, *label, f"s{cfg.seed}", config_hash[:8]])
+
+
+def is_unnamed(sweep: str) -> bool:
+    """Whether a sweep's name is none that somebody gave it, but the one that its command came to."""
+    return sweep in (DEMO, SINGLE) or re.fullmatch(r".+-[0-9a-f]{4}", sweep) is not None

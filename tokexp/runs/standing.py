@@ -12,7 +12,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from tokexp.config import InputError
-from tokexp.runs.files import METRICS, planned_runs, read_metrics_row
+from tokexp.runs.files import METRICS, STATUS, planned_runs, read_metrics_row
 from tokexp.runs.progress import AFTER_TRAINING, EVALUATING, PREPARING, TRAINING, duration
 from tokexp.runs.state import RunState, State, read_state
 from tokexp.system.reading import open_regular, parse_json
@@ -42,10 +42,12 @@ class Standing:
 
 
 def standings(sweep: Path, read: Callable[[Path], Standing] | None = None) -> list[Standing]:
-    """Read the standing of every run of the sweep's latest command, or where it left no list, of the folder.
+    """Read the standing of every run of a sweep's latest command, else of its folder; of a run's folder its own.
 
     `read`: reads that of a run's folder, as `standing` does.
     """
+    if (sweep / STATUS).is_file():
+        return [(read or standing)(sweep)]
     names = planned_runs(sweep)
     if not names:
         raise InputError(

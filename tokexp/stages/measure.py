@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tokexp.config import RunConfig
+from tokexp.config import SampleConfig
 from tokexp.data.corpus import Corpus
 from tokexp.model.generate import sample_chars, sample_tokens
 from tokexp.model.gpt import GPT
@@ -60,7 +60,7 @@ def measure_run(
         segmentations = marginal(model, tokenizer, run.data, corpus.val.encode())
     with phases("sampling"):
         model.load_state_dict(best_weights)
-        samples = draw_samples(model, tokenizer, run.cfg)
+        samples = draw_samples(model, tokenizer, run.sample, run.cfg.arm, run.cfg.seed)
         reader = Reader(corpus, run.cfg.sample.chars)
         readability = read_samples(reader, samples)
     with phases("baselines"):
@@ -75,14 +75,14 @@ def measure_run(
     )
 
 
-def draw_samples(model: GPT, tokenizer: Tokenizer, cfg: RunConfig) -> list[dict[str, Any]]:
+def draw_samples(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, arm: str, seed: int) -> list[dict[str, Any]]:
     """Draw the seed experiment's sample of equal tokens first, then at each temperature those of equal characters."""
-    common = {"arm": cfg.arm, "seed": cfg.seed, "prompt": cfg.sample.prompt}
-    by_tokens = sample_tokens(model, tokenizer, cfg.sample, seed=cfg.seed)
-    rows = [{"equal": "tokens", **common, "temperature": cfg.sample.temperature, "sample": 0, "text": by_tokens}]
-    for temperature in cfg.sample.temperatures:
-        at = dataclasses.replace(cfg.sample, temperature=temperature)
-        for i, text in enumerate(sample_chars(model, tokenizer, at, seed=cfg.seed)):
+    common = {"arm": arm, "seed": seed, "prompt": cfg.prompt}
+    by_tokens = sample_tokens(model, tokenizer, cfg, seed=seed)
+    rows = [{"equal": "tokens", **common, "temperature": cfg.temperature, "sample": 0, "text": by_tokens}]
+    for temperature in cfg.temperatures:
+        at = dataclasses.replace(cfg, temperature=temperature)
+        for i, text in enumerate(sample_chars(model, tokenizer, at, seed=seed)):
             rows.append({"equal": "chars", **common, "temperature": temperature, "sample": i, "text": text})
     return rows
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from tokexp.config import InputError, RunConfig
+from tokexp.config import InputError, RunConfig, SampleConfig
 from tokexp.data.corpus import Corpus, load_corpus
 from tokexp.encoding.prepare import Prepared, TokenizedCorpus, prepare, require_length
 from tokexp.model.architecture import fill_in_sizes, require_memory
@@ -18,6 +19,7 @@ from tokexp.model.sizes import training_flops_per_token
 from tokexp.runs import identity
 from tokexp.runs.result import has_result
 from tokexp.runs.state import State, read_state
+from tokexp.scoring.samples.segments import first_words
 from tokexp.system.device import resolve_precision
 from tokexp.system.distributed import ALONE, World, world_from_environment
 from tokexp.system.provenance import git_state
@@ -91,6 +93,12 @@ class PreparedRun:
         return self.encoded.data
 
     @property
+    def sample(self) -> SampleConfig:
+        """The settings of the samples, with the prompt that is left to the corpus."""
+        asked = self.cfg.sample
+        return asked if asked.prompt else dataclasses.replace(asked, prompt=first_words(self.corpus.val))
+
+    @property
     def tokens_per_step(self) -> int:
         return self.cfg.train.batch_size * self.cfg.model.block_size
 
@@ -127,8 +135,6 @@ def prepare_run(spec: RunSpec) -> PreparedRun:
     tokenizer, data = encoded.tokenizer, encoded.data
     cfg = fill_in_sizes(spec.asked, tokenizer.vocab_size, data.train.n_bytes / len(data.train))
     require_length(corpus, data, cfg.model.block_size)
-    prompt_ids(tokenizer, cfg.sample.prompt)  # refused now rather than after training
-
     config = GPTConfig.of(cfg.model, tokenizer.vocab_size)
     share = -(-cfg.train.batch_size // world_from_environment().size)
     require_memory(config, share, cfg.train.grad_accum, spec.device)
@@ -141,7 +147,9 @@ def prepare_run(spec: RunSpec) -> PreparedRun:
         train_bytes=data.train.n_bytes,
         flops_per_token=training_flops_per_token(config),
     )
-    return PreparedRun(spec, cfg, encoded, model, plan)
+    run = PreparedRun(spec, cfg, encoded, model, plan)
+    prompt_ids(tokenizer, run.sample.prompt)  # refused now rather than after training
+    return run
 
 
 def _initial_model(config: GPTConfig, seed: int, device: torch.device) -> GPT:

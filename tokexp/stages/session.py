@@ -216,3 +216,8 @@ def _announce(run: PreparedRun) -> None:
         run.spec.name, f"{run.tokenizer.vocab_size:,}", f"{sum(p.numel() for p in run.model.parameters()):,}",
         f"{run.plan.steps:,}", run.spec.device,
     )  # fmt: skip
+    if run.tokenizer.trained_on == "external":
+        log.warning(
+            "! %s: its tokenizer was trained elsewhere and may have seen the held-out text; its figures stand apart",
+            run.spec.name,
+        )

@@ -13,7 +13,7 @@ from tokexp.rendering.notebook import StudyReport
 from tokexp.runs.gather import collect
 from tokexp.runs.study import read_study
 from tokexp.stages.prepare import identify
-from tokexp.sweep.options import tokenizer_option
+from tokexp.sweep.options import arm_of, tokenizer_option
 from tokexp.system.device import resolve_device
 from tokexp.system.files import sha256, write_text
 
@@ -73,6 +73,7 @@ def _data(base: DataConfig, text: str | None, path: Paths | None, folder: Path) 
 def _arm(option: str | TokenizerConfig) -> tuple[str, TokenizerConfig]:
     """Find the name and the settings of an option of conf/tokenizer/, or of settings given."""
     if isinstance(option, TokenizerConfig):
-        return option.kind, option
+        return arm_of(option.kind, option), option
     kind, settings = tokenizer_option(option, None, None)
-    return option, TokenizerConfig(kind, settings.pop("vocab_size", None), settings)
+    tokenizer = TokenizerConfig(kind, settings.pop("vocab_size", None), settings)
+    return arm_of(option, tokenizer), tokenizer

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tokexp.config import DataConfig, InputError
+from tokexp.config import DataConfig, InputError, TokenizerConfig
 from tokexp.system.places import ROOT
 
 
@@ -24,6 +26,16 @@ def tokenizer_option(name: str, vocab_size: int | None, path: str | None) -> tup
     if path is not None and kind == "file":
         settings["path"] = path
     return kind, settings
+
+
+def arm_of(option: str, tokenizer: TokenizerConfig) -> str:
+    """The name of an option of conf/tokenizer/, or of a tokenizer from a file, which has the file's."""
+    path = tokenizer.settings.get("path")
+    if option != "file" or not isinstance(path, str):
+        return option
+    file = Path(path)
+    several = file.stem == "tokenizer" and file.parent.name  # as Hugging Face calls every one
+    return re.sub(r"^\W+|[^\w.+-]", "_", f"{file.parent.name}-{file.name}" if several else file.name)
 
 
 def data_option(name: str, path: str | None) -> DataConfig:

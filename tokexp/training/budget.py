@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from tokexp.config import BudgetConfig, TrainConfig
 
+WARMUP_SHARE = 0.05  # of a run's steps, where `train.warmup_steps` leaves it open
+
 
 @dataclass(frozen=True)
 class TrainPlan:
@@ -39,7 +41,7 @@ def plan_training(
     """Plan the steps that `budget` pays for: the nearest whole number, at least 1.
 
     `train_tokens` and `train_bytes` are those of the training part: an epoch, and what turns bytes
-    into tokens. The warm-up takes at most a tenth of the steps.
+    into tokens.
     """
     if budget.steps is not None:
         steps = budget.steps
@@ -52,8 +54,12 @@ def plan_training(
             assert budget.epochs is not None
             tokens = budget.epochs * train_tokens
         steps = max(1, round(tokens / tokens_per_step))
-    warmup = min(train.warmup_steps, steps // 10)
-    return TrainPlan(steps, warmup, train.lr, train.min_lr, train.schedule)
+    return TrainPlan(steps, warmup_steps(train, steps), train.lr, train.min_lr, train.schedule)
+
+
+def warmup_steps(train: TrainConfig, steps: int) -> int:
+    """Share of a run's steps that the learning rate takes to rise: a twentieth, or what is asked for, up to a tenth."""
+    return int(WARMUP_SHARE * steps) if train.warmup_steps is None else min(train.warmup_steps, steps // 10)
 
 
 def describe_budget(budget: BudgetConfig) -> str:

@@ -23,6 +23,7 @@ from tokexp.scoring.samples import grams
 from tokexp.scoring.samples.readability import Reader
 from tokexp.scoring.samples.segments import (
     Marks,
+    first_words,
     mark_copies_and_new_words,
     piece_bits,
     piece_rows,
@@ -111,6 +112,14 @@ def test_the_passage_begins_after_a_break(text: str) -> None:
     assert len(shown_passage("half a line\n\nKING:\nSpeak." + "x" * 300)) == 300
     assert shown_passage("no break " * 90) == ("no break " * 90)[:300]
     assert shown_passage("short\n\ntext") == "short\n\ntext"
+
+
+def test_samples_continue_the_first_words_of_the_passage() -> None:
+    assert first_words("half a line\n\n \nKING:\nSpeak not so. " + "x" * 300) == "KING:\nSpeak not"
+    assert first_words("    def f(self, x):\n") == "def f(self, x):"
+    assert first_words("one") == "one"
+    assert first_words(" \n\n" * 200 + "é at last") == "é at last"
+    assert first_words("\u65e5\u672c" * 99) == "\u65e5\u672c" * 20, "a language without spaces"
 
 
 def test_what_a_run_leaves(text: str) -> None:

@@ -60,12 +60,12 @@ def test_a_group_that_fails_as_a_whole_has_no_figures(
 
 
 def test_a_sweep_groups_its_runs_by_all_but_the_seed(text_file: Path, tmp_path: Path) -> None:
-    arguments = ["tokenizer=char,bpe", "tokenizer.vocab_size=300", "seed=0,1", "launcher=batched"]
+    arguments = ["tokenizer=char,bpe", "tokenizer.vocab_size=300", "seed=0,1", "launcher=batched", "sweep=mine"]
     done = tokexp("run", "-m", *arguments, "data=text", f"data.path={text_file}", *QUICK, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 of 4 runs done" in done.stderr
     assert done.stderr.count("2 seeds as one: ") == 2
-    workers = [json.loads(path.read_bytes())["workers"] for path in tmp_path.glob("runs/demo/*/result.json")]
+    workers = [json.loads(path.read_bytes())["workers"] for path in tmp_path.glob("runs/mine/*/result.json")]
     assert workers == [2] * 4
     again = tokexp("run", "-m", *arguments, "data=text", f"data.path={text_file}", *QUICK, cwd=tmp_path)
     assert "going on" not in again.stderr
@@ -91,8 +91,8 @@ def test_a_batched_sweep_trains_nothing_twice(text_file: Path, tmp_path: Path) -
 
 def test_an_interrupted_group_goes_on_as_one(text_file: Path, tmp_path: Path) -> None:
     sweep = [
-        "-m", "tokenizer=char", "seed=0,1", "launcher=batched", "data=text", f"data.path={text_file}", *QUICK,
-        "budget.steps=1000", "train.checkpoint_every=5", "train.eval_every=100",
+        "-m", "sweep=mine", "tokenizer=char", "seed=0,1", "launcher=batched", "data=text",
+        f"data.path={text_file}", *QUICK, "budget.steps=1000", "train.checkpoint_every=5", "train.eval_every=100",
     ]  # fmt: skip
     process = start(*sweep, cwd=tmp_path)
     wait_for("of 1000, loss", process)
@@ -101,7 +101,7 @@ def test_an_interrupted_group_goes_on_as_one(text_file: Path, tmp_path: Path) ->
     assert process.returncode == 128 + signal.SIGTERM, rest
     assert "interrupted; the run is saved" in rest
     assert "runs done" not in rest
-    states = [json.loads(path.read_bytes())["state"] for path in tmp_path.glob("runs/demo/*/status.json")]
+    states = [json.loads(path.read_bytes())["state"] for path in tmp_path.glob("runs/mine/*/status.json")]
     assert states == ["interrupted"] * 2
     again = tokexp("run", *sweep, cwd=tmp_path)
     assert again.returncode == 0, again.stderr

@@ -24,17 +24,17 @@ def planned(cwd: Path, sweep: list[str]) -> list[str]:
 
 def test_a_failed_run_is_named_with_its_reason_and_tried_again(data: list[str], tmp_path: Path) -> None:
     """A folder that cannot be entered stands for any failure; the diverged one is a result."""
-    sweep = ["-m", "tokenizer=char", "train.lr=1e30,1e-3,2e-3", "train.min_lr=0", *data]
+    sweep = ["-m", "sweep=mine", "tokenizer=char", "train.lr=1e30,1e-3,2e-3", "train.min_lr=0", *data]
     assert tokexp("run", *sweep, "dry=true", cwd=tmp_path).returncode == 0
     names = planned(tmp_path, sweep)
-    broken = tmp_path / "runs/demo" / names[2]
+    broken = tmp_path / "runs/mine" / names[2]
     broken.mkdir(parents=True)
     (broken / "model.safetensors").write_text("mine")
     done = tokexp("run", *sweep, cwd=tmp_path)
     assert done.returncode == 1
     assert "1 of 3 runs done, 1 diverged, 1 not started" in done.stderr
     assert re.search(rf"diverged: {names[0]}: DivergedError: step 2 of 6.*run\.log", done.stderr)
-    report = (tmp_path / "reports/demo/README.md").read_text()
+    report = (tmp_path / "reports/mine/README.md").read_text()
     assert f"- {names[0]}: diverged" in report
     assert f"- {names[2]}: not started" in report
     shutil.rmtree(broken)

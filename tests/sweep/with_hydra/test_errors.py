@@ -8,6 +8,8 @@ from hydra.errors import ConfigCompositionException, MissingConfigException
 from tokexp.config import InputError
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
 
+NOT = "Could not override"
+
 
 @pytest.mark.parametrize(
     ("error", "code", "line"),
@@ -20,6 +22,13 @@ from tokexp.sweep.with_hydra.errors import errors_end_the_program
             "error: Could not find 'x'; Available options in 'data': a, b\n",
         ),
         (ConfigCompositionException("no such key\nfull_key: x"), 2, "error: no such key\n"),
+        (ConfigCompositionException(f"{NOT} 'steps'."), 2, "error: steps: there is no such setting; did you mean b"),
+        (ConfigCompositionException(f"{NOT} 'qqq'."), 2, "error: qqq: there is no such setting; python -m tokexp.run"),
+        (
+            MissingConfigException(f"In 'config': Could not find 'data/{__file__}'\nAvailable options in 'data':\n\ta"),
+            2,
+            f"error: data={__file__}: got a file, expected an option; type data=text data.path={__file__}\n",
+        ),
         (ConfigCompositionException("cannot\nadd it by +x"), 2, "error: cannot; add it by +x\n"),
     ],
 )  # fmt: skip

@@ -27,7 +27,7 @@ def test_what_is_committed_counts_as_done(data: list[str], tmp_path: Path) -> No
     assert "3 of 3 runs done (2 before)" in done.stderr
     rows = (tmp_path / "reports/study/data/results.csv").read_text().splitlines()
     assert len(rows) == 1 + 3
-    assert "Seeds: 0, 1, 2" in (tmp_path / "reports/study/README.md").read_text()
+    assert "The seeds are 0, 1 and 2." in (tmp_path / "reports/study/README.md").read_text()
     pruned = tokexp("report", "study", "--prune", cwd=tmp_path)
     assert pruned.returncode == 0, pruned.stderr
     assert len((tmp_path / "reports/study/data/results.csv").read_text().splitlines()) == 1 + 1
@@ -35,11 +35,11 @@ def test_what_is_committed_counts_as_done(data: list[str], tmp_path: Path) -> No
 
 def test_the_list_of_runs_is_that_of_their_folders(data: list[str], tmp_path: Path) -> None:
     """Of several tokenizers and sizes, since a name is that of the settings which are current."""
-    sweep = ["-m", "tokenizer=char,byte", "seed=0,1", *[word for word in data if "model=" not in word]]
+    sweep = ["-m", "sweep=mine", "tokenizer=char,byte", "seed=0,1", *[word for word in data if "model=" not in word]]
     done = tokexp("run", *sweep, "model=nano,micro", "budget.steps=2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    names = json.loads((tmp_path / "runs/demo/sweep.json").read_bytes())["runs"]
-    left = sorted(path.parent.name for path in tmp_path.glob("runs/demo/*/result.json"))
+    names = json.loads((tmp_path / "runs/mine/sweep.json").read_bytes())["runs"]
+    left = sorted(path.parent.name for path in tmp_path.glob("runs/mine/*/result.json"))
     assert sorted(names) == left
     assert [name.split("-")[0] for name in names] == ["char"] * 4 + ["byte"] * 4
     assert "8 of 8 runs done" in done.stderr

@@ -31,18 +31,18 @@ def data(text_file: Path) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_same_command_does_what_is_missing(data: list[str], tmp_path: Path, number: int) -> None:
     """Ended in its second run: the first stays done, the second goes on, the third is begun."""
-    sweep = ["-m", "tokenizer=char", "seed=0,1,2", *data, "budget.steps=60", "train.checkpoint_every=5"]
+    sweep = ["-m", "sweep=mine", "tokenizer=char", "seed=0,1,2", *data, "budget.steps=60", "train.checkpoint_every=5"]
     process = start(*sweep, cwd=tmp_path)
     wait_for("s1-", process)
     wait_for("step 30 of 60", process)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
-    runs = standings(tmp_path / "runs/demo")
+    runs = standings(tmp_path / "runs/mine")
     assert [run.state.state for run in runs] == ["done", "interrupted", "not started"]
-    status = tokexp("status", "demo", cwd=tmp_path)
+    status = tokexp("status", "mine", cwd=tmp_path)
     assert "1 of 3 done, 1 interrupted, 1 not started" in status.stdout
-    first = tmp_path / "runs/demo" / runs[0].name / "result.json"
+    first = tmp_path / "runs/mine" / runs[0].name / "result.json"
     before = first.stat().st_mtime_ns
     again = tokexp("run", *sweep, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
@@ -50,12 +50,12 @@ def test_the_same_command_does_what_is_missing(data: list[str], tmp_path: Path, 
     assert re.search(r"s1-\w+: going on from step \d+", again.stderr)
     assert "3 of 3 runs done (1 before)" in again.stderr
     assert first.stat().st_mtime_ns == before
-    assert "3 of 3 done" in tokexp("status", "demo", cwd=tmp_path).stdout
+    assert "3 of 3 done" in tokexp("status", "mine", cwd=tmp_path).stdout
 
 
 def test_two_sweeps_in_one_folder(data: list[str], tmp_path: Path) -> None:
     """They share one run, which one of them does; the other says so, and nothing is corrupt."""
-    more = [*data, "budget.steps=40", "tokenizer=char"]
+    more = [*data, "sweep=mine", "budget.steps=40", "tokenizer=char"]
     first = start("-m", "seed=0,1", *more, cwd=tmp_path)
     wait_for("step 3 of 40", first)
     second = tokexp("run", "-m", "seed=0,2", *more, cwd=tmp_path)
@@ -64,7 +64,7 @@ def test_two_sweeps_in_one_folder(data: list[str], tmp_path: Path) -> None:
     assert second.returncode in (0, 1)
     if second.returncode:
         assert "another process is at work on this run" in second.stderr
-    states = [read_state(path.parent).state for path in tmp_path.glob("runs/demo/*/status.json")]
+    states = [read_state(path.parent).state for path in tmp_path.glob("runs/mine/*/status.json")]
     assert states == ["done"] * 3
     again = tokexp("run", "-m", "seed=0,1,2", *more, cwd=tmp_path)
     assert again.returncode == 0, again.stderr

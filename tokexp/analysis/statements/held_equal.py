@@ -9,6 +9,7 @@ import pandas as pd
 
 from tokexp.analysis.cells import Cell, varied
 from tokexp.analysis.comparison import Comparison, by_cell
+from tokexp.training.budget import WARMUP_SHARE
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Unequal:
 class HeldEqual:
     """What was the same for all runs, and what was not."""
 
-    same: dict[str, object]  # columns of results.csv, and the value that all runs have
+    same: dict[str, object]  # columns of results.csv, and of the warm-up: the value that all runs have
     varied: list[str]  # settings that differ, besides the tokenizer's own
     seeds: list[int]
     equal: str | None  # what budget was equal; None where budgets differ
@@ -46,7 +47,7 @@ def held_equal(comparison: Comparison) -> HeldEqual:
     read = {cell: float(rows.bytes_seen.mean()) for cell, rows in by_cell(runs)}
     least = min(read, key=lambda cell: read[cell])
     return HeldEqual(
-        same={column: runs[column].iloc[0] for column in SHARED if runs[column].nunique() == 1},
+        same={column: runs[column].iloc[0] for column in SHARED if runs[column].nunique() == 1} | _warmup(settings),
         varied=sorted(across),
         seeds=sorted(set(runs.seed.tolist())),
         equal=_budget(settings[0]) if runs.budget.nunique() == 1 else None,
@@ -54,6 +55,14 @@ def held_equal(comparison: Comparison) -> HeldEqual:
         read_more=[(cell, n / read[least]) for cell, n in read.items() if n / read[least] >= 1.05],
         unequal=_unequal(runs),
     )
+
+
+def _warmup(settings: list[dict[str, object]]) -> dict[str, object]:
+    """The warm-up that all runs have: a share of each, or so many steps; nothing where they differ."""
+    asked = {row.get("train.warmup_steps") for row in settings}
+    if len(asked) > 1:
+        return {}
+    return {"warmup_share": WARMUP_SHARE} if asked == {None} else {"warmup_steps": asked.pop()}
 
 
 def _budget(settings: dict[str, object]) -> str | None:

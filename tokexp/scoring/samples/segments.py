@@ -20,6 +20,7 @@ those of their bytes (`byte_bits` in `tokexp/scoring/content.py`).
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -34,6 +35,8 @@ from tokexp.tokenizer import Tokenizer
 
 PASSAGE_CHARS = 300  # characters
 COPY = 8  # words in a row
+FIRST_WORDS = re.compile(r"\S+(?:\s+\S+){0,2}")
+PROMPT_CHARS = 40
 SAMPLES_SHOWN = 2  # samples of equal characters, at each temperature, that a report shows
 
 Row = dict[str, Any]
@@ -123,6 +126,13 @@ def mark_copies_and_new_words(train: str, texts: Sequence[str]) -> list[Marks]:
         new = [list(span) for span, word in zip(spans, at[1], strict=True) if not grams.seen[1][word]]
         marks.append(Marks(copied, new))
     return marks
+
+
+def first_words(val: str) -> str:
+    """The first three words of the passage that is shown, in 40 characters at most: what samples continue."""
+    words = FIRST_WORDS.match(shown_passage(val).lstrip() or val.lstrip())
+    assert words, "a held-out text has more than white space"
+    return words[0][:PROMPT_CHARS]
 
 
 def shown_passage(val: str, chars: int = PASSAGE_CHARS) -> str:

@@ -28,7 +28,8 @@ def conclude(sweep: Sweep) -> int:
     log.info("%d of %d runs done%s%s", done, len(sweep.runs), before, counts)
     for folder, state in missing.items():
         reason = f": {state.reason}" if state.reason else ""
-        log.error("%s: %s%s; see %s", state.state, folder.name, reason, folder / LOG)
+        see = f"; see {folder / LOG}" if (folder / LOG).exists() else ""
+        log.error("%s: %s%s%s", state.state, folder.name, reason, see)
     if done:
         report = write_report(sweep.name, [run.path for run in sweep.runs])
         ranking = ranking_rows(read_study(sweep.name, report.parent / "data"))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from tokexp.config import InputError
+from tokexp.config import InputError, RunConfig, to_dict
 from tokexp.system.command import cannot_write, failed
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,23 @@ def errors_end_the_program() -> Iterator[None]:
         sys.exit(1)
 
 
+def did_you_mean(key: str) -> str:
+    """Name the settings that `key` may have meant: of the same last part, else the ones that are written most alike."""
+    settings = [name for name, value in _settings(to_dict(RunConfig())) if not isinstance(value, dict)]
+    last = key.rpartition(".")[2]
+    same = [name for name in settings if name.rpartition(".")[2] == last]
+    alike = same or difflib.get_close_matches(key, settings, n=1, cutoff=0.8)
+    return f"did you mean {' or '.join(alike)}?" if alike else "python -m tokexp.run --help lists them"
+
+
+def _settings(tree: dict[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted name."""
+    for name, value in tree.items():
+        yield f"{where}{name}", value
+        if isinstance(value, dict):
+            yield from _settings(value, f"{where}{name}.")
+
+
 def raised_by_a_reader(error: Exception) -> bool:
     """Whether an error was raised by what reads the command line."""
     where = traceback.extract_tb(error.__traceback__)[-1].filename
@@ -54,6 +74,10 @@ def in_a_line(error: Exception) -> str:
     """Make one line of what Hydra says over many."""
     lines = [line.strip() for line in str(error).split("Config search path")[0].splitlines()]
     head, *rest = [line for line in lines if line and not line.startswith(DETAILS)] or [type(error).__name__]
+    if named := re.match(r"Could not override '([\w.]+)'", head):
+        return f"{named[1]}: there is no such setting; {did_you_mean(named[1])}"
+    if (file := re.search(r"Could not find 'data/(.+)'", head)) and Path(file[1]).exists():
+        return f"data={file[1]}: got a file, expected an option; type data=text data.path={file[1]}"
     if rest and rest[0].startswith("Available options"):
         return f"{head}; {rest[0]} {', '.join(rest[1:])}"
     why = str(error.__cause__ or "").strip().splitlines()

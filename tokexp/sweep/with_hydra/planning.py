@@ -16,7 +16,6 @@ from omegaconf import DictConfig
 
 from tokexp.config import InputError
 from tokexp.runs.files import RESULTS, write_manifest
-from tokexp.runs.identity import UNNAMED
 from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
 from tokexp.system.files import reading_together
@@ -92,7 +91,7 @@ def committed_results(sweep: str, reports: Path = Path("reports")) -> dict[str, 
     """
     with reading_together(reports / sweep / "data") as place:
         path = place(RESULTS)
-        if sweep in UNNAMED or not path.exists():
+        if not path.exists():
             return {}
         try:
             text = read_bytes(path, TABLE_BYTES).decode()

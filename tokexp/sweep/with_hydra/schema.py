@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from tokexp.config import GROUP_TYPES, BudgetConfig, RunConfig, from_dict
+from tokexp.runs.identity import SINGLE
 from tokexp.stages.prepare import RunSpec, identify
+from tokexp.sweep.options import arm_of
 from tokexp.system.device import cores, resolve_device
 from tokexp.tokenizer import check_settings
 
@@ -41,9 +43,9 @@ def register_schema() -> None:
 
 
 def _sweep_name() -> str:
-    hydra = HydraConfig.get()
-    named: str | None = hydra.runtime.choices.get("sweeps")
-    return named or ("demo" if hydra.mode == RunMode.MULTIRUN else "single")
+    """The name of a named sweep; another multirun is given its name by the sweeper."""
+    named: str | None = HydraConfig.get().runtime.choices.get("sweeps")
+    return named or SINGLE
 
 
 def _run_name(*, _root_: DictConfig) -> str:
@@ -56,7 +58,8 @@ def to_config(composed: DictConfig) -> RunConfig:
     typed = any(word.startswith("tracking.mode=") for word in HydraConfig.get().overrides.task)
     if os.environ.get("WANDB_MODE") and not typed:
         tree["tracking"]["mode"] = "auto"  # the environment goes before a yaml, and the command line before both
-    return from_dict(tree)
+    cfg = from_dict(tree)
+    return dataclasses.replace(cfg, arm=arm_of(cfg.arm, cfg.tokenizer))
 
 
 def _plain(value: Any) -> Any:

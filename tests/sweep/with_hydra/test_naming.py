@@ -1,0 +1,55 @@
+"""The names of sweeps and runs: the same command has the same, whatever the order of its words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tokexp.sweep.with_hydra.naming import run_labels, sweep_name
+
+
+def jobs(*words: str) -> list[list[str]]:
+    """Every combination of the values that the words list."""
+    every: list[list[str]] = [[]]
+    for word in words:
+        key, _, values = word.partition("=")
+        every = [[*job, f"{key}={value}"] for job in every for value in values.split(",")]
+    return every
+
+
+def test_the_command_of_the_readme_is_called_demo() -> None:
+    assert sweep_name(jobs("tokenizer=char,word,bpe")) == "demo"
+    assert sweep_name(jobs("data=pydoc", "tokenizer=bpe,word,char", "budget.steps=9")) == "demo"
+    assert sweep_name(jobs("tokenizer=char,word")) != "demo"
+    assert sweep_name(jobs("tokenizer=char,word,bpe", "seed=0,1")) != "demo"
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["tokenizer.vocab_size=512,1024"], "vocab_size"),
+        (["seed=0,1", "train.lr=1e-3,1e-2", "tokenizer=char,bpe", "model=nano"], "tokenizer-lr-seed"),
+        (["tokenizer=char"], "one"),
+        (["data.path='a b.txt','\u00e9'", "device=cpu,cuda"], "path"),
+    ],
+)
+def test_a_sweep_is_called_by_what_it_varies(words: list[str], name: str) -> None:
+    assert re.fullmatch(name + "-[0-9a-f]{4}", sweep_name(jobs(*words)))
+
+
+def test_a_name_is_of_what_changes_figures() -> None:
+    name = sweep_name(jobs("seed=0,1", "tokenizer=char,bpe"))
+    assert sweep_name(jobs("tokenizer=bpe,char", "seed=1,0")) == name, "order does not matter"
+    assert sweep_name(jobs("seed=0,1", "tokenizer=char,bpe", "tracking.mode=offline", "rerun=true")) == name
+    assert sweep_name(jobs("seed=0,1", "tokenizer=char,bpe", "budget.steps=7")) != name
+    assert sweep_name(jobs("seed=0,1,2", "tokenizer=char,bpe")) != name
+
+
+def test_a_run_is_called_by_what_its_sweep_varies() -> None:
+    assert run_labels(jobs("tokenizer=char,bpe", "seed=0,1", "model=nano,micro", "budget.steps=7")) == [""] * 8
+    assert run_labels(jobs("tokenizer.vocab_size=512,4096")) == ["v512", "v4096"]
+    varied = run_labels(jobs("train.lr=1e-3,2e-3", "seed=0", "data.block_bytes=null,64"))
+    assert varied == [f"block_bytes-{size}-lr-{lr}" for lr in ("1e-3", "2e-3") for size in ("null", "64")]
+    (label, _) = run_labels(jobs("sample.prompt='KING: \u00e9 speak',x", "data.path=/a/b/" + "c" * 99 + ".txt,/d"))[::2]
+    assert label == f"path-{'c' * 24}-prompt-KING_speak"

@@ -1,0 +1,67 @@
+"""Name a sweep, and its runs, by what its command varies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tokexp.runs.identity import DEMO
+from tokexp.sweep.with_hydra.planning import Jobs
+from tokexp.system.files import sha256
+
+Settings = dict[str, str]  # of a job: its overrides by key, as they are typed
+
+OF_DEMO = {"char", "word", "bpe"}  # the tokenizers of the README's command
+IN_EVERY_NAME = {"tokenizer", "tokenizer.path", "model", "seed"}  # of a run
+NO_FIGURE = re.compile(  # keys of settings that change no figure
+    r"tracking|hydra|launcher|device|threads|rerun|dry|keep_weights|tuned|train\.(compile|cuda_graph|checkpoint_every)"
+)
+MOST = 24  # characters of a value in a name
+MOST_IN_ALL = 120
+
+
+def sweep_name(jobs: Jobs) -> str:
+    """Name a sweep that has no name by what it varies and a hash of what its command asks for, in whatever order.
+
+    It is demo where the tokenizers of the README's command are all that varies.
+    """
+    settings = [_settings(job) for job in jobs]
+    keys = _varied(settings)
+    if keys == ["tokenizer"] and {job["tokenizer"] for job in settings} == OF_DEMO:
+        return DEMO
+    asked = sorted({" ".join(sorted(f"{key}={job[key]}" for key in job if _counts(key))) for job in settings})
+    names = [_plain(key.rpartition(".")[2]) for key in keys] or ["one"]
+    return "-".join([*names, sha256("\n".join(asked).encode())[:4]])
+
+
+def run_labels(jobs: Jobs) -> list[str]:
+    """Name each job's values of what the jobs vary, such as v4096-lr-0.001; without what every run's name has."""
+    settings = [_settings(job) for job in jobs]
+    keys = [key for key in _varied(settings) if key not in IN_EVERY_NAME]
+    return ["-".join(_label(key, job[key]) for key in keys if key in job)[:MOST_IN_ALL] for job in settings]
+
+
+def _label(key: str, value: str) -> str:
+    value = _plain(value.rpartition("/")[2])[:MOST]
+    return f"v{value}" if key == "tokenizer.vocab_size" else f"{_plain(key.rpartition('.')[2])}-{value}"
+
+
+def _settings(job: Sequence[str]) -> Settings:
+    pairs = [word.lstrip("+~").partition("=") for word in job]
+    return {key: value for key, _, value in pairs}
+
+
+def _varied(settings: Sequence[Settings]) -> list[str]:
+    """The keys whose values differ, the tokenizer first and the seed last."""
+    keys = {key for job in settings for key in job}
+    differing = [key for key in keys if _counts(key) and len({job.get(key) for job in settings}) > 1]
+    return sorted(differing, key=lambda key: (key == "seed", key != "tokenizer", key))
+
+
+def _counts(key: str) -> bool:
+    return NO_FIGURE.match(key) is None
+
+
+def _plain(text: str) -> str:
+    """What may stand in a file's name, and in Hydra's grammar."""
+    return re.sub(r"[^\w.-]+", "_", text, flags=re.ASCII).strip("_.-") or "_"
