@@ -81,7 +81,7 @@ def test_two_processes_go_on_from_where_one_was_saved(text_file: Path, tmp_path:
     assert [path.stem for path in (tmp_path / "run/checkpoints").iterdir()] == ["000000004"]
     done = command(2, text_file, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("going on from step 4") == 1
+    assert done.stderr.count("continues from step 4") == 1
     same_within_rounding(tmp_path / "run", alone)
 
 

@@ -102,7 +102,7 @@ def test_ended_runs_go_on(number: signal.Signals, text_file: Path, tmp_path: Pat
     assert all(len(whole_rows(runs / name)) < 2000 for name in saved)
     again = tokexp("run", *launcher, *sweep, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("going on from step") == 2
+    assert again.stderr.count("continues from step") == 2
     assert "2 of 2 runs done" in again.stderr
 
 

@@ -88,7 +88,7 @@ def test_adding_a_corpus_and_a_sweep_is_a_yaml_each(checkout: Path) -> None:
     ran = python("-m", "tokexp.run", "-m", "sweeps=batches", "data=plays", *tiny, cwd=checkout)
     assert "4 of 4 runs done" in ran
     report = (checkout / "reports/batches/README.md").read_text()
-    assert report.startswith("# batches: Does a larger batch favour longer tokens?")
+    assert report.startswith("# Does a larger batch favour longer tokens?")
 
 
 def test_the_table_on_the_front_is_that_of_the_study() -> None:

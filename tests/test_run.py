@@ -339,7 +339,7 @@ def test_a_run_that_is_committed_is_done_alone_too(tmp_path: Path, text_file: Pa
     shutil.rmtree(tmp_path / "runs")
     again = tokexp("run", *run, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert "done before, in reports/mine" in again.stderr
+    assert "is done already, in reports/mine" in again.stderr
     assert not list(tmp_path.glob("runs/mine/*/metrics.jsonl"))
 
 

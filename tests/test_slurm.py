@@ -177,7 +177,7 @@ def test_a_job_that_makes_room_goes_on_later(submit: Callable[..., Submitted], i
     said = sweep.wait()
     assert sweep.parent.returncode == 0, said
     logs = "".join(path.read_text() for path in sweep.runs.glob("*/run.log"))
-    assert logs.count("going on from step") == 2
+    assert logs.count("continues from step") == 2
     for path in in_turn.glob("char-*"):
         same(sweep.runs / path.name, path)
 
@@ -190,7 +190,7 @@ def test_a_job_whose_time_is_up_goes_on_later(submit: Callable[..., Submitted]) 
     assert sweep.parent.returncode == 0, said
     logs = "".join(path.read_text() for path in sweep.runs.glob(".submitit/*/*.out"))
     assert "this job is timed-out" in logs
-    assert "going on from step" in logs
+    assert "continues from step" in logs
 
 
 def test_a_cancelled_job_ends(submit: Callable[..., Submitted]) -> None:

@@ -196,7 +196,7 @@ class RunConfig:
         _one_of("keep_weights", self.keep_weights, "all", "best", "none")
         _check(self.threads is None or 0 < self.threads <= 2**16, "threads", self.threads, "from 1 to 65,536")
         some = self.keep_weights != "none" or not self.tracking.weights
-        _check(some, "tracking.weights=true", "keep_weights=none", "best or all, to have some to upload")
+        _check(some, "tracking.weights=true", "keep_weights=none", "best or all, so that there are weights to upload")
         if not self.arm:
             object.__setattr__(self, "arm", self.tokenizer.kind)
         _check(all(type(name) is str for name in self.tuned), "tuned", self.tuned, "a list of texts")

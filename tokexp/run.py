@@ -52,10 +52,10 @@ def main() -> None:
         with errors_end_the_program():
             hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
     except Interrupted:
-        log.error("interrupted; the run is saved, and the same command goes on from there")
+        log.error("interrupted; the run is saved, and the same command continues from there")
         raise
     except KeyboardInterrupt:
-        log.error("interrupted; what is done stays done, and the same command does the rest")
+        log.error("interrupted; what is done is kept, and the same command does the rest")
         sys.exit(128 + signal.SIGINT)
 
 

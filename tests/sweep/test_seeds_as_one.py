@@ -82,7 +82,7 @@ def test_a_batched_cell_resumes_as_one(
     last.unlink()
     with caplog.at_level("INFO"):
         run_seeds_as_one(cfgs, folders)
-    assert caplog.text.count("going on from step 12") == 3
+    assert caplog.text.count("continues from step 12") == 3
     for folder, other in zip(folders, alone, strict=True):
         same_within_rounding(folder, other)
 

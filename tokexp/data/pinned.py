@@ -38,7 +38,7 @@ def find(relative: Path, digest: str, url: str, path: str | None = None) -> Path
                     with replacing(kept) as temporary:
                         shutil.copyfile(place, temporary)
                 except OSError as error:
-                    log.warning("%s cannot be kept in data/ (%s): going on without", relative, error.strerror)
+                    log.warning("%s cannot be kept in data/ (%s): continuing without it", relative, error.strerror)
             return place
         if path is not None and place == folders[0]:
             raise InputError(

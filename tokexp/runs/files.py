@@ -198,7 +198,7 @@ def whole_rows(folder: Path) -> list[Row]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); make it readable, and start again") from error
     except ValueError:
-        log.warning("%s: read up to line %d, which is damaged", path, len(rows) + 1)
+        log.warning("%s: line %d is damaged; only the lines before it are read", path, len(rows) + 1)
     return rows
 
 

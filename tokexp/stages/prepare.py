@@ -56,7 +56,9 @@ class RunSpec:
         """Raise DivergedError where the same run diverged before: that is a result, and would be again."""
         before = read_state(self.path)
         if before.state is State.DIVERGED and before.config_hash == self.config_hash and not self.asked.rerun:
-            raise DivergedError(f"{self.name}: diverged before ({before.reason}); rerun=true tries it again")
+            raise DivergedError(
+                f"{self.name}: it diverged in an earlier try ({before.reason}); rerun=true trains it again"
+            )
 
 
 def identify(cfg: RunConfig, folder: Path | str | None, device: torch.device) -> RunSpec:

@@ -198,7 +198,7 @@ def _resume(run: PreparedRun, state: TrainState, evaluator: Evaluator, resume_at
     rows = [row for row in rows if row.step <= state.step]
     if best is not None:
         evaluator.resume([row.scores for row in rows if isinstance(row, EvalRow)], best)
-        log.info("%s: going on from step %s", spec.name, f"{state.step:,}")
+        log.info("%s: continues from step %s", spec.name, f"{state.step:,}")
     return rows
 
 

@@ -42,7 +42,7 @@ def compare(
     Raises InputError, one line, for what the user can put right, and DivergedError for a run that diverges.
     """
     if not tokenizers or not seeds:
-        raise InputError("compare: got no tokenizers or no seeds, expected at least one of each")
+        raise InputError("compare: got no tokenizer or no seed, expected at least one of each")
     folder = Path(folder)
     base = base or RunConfig(tracking=TrackingConfig(mode="disabled"))
     data = _data(base.data, text, path, folder)

@@ -97,7 +97,8 @@ def _train(sessions: list[Session]) -> Iterator[list[list[StepRow] | DivergedErr
         return
     if len({session.state.step for session in sessions}) > 1:
         raise InputError(
-            "runs to be trained as one were saved at unlike steps; go on one by one with launcher=local, or rerun=true"
+            "runs to be trained as one were saved at different steps; continue them one by one with launcher=local, "
+            "or start again with rerun=true"
         )
     run = sessions[0].run
     yield from train_as_one(

@@ -80,7 +80,7 @@ def load_checkpoint(
         except OSError as error:
             raise _cannot_be_read(path, error) from error
         except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-            log.warning("%s: passed over, since it cannot be gone on from (%s)", path, str(error).splitlines()[0])
+            log.warning("%s: left aside, since the run cannot continue from it (%s)", path, str(error).splitlines()[0])
             continue
         return {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
     return None

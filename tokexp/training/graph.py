@@ -46,7 +46,7 @@ def capture(step: Step, gradients: Step, offsets: Tensor) -> Step:
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
-        log.warning("no CUDA graph (%s): every launch is made anew", str(error).splitlines()[0])
+        log.warning("no CUDA graph (%s): each kernel is launched by itself", str(error).splitlines()[0])
         torch.cuda.synchronize(offsets.device)
     else:
         captured = Graph(graph, offsets, figures)

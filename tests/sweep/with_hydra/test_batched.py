@@ -85,7 +85,7 @@ def test_a_batched_sweep_trains_nothing_twice(text_file: Path, tmp_path: Path) -
     assert workers == [2, 2]
     shutil.rmtree(tmp_path / "runs")
     committed = tokexp("run", "-m", *arguments, *QUICK, cwd=tmp_path)
-    assert committed.stderr.count("done before, in reports/mine") == 2
+    assert committed.stderr.count("is done already, in reports/mine") == 2
     assert "bits per byte held out" not in committed.stderr
 
 
@@ -106,5 +106,5 @@ def test_an_interrupted_group_goes_on_as_one(text_file: Path, tmp_path: Path) ->
     again = tokexp("run", *sweep, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("2 seeds as one: ") == 1
-    assert again.stderr.count("going on from step") == 2
+    assert again.stderr.count("continues from step") == 2
     assert "2 of 2 runs done" in again.stderr

@@ -47,7 +47,7 @@ def test_the_same_command_does_what_is_missing(data: list[str], tmp_path: Path, 
     again = tokexp("run", *sweep, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "done before" in again.stderr
-    assert re.search(r"s1-\w+: going on from step \d+", again.stderr)
+    assert re.search(r"s1-\w+: continues from step \d+", again.stderr)
     assert "3 of 3 runs done (1 before)" in again.stderr
     assert first.stat().st_mtime_ns == before
     assert "3 of 3 done" in tokexp("status", "mine", cwd=tmp_path).stdout

@@ -54,7 +54,7 @@ def start_run(folder: Path, tracking: TrackingConfig, prefix: str, begun: str | 
             except wandb.errors.UsageError:
                 raise
             except Exception as error:
-                log.warning("W&B cannot be reached (%s): going on offline", _reason(error))
+                log.warning("W&B cannot be reached (%s): continuing offline", _reason(error))
         return _init_wandb(wandb, folder, tracking, "offline", prefix, None, **about)
     except InputError:
         raise
@@ -129,7 +129,7 @@ def finish_run(run: Any, exit_code: int) -> None:
     try:
         run.finish(exit_code=exit_code)
     except TimeoutError:
-        log.warning("W&B did not take all in time; to upload the rest: %s", _sync_line(run))
+        log.warning("W&B did not receive everything in time; to upload the rest: %s", _sync_line(run))
     except Exception as error:
         log.warning("W&B: the end failed (%s); the run's folder has everything", _reason(error))
         with suppress(Exception):

@@ -37,7 +37,7 @@ def conclude(sweep: Sweep) -> int:
         say_how_to_upload(sweep.folder)
         log.info("\n%s\n", ranking_table(ranking))
     if missing:
-        log.error("the same command does what is missing; what diverged stays so, unless with rerun=true")
+        log.error("the same command trains what is missing; what diverged is trained again only with rerun=true")
     if done:
         log.info("report: %s", report)
     return 1 if missing else 0
