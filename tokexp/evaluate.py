@@ -7,29 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from tokexp.analysis.statistics import text_interval
-from tokexp.config import InputError
-from tokexp.data.corpus import load_corpus
 from tokexp.data.text import read_text
-from tokexp.encoding.stream import TokenStream, encode_stream
-from tokexp.model.huggingface import Pretrained
 from tokexp.rendering.terminal import difference_line, score_table
 from tokexp.runs.files import find_run
-from tokexp.runs.load import Run, load_any
-from tokexp.scoring.bits_per_byte import score
-from tokexp.scoring.blocks import BLOCKS, by_block
-from tokexp.scoring.restoration import restoration_cost
+from tokexp.runs.load import load_any
+from tokexp.stages.evaluate import behind, evaluate, score_row
 from tokexp.system.command import command
-
-LEAST_BYTES = 16 * BLOCKS  # of a text that has intervals
 
 
 @command
@@ -54,80 +40,12 @@ def main() -> int:
     by_text = [sorted((one for one in scores if one.text == file), key=lambda one: one.bpb) for file in texts]
     differences = [behind(first, other) for first, *others in by_text for other in others]
     if args.json:
-        print(json.dumps({"scores": [row(one) for some in by_text for one in some], "differences": differences}))
+        print(json.dumps({"scores": [score_row(one) for some in by_text for one in some], "differences": differences}))
         return 0
     for file, some in zip(texts, by_text, strict=True):
-        print(f"{file}: {some[0].n_bytes:,} bytes\n\n{score_table([row(one) for one in some])}\n")
+        print(f"{file}: {some[0].n_bytes:,} bytes\n\n{score_table([score_row(one) for one in some])}\n")
         print("".join(f"{difference_line(one)}\n" for one in differences if one["text"] == file))
     return 0
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A text under a run, in nats of each of its 64 blocks."""
-
-    run: str
-    text: str
-    n_bytes: int
-    tokens: int
-    naive: np.ndarray
-    restoration: np.ndarray
-
-    @property
-    def bpb(self) -> float:
-        return self.per_byte(self.naive + self.restoration)
-
-    def per_byte(self, nats: np.ndarray) -> float:
-        return float(nats.sum()) / (math.log(2) * self.n_bytes)
-
-
-def evaluate(run: Run | Pretrained, folder: Path, name: str, file: str, text: str) -> Scored:
-    """Score the whole of `text` under a run, its restoration included."""
-    stream = encode_stream(run.tokenizer, text)
-    naive = score(run.model, run.context_id, stream).block_nats
-    return Scored(name, file, stream.n_bytes, len(stream), naive, restoration_nats(run, folder, text, stream))
-
-
-def row(one: Scored) -> dict[str, Any]:
-    """The figures of a text under a run, in bits per byte."""
-    parts = {"naive": one.per_byte(one.naive), "restoration": one.per_byte(one.restoration)}
-    interval = interval_of(one.naive + one.restoration, one.n_bytes)
-    return {
-        "run": one.run, "text": one.text, "bytes": one.n_bytes, "tokens": one.tokens,
-        "bits_per_byte": one.bpb, **interval, **parts,
-    }  # fmt: skip
-
-
-def behind(first: Scored, other: Scored) -> dict[str, Any]:
-    """How many bits per byte more a run needs than the first one on the same text, paired by block."""
-    nats = (other.naive + other.restoration) - (first.naive + first.restoration)
-    interval = interval_of(nats, first.n_bytes)
-    return {"text": first.text, "ahead": first.run, "behind": other.run, "by": other.bpb - first.bpb, **interval}
-
-
-def interval_of(nats: np.ndarray, n_bytes: int) -> dict[str, float | None]:
-    """The 95 % interval over the text; none where a block of it would have a few letters only."""
-    low, high = text_interval(nats, n_bytes) if n_bytes >= LEAST_BYTES else (None, None)
-    return {"low": low, "high": high}
-
-
-def restoration_nats(run: Run | Pretrained, folder: Path, text: str, stream: TokenStream) -> np.ndarray:
-    """The nats that restore each block of `text`, (64,): zero for a tokenizer that gives it back."""
-    if run.tokenizer.decode(run.tokenizer.encode(text)) == text:
-        return np.zeros(BLOCKS)
-    if isinstance(run, Pretrained):
-        raise InputError(
-            f"{folder}: its tokenizer loses some of the text, and the restoration needs the corpus of a run, "
-            "which that folder has not; give the run's folder"
-        )
-    corpus = load_corpus(run.config.data)
-    if corpus.sha256 != run.result.corpus.corpus_sha256:
-        raise InputError(
-            f"a lossy tokenizer's restoration needs the corpus of the run, {run.result.corpus.name} with SHA-256 "
-            f"{run.result.corpus.corpus_sha256}, but got {corpus.name} with {corpus.sha256}; bring it back"
-        )
-    bits = restoration_cost(run.tokenizer, corpus.train, text).bits.sum(axis=1)
-    return by_block(bits * math.log(2), stream.starts)
 
 
 if __name__ == "__main__":
