@@ -218,7 +218,7 @@ def test_a_damaged_checkpoint_is_passed_over(
     monkeypatch.setattr(tokexp.stages.prepare, "train", watched(started))
     run_experiment(short(text_file), tmp_path / "run")
     assert started == [int(first.stem)]
-    assert f"{last}: passed over" in caplog.text
+    assert f"{last}: left aside" in caplog.text
     same(tmp_path / "run", whole)
 
 

@@ -35,7 +35,7 @@ def run_experiment(cfg: RunConfig, folder: Path | str | None = None) -> RunResul
     with join_processes(resolve_device(cfg.device)) as (world, device):
         spec = identify(cfg, folder, device)
         if spec.done:
-            log.info("%s: is done already, in %s (rerun=true trains it again)", spec.name, spec.path)
+            log.info("%s: done before, in %s (rerun=true trains it again)", spec.name, spec.path)
             tidy_done(spec.path, spec.config_hash)
             return load_result(spec.path)
         spec.refuse_if_diverged()

@@ -51,7 +51,7 @@ def test_a_run_killed_within_its_first_writes_can_be_started_again(
 
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("mine: true")
-    with pytest.raises(InputError, match=r"holds config\.yaml, which no run left"):
+    with pytest.raises(InputError, match=r"holds config\.yaml, which no run wrote"):
         locked_folder(tmp_path, RunConfig(), "hash").__enter__()
     assert (tmp_path / "config.yaml").read_text() == "mine: true"
 

@@ -113,7 +113,7 @@ def _refuse_what_is_not_ours(path: Path, cfg: RunConfig, config_hash: str) -> No
     there = [file.name for file in path.iterdir() if not file.name.startswith(".")]
     if there and STATUS not in there:
         raise InputError(
-            f"{path}: holds {', '.join(sorted(there)[:3])}, which are not a run's; choose another hydra.run.dir"
+            f"{path}: holds {', '.join(sorted(there)[:3])}, which no run wrote; choose another hydra.run.dir"
         )
     if (path / RESULT).exists() and not has_result(path, config_hash) and not cfg.rerun:
         raise InputError(f"{path}: holds a finished run of other settings; choose another hydra.run.dir, or rerun=true")

@@ -85,7 +85,7 @@ def test_a_batched_sweep_trains_nothing_twice(text_file: Path, tmp_path: Path) -
     assert workers == [2, 2]
     shutil.rmtree(tmp_path / "runs")
     committed = tokexp("run", "-m", *arguments, *QUICK, cwd=tmp_path)
-    assert committed.stderr.count("is done already, in reports/mine") == 2
+    assert committed.stderr.count("done before, in reports/mine") == 2
     assert "bits per byte held out" not in committed.stderr
 
 

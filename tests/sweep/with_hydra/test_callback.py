@@ -43,7 +43,7 @@ def said_after(
 def test_the_rest_takes_as_long_as_the_mean_run(
     sweep: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Those that had been is done already, in no time, do not count."""
+    """Those that had been done before, in no time, do not count."""
     said = said_after([20, 0.5, 40], sweep, monkeypatch, caplog)
     assert "mine: 2 of 5 done, 1 diverged, 2 interrupted" in said
     assert said.rstrip().endswith("about 60 s left")

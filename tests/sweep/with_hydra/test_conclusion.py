@@ -41,7 +41,7 @@ def test_a_failed_run_is_named_with_its_reason_and_tried_again(data: list[str], 
     again = tokexp("run", *sweep, cwd=tmp_path)
     assert again.returncode == 1
     assert "2 of 3 runs done (1 before), 1 diverged" in again.stderr
-    assert "diverged before" in again.stderr
+    assert "diverged in an earlier try" in again.stderr
     assert "step 1 of" not in again.stderr
     rerun = tokexp("run", *sweep, "rerun=true", cwd=tmp_path)
-    assert "diverged before" not in rerun.stderr
+    assert "diverged in an earlier try" not in rerun.stderr

@@ -23,7 +23,7 @@ def test_what_is_committed_counts_as_done(data: list[str], tmp_path: Path) -> No
     shutil.rmtree(tmp_path / "runs")
     done = tokexp("run", *sweep, "seed=0,1,2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("is done already, in reports/study") == 2
+    assert done.stderr.count("done before, in reports/study") == 2
     assert "3 of 3 runs done (2 before)" in done.stderr
     rows = (tmp_path / "reports/study/data/results.csv").read_text().splitlines()
     assert len(rows) == 1 + 3

@@ -131,4 +131,5 @@ def _save(figure: Figure, folder: Path, name: str, *, svg: bool) -> set[Path]:
     for path, metadata in paths.items():
         with replacing(path) as temporary:
             figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+        figure.set_layout_engine(None)  # the places that it has found stay: the next file would look for them again
     return set(paths)

@@ -115,7 +115,7 @@ def parameters(comparison: Comparison) -> Figure:
     axes.set_xlabel("parameters")
     axes.xaxis.set_major_formatter(EngFormatter(""))
     axes.grid(axis="y", visible=False)
-    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 

@@ -45,7 +45,7 @@ def do_run(cfg: RunConfig, folder: Path) -> float | None:
     run = check_run(cfg, folder)
     committed = committed_results(cfg.sweep)
     if run.config_hash in committed and not run.has_result and not cfg.rerun:
-        log.info("%s: is done already, in reports/%s (rerun=true trains it again)", run.name, cfg.sweep)
+        log.info("%s: done before, in reports/%s (rerun=true trains it again)", run.name, cfg.sweep)
         return committed[run.config_hash]
     result = attempt(lambda: run_experiment(cfg, folder))
     return result.val_bpb if result else None
