@@ -13,10 +13,14 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tokexp.rendering.figures import gallery
+from tokexp.rendering.first_screen import PICTURE
 
 HEAVY = [
     "tokexp.sweep.with_hydra.sweeper",
@@ -32,12 +36,17 @@ processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(HEAVY)
 
 
-def tokexp(command: str, *arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, without the pinned data unless `env` names them."""
+def tokexp(
+    command: str, *arguments: str, cwd: Path, every_picture: bool = False, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, without the pinned data unless `env` names them.
+
+    `every_picture`: a report draws all that it has, and not the ranking alone, which takes a third of the time.
+    """
     env = {**os.environ, "TOKEXP_DATA": str(cwd / "nothing"), **env}
     with tempfile.TemporaryDirectory() as folder:
         outputs = [Path(folder, name) for name in ("out", "err")]
-        process = processes.Process(target=_become, args=(command, arguments, cwd, env, *outputs))
+        process = processes.Process(target=_become, args=(command, arguments, cwd, env, every_picture, *outputs))
         process.start()
         process.join(300)
         if process.exitcode is None:
@@ -82,7 +91,9 @@ def wait_for(line: str, process: subprocess.Popen[str]) -> None:
     raise AssertionError(f"ended before {line!r}")
 
 
-def _become(command: str, arguments: tuple[str, ...], cwd: Path, env: dict[str, str], out: Path, err: Path) -> None:
+def _become(
+    command: str, arguments: tuple[str, ...], cwd: Path, env: dict[str, str], every_picture: bool, out: Path, err: Path
+) -> None:
     """In the forked process: all that `python -W ignore -m tokexp.COMMAND` in `cwd` would differ by."""
     for path, stream in ((out, sys.stdout), (err, sys.stderr)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream.fileno())
@@ -92,5 +103,11 @@ def _become(command: str, arguments: tuple[str, ...], cwd: Path, env: dict[str, 
     sys.path.insert(0, str(cwd))
     sys.argv = [command, *arguments]
     warnings.simplefilter("ignore")
+    if not every_picture:
+        others = [replace(picture, plot=lambda comparison: None) for picture in gallery.PICTURES]
+        gallery.PICTURES[:] = [
+            one if one.name == PICTURE else other for one, other in zip(gallery.PICTURES, others, strict=True)
+        ]
+        gallery.panels = lambda comparison, part: iter(())
     sys.modules.pop(f"tokexp.{command}", None)  # it is to be run, not imported
     runpy.run_module(f"tokexp.{command}", run_name="__main__", alter_sys=True)

@@ -23,7 +23,8 @@ QUICK = [
 def swept(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     cwd = tmp_path_factory.mktemp("swept")
     data = ["data=text", f"data.path={text_file}"]
-    return cwd, tokexp("run", "-m", "tokenizer=char,word,bpe", "tokenizer.vocab_size=300", *data, *QUICK, cwd=cwd)
+    sweep = ["-m", "tokenizer=char,word,bpe", "tokenizer.vocab_size=300", *data, *QUICK]
+    return cwd, tokexp("run", *sweep, cwd=cwd, every_picture=True)
 
 
 def test_sweep_trains_and_names_its_report(swept: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -69,7 +70,7 @@ def test_same_command_again_trains_nothing(
     assert again.stderr.count("done before") == 3
     assert {p: p.stat().st_mtime_ns for p in cwd.glob("runs/demo/*/result.json")} == before
     rows = (cwd / "reports/demo/data/results.csv").read_text()
-    part = tokexp("run", "-m", "tokenizer=char,word", *words, "sweep=demo", cwd=cwd)
+    part = tokexp("run", "-m", "tokenizer=char,word", *words, "sweep=demo", cwd=cwd, every_picture=True)
     assert part.returncode == 0, part.stderr
     assert (cwd / "reports/demo/data/results.csv").read_text() == rows, "a smaller sweep of its name takes none away"
 

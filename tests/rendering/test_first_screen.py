@@ -91,7 +91,7 @@ def test_what_would_settle_it() -> None:
     ]
     assert lines(too_many=70) == ["Some 70 seeds a cell would be needed: the difference is small beside chance."]
     assert lines(more_text=["nano", "micro"]) == [
-        "Only a longer held-out text would settle the lead at size nano and micro; more seeds would not."
+        "Only a longer held-out text would settle the lead at sizes nano and micro; more seeds would not."
     ]
 
 

@@ -182,10 +182,10 @@ def settling_lines(needed: Settling, sweep: str) -> list[Line]:
     if needed.too_many:
         lines.append([f"Some {needed.too_many} seeds a cell would be needed: the difference is small beside chance."])
     if needed.never:
-        lines.append(["A thousand seeds would not settle it: the two are as good as each other."])
+        lines.append(["Not even a thousand seeds a cell would settle it."])
     if needed.more_text:
         sizes = [size for size in needed.more_text if size]
-        where = f" at size {' and '.join(sizes)}" if sizes else ""
+        where = f" at size{'s' if len(sizes) > 1 else ''} {' and '.join(sizes)}" if sizes else ""
         lines.append([f"Only a longer held-out text would settle the lead{where}; more seeds would not."])
     return lines
 

@@ -150,6 +150,11 @@ def provenance(results: pd.DataFrame) -> list[str]:
     commits = sorted(
         {f"{row.git_commit}{' with changes' if str(row.git_dirty) == 'True' else ''}" for row in results.itertuples()}
     )
-    machines = sorted({f"{row.device}, {row.threads} threads, {row.versions}" for row in results.itertuples()})
+    machines = sorted(
+        {
+            f"{row.device}, {row.threads} thread{'' if row.threads == 1 else 's'}, {row.versions}"
+            for row in results.itertuples()
+        }
+    )
     corpora = sorted(set(results.corpus + " SHA-256 " + results.corpus_sha256))
     return [*(f"commit {commit}" for commit in commits), *machines, *corpora]
