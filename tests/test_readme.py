@@ -104,7 +104,7 @@ def test_the_table_on_the_front_is_that_of_the_study() -> None:
         assert bytes_per_token == f"{micro.bytes_per_token:.2f}"
         assert bpb == f"{micro.val_bpb:.3f} ± {micro.val_bpb_half:.3f}"
         lost = micro.val_bpb_restoration
-        assert lossless == (f"no: {lost:.3f} of it restores the text" if lost else "yes")
+        assert lossless == (f"no: {lost:.3f} of its bits restore the text" if lost else "yes")
 
 
 def test_the_differences_on_the_front_are_those_of_the_study() -> None:

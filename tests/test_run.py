@@ -31,6 +31,9 @@ def test_sweep_trains_and_names_its_report(swept: tuple[Path, subprocess.Complet
     cwd, done = swept
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip().splitlines()[-1] == "report: reports/demo/README.md"
+    assert "These runs cannot say which tokenizer is better." in done.stderr, (
+        "the terminal says no more than the report"
+    )
     arms = [json.loads(p.read_text())["arm"] for p in sorted(cwd.glob("runs/demo/*/result.json"))]
     assert arms == ["bpe", "char", "word"]
     assert "step 6 of 6, loss" in done.stderr
@@ -332,6 +335,20 @@ def test_report_says_what_varied_and_keeps_cells_apart(tmp_path: Path, text_file
     report = (folder / "README.md").read_text()
     assert "Besides the tokenizer, tokenizer.vocab_size and train.lr vary." in report
     assert "bpe vocab_size=270 lr=0.001" in report
+
+
+def test_a_sweep_that_grows_keeps_what_it_has_done(tmp_path: Path, text_file: Path) -> None:
+    """Its runs keep their names, though what it varies, by which new ones are called, is more than before."""
+    run = ["-m", "sweep=mine", "tokenizer=char", "data=text", f"data.path={text_file}", *QUICK]
+    assert tokexp("run", *run, "train.lr=1e-3", cwd=tmp_path).returncode == 0
+    (first,) = tmp_path.glob("runs/mine/*/result.json")
+    grown = tokexp("run", *run, "train.lr=1e-3,2e-3", cwd=tmp_path)
+    assert grown.returncode == 0, grown.stderr
+    assert "2 of 2 runs done (1 before)" in grown.stderr
+    assert "left out" not in grown.stderr
+    assert first.is_file()
+    assert len(list(tmp_path.glob("runs/mine/*/result.json"))) == 2
+    assert "missing" not in (tmp_path / "reports/mine/README.md").read_text()
 
 
 def test_a_run_that_is_committed_is_done_alone_too(tmp_path: Path, text_file: Path) -> None:

@@ -43,12 +43,12 @@ def show_log() -> None:
 
 
 def main() -> None:
-    if get_args_parser().parse_args().info is None:  # else Hydra shows a log of its own
-        show_log()
-    register()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors, which Hydra would print over many lines
     try:
+        if get_args_parser().parse_args().info is None:  # else Hydra shows a log of its own
+            show_log()
+        register()
         with errors_end_the_program():
             hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(job)()
     except Interrupted:

@@ -20,7 +20,8 @@ def said(made: Study) -> str:
 
 def test_a_lead_that_is_resolved_is_one_sentence() -> None:
     assert said(seeds(0.5)) == (
-        "`char` leads `bpe` by 0.500 bits per byte (95 %: 0.477 to 0.523 over seeds); resolved."
+        "`char` leads `bpe` by 0.500 bits per byte (95 %: 0.477 to 0.523 over seeds, 0.500 to 0.500 "
+        "over the text); resolved."
     )
     screen = first_screen(compared(seeds(0.5)))
     assert (screen.warnings, screen.settle, screen.command) == ([], [], None)
@@ -28,7 +29,8 @@ def test_a_lead_that_is_resolved_is_one_sentence() -> None:
 
 def test_nobody_leads_where_it_is_not_resolved() -> None:
     assert said(seeds(0.002)) == (
-        "No tokenizer leads: `char` is ahead of `bpe` by 0.002 bits per byte (95 %: -0.021 to 0.025 over seeds); "
+        "No tokenizer leads: `char` is ahead of `bpe` by 0.002 bits per byte (95 %: -0.021 to 0.025 over seeds, "
+        "0.002 to 0.002 over the text); "
         "**not resolved**."
     )
     assert said(equal_steps()) == (
@@ -42,8 +44,9 @@ def test_one_tokenizer_alone_leads_nobody() -> None:
 
 def test_sizes_are_joined_and_the_unit_is_said_once() -> None:
     assert said(two_sizes()) == (
-        "At size nano `word` leads `char` by 0.100 bits per byte (95 %: 0.098 to 0.102 over seeds) and at size micro "
-        "`word` leads `bpe` by 0.100 (95 %: 0.098 to 0.102 over seeds), resolved."
+        "At size nano `word` leads `char` by 0.100 bits per byte (95 %: 0.098 to 0.102 over seeds, 0.100 to 0.100 "
+        "over the text) and at size micro "
+        "`word` leads `bpe` by 0.100 (95 %: 0.098 to 0.102 over seeds, 0.100 to 0.100 over the text), resolved."
     )
 
 

@@ -45,8 +45,8 @@ def test_where_no_baseline_has_blocks_nothing_is_said_of_them() -> None:
 def test_what_a_leader_loses_and_who_leads_without_loss() -> None:
     said = ranked(two_sizes())
     assert "- `word nano` loses text: 0.400 of its 2.401 ± 0.002 restore it. Of the tokenizers that lose" in said
-    assert "lose nothing, `char nano` leads with 2.501" in said
-    assert "lose nothing, `bpe micro` leads with 2.101" in said
+    assert "lose nothing, `char nano` needs the fewest, 2.501" in said
+    assert "lose nothing, `bpe micro` needs the fewest, 2.101" in said
     assert "`word nano`, the best of size nano, is in bits per byte:\n\n- 0.100 ahead of `char nano`; " in said
     assert "loses text" not in ranked(seeds(0.5))
 

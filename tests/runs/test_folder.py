@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 from pathlib import Path
 
@@ -77,3 +78,10 @@ def test_a_run_killed_after_its_result_is_tidied(tmp_path: Path) -> None:
     tidy_done(tmp_path, "hash")
     assert not (tmp_path / "checkpoints").exists()
     assert (read_state(tmp_path).state, read_state(tmp_path).steps) == (State.DONE, 9)
+
+
+@pytest.mark.parametrize("name", [".lock", "run.log", "status.json"])
+def test_a_fifo_in_a_folder_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match="got a FIFO, device or socket, expected a regular file"):
+        locked_folder(tmp_path, RunConfig(), "hash").__enter__()

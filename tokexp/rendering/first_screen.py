@@ -37,7 +37,7 @@ class FirstScreen:
 def first_screen(comparison: Comparison) -> FirstScreen:
     reasons, needed = doubts(comparison), settling(comparison)
     return FirstScreen(
-        warnings=warning_lines(reasons),
+        warnings=warning_lines(reasons, alone=len(comparison.cells) == 1),
         answer=order_line(comparison) if reasons else answer_line(comparison),
         settle=doubt_settling(reasons) if reasons else settling_lines(needed, comparison.study.name),
         command=None if reasons else command(comparison.study.name, needed),
@@ -53,6 +53,8 @@ def report_title(study: Study) -> str:
         return asked
     arms, corpora = sorted(set(study.results.arm)), sorted(set(study.results.corpus))
     few = f"{', '.join(arms[:-1])} and {arms[-1]}" if 1 < len(arms) <= MOST_NAMED else f"{len(arms)} tokenizers"
+    if len(arms) == 1 and study.results.settings.nunique() > 1:
+        return f"With which settings does {arms[0]} need the fewest bits per byte on {' and '.join(corpora)}?"
     if len(arms) == 1:
         return f"How many bits per byte does {arms[0]} need on {' and '.join(corpora)}?"
     return f"Which of {few} needs the fewest bits per byte on {' and '.join(corpora)}?"
@@ -107,7 +109,8 @@ def _interval(difference: Difference) -> str:
     if difference.over_seeds is None:
         return "one seed each"
     low, high = difference.over_seeds
-    return f"95 %: {low:.3f} to {high:.3f} over seeds"
+    least, most = difference.over_text
+    return f"95 %: {low:.3f} to {high:.3f} over seeds, {least:.3f} to {most:.3f} over the text"
 
 
 def name_of(cell: Cell) -> str:
@@ -131,18 +134,19 @@ def _order(comparison: Comparison, size: Size, *, several: bool) -> Line:
     return [*listed([*named, [f"more for {more} others"]] if more > 0 else named), where]
 
 
-def warning_lines(reasons: list[Doubt]) -> list[Line]:
-    """That there is no answer, and each reason with its figures."""
+def warning_lines(reasons: list[Doubt], *, alone: bool = False) -> list[Line]:
+    """That there is no answer, and each reason with its figures. `alone`: of a study of one cell."""
     if not reasons:
         return []
-    return [[Strong("These runs cannot say which tokenizer is better.")], *map(_warning, reasons)]
+    verdict = "These runs cannot answer the question." if alone else "These runs cannot say which tokenizer is better."
+    return [[Strong(verdict)], *map(_warning, reasons)]
 
 
 WARNINGS = {
     Flaw.UNKNOWN: ("Too many tokens are unknown: ", "{:.0%} of those of "),
     Flaw.RESTORATION: ("Too much of the total is restoration: ", "{:.0%} of that of "),
     Flaw.WARM_UP: ("The learning rate was still rising late in the training: ", "after {:.0%} of the steps of "),
-    Flaw.LESS_THAN_A_PASS: ("The models have not read the training text once: ", "{:.0%} of it were read by "),
+    Flaw.LESS_THAN_A_PASS: ("The models have not read the whole training text once: ", "{:.0%} for "),
 }
 
 

@@ -15,6 +15,7 @@ from tokexp.system.reading import Kinds, check, read_json
 
 SUMMARY = "summary.json"  # of each report
 SUMMARY_KINDS: Kinds = {"question": str, "runs": int, "parts": [{"corpus": str, "answer": [[dict[str, str]]]}]}
+TRIALS = {"smoke"}  # sweeps that answer nothing: whether all works
 CAPTION = next(picture.caption for picture in PICTURES if picture.name == PICTURE)
 
 
@@ -33,7 +34,10 @@ class Summary:
 def write_index(reports: Path) -> None:
     """List the reports that lie in `reports`, by name."""
     summaries = [summary for path in sorted(reports.glob(f"*/{SUMMARY}")) if (summary := _read(path))]
-    write_text(reports / "README.md", _readme([one for one in summaries if not is_unnamed(one.folder)]))
+    write_text(
+        reports / "README.md",
+        _readme([one for one in summaries if not is_unnamed(one.folder) and one.folder not in TRIALS]),
+    )
     page = fill("index.html.j2", reports=summaries, picture=PICTURE, caption=CAPTION, html=html)
     write_text(reports / "index.html", page)
 

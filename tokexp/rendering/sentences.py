@@ -29,7 +29,7 @@ SHARED = {
     "precision": "precision {}",
     "seed": "seed {}",
 }
-UNEQUAL = {"parameters": ",.0f", "FLOPs": ".2g", "steps": ",.0f", "characters in a full context": ",.0f"}
+UNEQUAL = {"parameters": ",.0f", "FLOPs": ".3g", "steps": ",.0f", "characters in a full context": ",.0f"}
 TERMS = {
     "steps": "{:,.0f} steps",
     "bytes": "{:,.0f} bytes read",
@@ -63,7 +63,7 @@ def lossless_line(leader: Leader) -> Line:
     ]
     if leader.lossless:
         cell, total = leader.lossless
-        line += [" Of the tokenizers that lose nothing, ", Code(str(cell)), f" leads with {_total(total)}."]
+        line += [" Of the tokenizers that lose nothing, ", Code(str(cell)), f" needs the fewest, {_total(total)}."]
     return line
 
 

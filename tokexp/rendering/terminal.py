@@ -159,3 +159,12 @@ def _with_half(row: dict[str, Any]) -> str:
 
 def _restoration(row: dict[str, Any]) -> str:
     return f"{row['bpb_restoration']:.3f}" if row["bpb_restoration"] else ""
+
+
+def answer_text(study: Study) -> str:
+    """The first sentence of the report, of each corpus."""
+    from tokexp.analysis.comparison import comparisons
+    from tokexp.rendering.first_screen import answer_lines
+    from tokexp.rendering.text import plain
+
+    return "\n".join(plain(line) for comparison in comparisons(study) for line in answer_lines(comparison)[:1])

@@ -110,6 +110,9 @@ def _lock(path: Path, cfg: RunConfig, config_hash: str) -> TextIO:
 
 
 def _refuse_what_is_not_ours(path: Path, cfg: RunConfig, config_hash: str) -> None:
+    for file in path.iterdir():
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise InputError(f"{file}: got a FIFO, device or socket, expected a regular file; remove it")
     there = [file.name for file in path.iterdir() if not file.name.startswith(".")]
     if there and STATUS not in there:
         raise InputError(

@@ -43,6 +43,8 @@ class Scored:
 
 def evaluate(run: Run | Pretrained, folder: Path, name: str, file: str, text: str) -> Scored:
     """Score the whole of `text` under a run, its restoration included."""
+    if not text:
+        raise InputError(f"{file}: got an empty file, expected some text")
     stream = encode_stream(run.tokenizer, text)
     naive = score(run.model, run.context_id, stream).block_nats
     return Scored(name, file, stream.n_bytes, len(stream), naive, restoration_nats(run, folder, text, stream))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
+from omegaconf.errors import InterpolationResolutionError
 
 from tokexp.config import InputError
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
@@ -47,3 +48,10 @@ def test_a_mistake_of_ours_has_its_traceback(caplog: pytest.LogCaptureFixture) -
     assert end.value.code == 1
     assert "tokexp itself failed" in caplog.text
     assert "KeyError: 'x'" in caplog.text
+
+
+def test_what_a_resolver_refuses_is_said_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end, errors_end_the_program():
+        raise InterpolationResolutionError("InputError raised while resolving") from InputError("play.txt: not there")
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: play.txt: not there\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tokexp.sweep.with_hydra.naming import run_labels, sweep_name
+from tokexp.sweep.with_hydra.naming import keep_labels, run_labels, sweep_name
 
 
 def jobs(*words: str) -> list[list[str]]:
@@ -22,15 +24,16 @@ def test_the_command_of_the_readme_is_called_demo() -> None:
     assert sweep_name(jobs("tokenizer=char,word,bpe")) == "demo"
     assert sweep_name(jobs("data=pydoc", "tokenizer=bpe,word,char", "budget.steps=9")) == "demo"
     assert sweep_name(jobs("tokenizer=char,word")) != "demo"
-    assert sweep_name(jobs("tokenizer=char,word,bpe", "seed=0,1")) != "demo"
+    assert sweep_name(jobs("tokenizer=char,word,bpe", "seed=0,1")) == "demo", "more seeds add to the same report"
 
 
 @pytest.mark.parametrize(
     ("words", "name"),
     [
         (["tokenizer.vocab_size=512,1024"], "vocab_size"),
-        (["seed=0,1", "train.lr=1e-3,1e-2", "tokenizer=char,bpe", "model=nano"], "tokenizer-lr-seed"),
-        (["tokenizer=char"], "one"),
+        (["seed=0,1", "train.lr=1e-3,1e-2", "tokenizer=char,bpe", "model=nano"], "tokenizer-lr"),
+        (["tokenizer=char"], "run"),
+        (["seed=0,1"], "run"),
         (["data.path='a b.txt','\u00e9'", "device=cpu,cuda"], "path"),
     ],
 )
@@ -43,7 +46,7 @@ def test_a_name_is_of_what_changes_figures() -> None:
     assert sweep_name(jobs("tokenizer=bpe,char", "seed=1,0")) == name, "order does not matter"
     assert sweep_name(jobs("seed=0,1", "tokenizer=char,bpe", "tracking.mode=offline", "rerun=true")) == name
     assert sweep_name(jobs("seed=0,1", "tokenizer=char,bpe", "budget.steps=7")) != name
-    assert sweep_name(jobs("seed=0,1,2", "tokenizer=char,bpe")) != name
+    assert sweep_name(jobs("seed=0,1,2", "tokenizer=char,bpe")) == name, "more seeds add to the same report"
 
 
 def test_a_run_is_called_by_what_its_sweep_varies() -> None:
@@ -53,3 +56,15 @@ def test_a_run_is_called_by_what_its_sweep_varies() -> None:
     assert varied == [f"block_bytes-{size}-lr-{lr}" for lr in ("1e-3", "2e-3") for size in ("null", "64")]
     (label, _) = run_labels(jobs("sample.prompt='KING: \u00e9 speak',x", "data.path=/a/b/" + "c" * 99 + ".txt,/d"))[::2]
     assert label == f"path-{'c' * 24}-prompt-KING_speak"
+
+
+def test_what_a_sweep_has_done_keeps_its_name_as_it_grows() -> None:
+    def spec(label: str, digest: str) -> Any:
+        return SimpleNamespace(asked=SimpleNamespace(arm="bpe", size="nano", seed=0, label=label), config_hash=digest)
+
+    asked = [["train.lr=1e-3", "label=lr-1e-3"], ["train.lr=2e-3", "label=lr-2e-3"], ["train.lr=3e-3", "label=lr-3e-3"]]
+    runs = [spec("lr-1e-3", "a" * 64), spec("lr-2e-3", "b" * 64), spec("lr-3e-3", "c" * 64)]
+    names = ["bpe-nano-s0-aaaaaaaa", "bpe-nano-v300-s0-bbbbbbbb", "other-s0-cccccccc"]
+    assert keep_labels(asked, runs, names) == [
+        ["train.lr=1e-3", "label="], ["train.lr=2e-3", "label=v300"], ["train.lr=3e-3", "label=lr-3e-3"],
+    ]  # fmt: skip

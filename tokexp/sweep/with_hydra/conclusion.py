@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def conclude(sweep: Sweep) -> int:
     """Say what became of every run and write the report; return the exit code, 1 where runs are missing."""
     from tokexp.rendering.report import write_report  # plots: not before there is something to plot
-    from tokexp.rendering.terminal import ranking_rows, ranking_table
+    from tokexp.rendering.terminal import answer_text, ranking_rows, ranking_table
 
     committed = committed_results(sweep.name)
     missing = {run.path: read_state(run.path) for run in sweep.runs if not is_done(run, committed)}
@@ -32,10 +32,11 @@ def conclude(sweep: Sweep) -> int:
         log.error("%s: %s%s%s", state.state, folder.name, reason, see)
     if done:
         report = write_report(sweep.name, [run.path for run in sweep.runs])
-        ranking = ranking_rows(read_study(sweep.name, report.parent / "data"))
+        study = read_study(sweep.name, report.parent / "data")
+        ranking = ranking_rows(study)
         track_report(report.parent, sweep.name, sweep.runs[0].asked.tracking, sweep.folder, ranking)
         say_how_to_upload(sweep.folder)
-        log.info("\n%s\n", ranking_table(ranking))
+        log.info("\n%s\n\n%s\n", ranking_table(ranking), answer_text(study))
     if missing:
         log.error("the same command trains what is missing; what diverged is trained again only with rerun=true")
     if done:

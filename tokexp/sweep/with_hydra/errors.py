@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 import re
 import sys
 import traceback
@@ -15,7 +16,7 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from tokexp.config import InputError, RunConfig, to_dict
+from tokexp.config import GROUP_TYPES, InputError, RunConfig, to_dict
 from tokexp.system.command import cannot_write, failed
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,11 @@ def errors_end_the_program() -> Iterator[None]:
     except InputError as error:
         sys.exit(failed(str(error)))
     except (HydraException, OmegaConfBaseException) as error:  # of which one is an OSError too
-        sys.exit(failed(in_a_line(error)))
+        ours = next((one for one in _causes(error) if isinstance(one, InputError)), None)
+        sys.exit(failed(str(ours) if ours else in_a_line(error)))
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except OSError as error:
         sys.exit(failed(cannot_write(error)))
     except Exception as error:
@@ -47,9 +52,17 @@ def errors_end_the_program() -> Iterator[None]:
         sys.exit(1)
 
 
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was raised from, such as the one within a resolver."""
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
 def did_you_mean(key: str) -> str:
     """Name the settings that `key` may have meant: of the same last part, else the ones that are written most alike."""
-    settings = [name for name, value in _settings(to_dict(RunConfig())) if not isinstance(value, dict)]
+    every = dict(_settings(to_dict(RunConfig())))
+    settings = [*(name for name, value in every.items() if not isinstance(value, dict)), *GROUP_TYPES]
     last = key.rpartition(".")[2]
     same = [name for name in settings if name.rpartition(".")[2] == last]
     alike = same or difflib.get_close_matches(key, settings, n=1, cutoff=0.8)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tokexp.runs.identity import DEMO
+from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra.planning import Jobs
 from tokexp.system.files import sha256
 
@@ -23,14 +24,15 @@ MOST_IN_ALL = 120
 def sweep_name(jobs: Jobs) -> str:
     """Name a sweep that has no name by what it varies and a hash of what its command asks for, in whatever order.
 
-    It is demo where the tokenizers of the README's command are all that varies.
+    It is demo where the tokenizers of the README's command are all that varies. Seeds do not count: the same command
+    with more of them adds to the same report.
     """
-    settings = [_settings(job) for job in jobs]
+    settings = [{key: value for key, value in _settings(job).items() if key != "seed"} for job in jobs]
     keys = _varied(settings)
     if keys == ["tokenizer"] and {job["tokenizer"] for job in settings} == OF_DEMO:
         return DEMO
     asked = sorted({" ".join(sorted(f"{key}={job[key]}" for key in job if _counts(key))) for job in settings})
-    names = [_plain(key.rpartition(".")[2]) for key in keys] or ["one"]
+    names = [_plain(key.rpartition(".")[2]) for key in keys] or ["run"]
     return "-".join([*names, sha256("\n".join(asked).encode())[:4]])
 
 
@@ -39,6 +41,23 @@ def run_labels(jobs: Jobs) -> list[str]:
     settings = [_settings(job) for job in jobs]
     keys = [key for key in _varied(settings) if key not in IN_EVERY_NAME]
     return ["-".join(_label(key, job[key]) for key in keys if key in job)[:MOST_IN_ALL] for job in settings]
+
+
+def keep_labels(jobs: Jobs, runs: Sequence[RunSpec], names: Iterable[str]) -> Jobs:
+    """Give the jobs whose runs are among `names`, those of the sweep so far, the labels that they had there.
+
+    A sweep that grows may vary more than before; what it has done goes on under its name. `jobs`, `runs`: in one order.
+    """
+    by_hash = {name[-8:]: name for name in names}
+    kept = []
+    for job, run in zip(jobs, runs, strict=True):
+        begin, end = f"{run.asked.arm}-{run.asked.size}", f"-s{run.asked.seed}-{run.config_hash[:8]}"
+        name = by_hash.get(run.config_hash[:8], "")
+        label = name.removeprefix(begin).removesuffix(end).removeprefix("-")
+        known = name and name == "-".join([begin, *([label] if label else [])]) + end
+        others = [word for word in job if not word.startswith("label=")]
+        kept.append([*others, f"label={label}"] if known and label != run.asked.label else list(job))
+    return kept
 
 
 def _label(key: str, value: str) -> str:

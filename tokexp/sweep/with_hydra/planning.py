@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from tokexp.config import InputError
-from tokexp.runs.files import RESULTS, write_manifest
+from tokexp.runs.files import RESULTS, STATUS, write_manifest
 from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
 from tokexp.system.files import reading_together
@@ -75,6 +76,19 @@ def plan_sweep(composed: Sequence[DictConfig]) -> Sweep:
 def is_done(run: RunSpec, committed: Container[str]) -> bool:
     """Whether a run's result is in its folder, or among those committed, by the hash of its settings."""
     return run.has_result or run.config_hash in committed
+
+
+def known_names(sweep: str, folder: Path, reports: Path = Path("reports")) -> list[str]:
+    """List the names of the runs that a sweep has begun in its folder, or has in its report."""
+    begun = [path.parent.name for path in folder.glob(f"*/{STATUS}")]
+    with reading_together(reports / sweep / "data") as place:
+        path = place(RESULTS)
+        if not path.exists():
+            return begun
+        with suppress(OSError, ValueError, csv.Error):  # damaged: `committed_results` says so
+            rows = csv.DictReader(io.StringIO(read_bytes(path, TABLE_BYTES).decode(), newline=""))
+            return [*begun, *(row["name"] for row in rows if row.get("name"))]
+    return begun
 
 
 def make_folders(sweep: Sweep) -> None:

@@ -22,10 +22,19 @@ from tokexp.sweep.live import live_table
 from tokexp.sweep.with_hydra.batched import BatchedLauncher
 from tokexp.sweep.with_hydra.conclusion import conclude
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
-from tokexp.sweep.with_hydra.naming import run_labels, sweep_name
-from tokexp.sweep.with_hydra.planning import Jobs, compose_jobs, list_jobs, make_folders, plan_sweep
+from tokexp.sweep.with_hydra.naming import keep_labels, run_labels, sweep_name
+from tokexp.sweep.with_hydra.planning import (
+    Jobs,
+    compose_jobs,
+    known_names,
+    list_jobs,
+    make_folders,
+    plan_run,
+    plan_sweep,
+)
 from tokexp.sweep.with_hydra.schema import register_schema
 from tokexp.system.distributed import world_from_environment
+from tokexp.system.files import write_text
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +95,16 @@ class ReportingSweeper(Sweeper):
             jobs = list_jobs(loader, [*(f"{key}={value}" for key, value in self._params.items()), *arguments])
             jobs = name_jobs(self.config, jobs)
             composed = compose_jobs(loader, self.config, jobs)
+            runs = [plan_run(one) for one in composed]
+            if (kept := keep_labels(jobs, runs, known_names(runs[0].asked.sweep, runs[0].path.parent))) != jobs:
+                jobs, composed = kept, compose_jobs(loader, self.config, kept)
             sweep = plan_sweep(composed)
             if composed[0].dry:
                 print_estimates([run.asked for run in sweep.runs])
                 sys.exit(0)
             require_queue(self.config)
             make_folders(sweep)
-            OmegaConf.save(self.config, Path(self.config.hydra.sweep.dir, "multirun.yaml"))
+            write_text(Path(self.config.hydra.sweep.dir, "multirun.yaml"), OmegaConf.to_yaml(self.config))
             log.info("sweep %s: %d runs, in %s", sweep.name, len(sweep.runs), sweep.folder)
             launcher = Plugins.instance().instantiate_launcher(  # some work out at once which folder is the sweep's
                 hydra_context=self.hydra_context, task_function=self._task, config=self.config
