@@ -85,3 +85,12 @@ def test_a_fifo_in_a_folder_is_refused_at_once(tmp_path: Path, name: str) -> Non
     os.mkfifo(tmp_path / name)
     with pytest.raises(InputError, match="got a FIFO, device or socket, expected a regular file"):
         locked_folder(tmp_path, RunConfig(), "hash").__enter__()
+
+
+def test_litter_beside_a_finished_run_goes_too(tmp_path: Path) -> None:
+    with locked_folder(tmp_path, RunConfig(), "hash"):
+        pass
+    (tmp_path / ".status.json.abcd1234.part").touch()
+    tidy_done(tmp_path, "hash")
+    assert not list(tmp_path.glob("*.part"))
+    assert read_state(tmp_path).state is State.DONE

@@ -82,6 +82,8 @@ def _logging_to(path: Path) -> Iterator[None]:
 def tidy_done(path: Path, config_hash: str) -> None:
     """Do for a finished run what is left where its process was killed after the result: its state, its checkpoints."""
     before = read_state(path)
+    if before.state is State.DONE:  # the process may have been killed as it cleared up behind that
+        remove_litter(path)
     if before.state is State.DONE or is_locked(path):
         return
     with contextlib.suppress(OSError), (path / LOCK).open("r+") as lock:  # what nobody may write stays as it is

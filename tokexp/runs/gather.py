@@ -124,6 +124,8 @@ def _write_tables(frames: dict[str, pd.DataFrame], data: Path) -> None:
         if name == "baselines":  # of the same baseline with and without its blocks, as from old folders, what is known
             frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
         frame = frame.drop_duplicates(KEYS.get(name))
+        if "name" in frame:  # so that a report that is written again is the same
+            frame = frame.sort_values("name", kind="stable")
         write_text(data / table_file(name), frame.to_csv(index=False, float_format="%.8g"))
 
 
