@@ -18,7 +18,7 @@ def report(folder: Path, question: str, *answers: Line) -> None:
 def test_reports_are_listed_but_for_what_is_not_committed_or_damaged(tmp_path: Path) -> None:
     report(tmp_path / "second", "", ["bpe is."])
     report(tmp_path / "first", "Which is best?", ["char is."], ["word is."])
-    for name in ("demo", "single", "tokenizer-seed-3f09"):
+    for name in ("demo", "single", "tokenizer-seed-f309"):
         report(tmp_path / name, "", ["ours alone."])
     (tmp_path / "second/index.html").write_text("")
     (tmp_path / "second/figures").mkdir()
@@ -37,7 +37,7 @@ def test_reports_are_listed_but_for_what_is_not_committed_or_damaged(tmp_path: P
     assert headings == ["## [Which is best?](first/README.md)", "## [second](second/README.md)"]
     assert "text 1: word is." in readme
     assert "\nbpe is.\n" in readme
-    for name in ("first", "demo", "tokenizer-seed-3f09"):
+    for name in ("first", "demo", "tokenizer-seed-f309"):
         assert f'href="{name}/README.md"' in page, "the page is not built"
     assert 'href="second/index.html"' in page
     assert page.count("<img") == readme.count("![") == 1, "the others have no picture"

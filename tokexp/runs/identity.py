@@ -56,4 +56,4 @@ def run_name(cfg: RunConfig, config_hash: str) -> str:
 
 def is_unnamed(sweep: str) -> bool:
     """Whether a sweep's name is none that somebody gave it, but the one that its command came to."""
-    return sweep in (DEMO, SINGLE) or re.fullmatch(r".+-[0-9a-f]{4}", sweep) is not None
+    return sweep in (DEMO, SINGLE) or re.fullmatch(r".+-[a-f][0-9a-f]{3}", sweep) is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tokexp.runs.identity import is_unnamed
 from tokexp.sweep.with_hydra.naming import keep_labels, run_labels, sweep_name
 
 
@@ -38,7 +39,9 @@ def test_the_command_of_the_readme_is_called_demo() -> None:
     ],
 )
 def test_a_sweep_is_called_by_what_it_varies(words: list[str], name: str) -> None:
-    assert re.fullmatch(name + "-[0-9a-f]{4}", sweep_name(jobs(*words)))
+    assert is_unnamed(sweep_name(jobs(*words)))
+    assert re.fullmatch(name + "-[a-f][0-9a-f]{3}", sweep_name(jobs(*words)))
+    assert not is_unnamed(f"{name}-2026"), "a year is a name that somebody gave"
 
 
 def test_a_name_is_of_what_changes_figures() -> None:

@@ -33,7 +33,10 @@ def sweep_name(jobs: Jobs) -> str:
         return DEMO
     asked = sorted({" ".join(sorted(f"{key}={job[key]}" for key in job if _counts(key))) for job in settings})
     names = [_plain(key.rpartition(".")[2]) for key in keys] or ["run"]
-    return "-".join([*names, sha256("\n".join(asked).encode())[:4]])
+    # A letter first: a name that ends in a year is one that somebody gave.
+    mark = re.search(r"[a-f][0-9a-f]{3}", sha256("\n".join(asked).encode()))
+    assert mark is not None, "of 64 hex digits"
+    return "-".join([*names, mark[0]])
 
 
 def run_labels(jobs: Jobs) -> list[str]:

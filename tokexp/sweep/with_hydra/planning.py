@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Container, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from tokexp.config import InputError
-from tokexp.runs.files import RESULTS, STATUS, write_manifest
+from tokexp.runs.files import RESULTS, begun_runs, write_manifest
 from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
 from tokexp.system.files import reading_together
@@ -78,17 +77,9 @@ def is_done(run: RunSpec, committed: Container[str]) -> bool:
     return run.has_result or run.config_hash in committed
 
 
-def known_names(sweep: str, folder: Path, reports: Path = Path("reports")) -> list[str]:
+def known_names(sweep: str, folder: Path) -> list[str]:
     """List the names of the runs that a sweep has begun in its folder, or has in its report."""
-    begun = [path.parent.name for path in folder.glob(f"*/{STATUS}")]
-    with reading_together(reports / sweep / "data") as place:
-        path = place(RESULTS)
-        if not path.exists():
-            return begun
-        with suppress(OSError, ValueError, csv.Error):  # damaged: `committed_results` says so
-            rows = csv.DictReader(io.StringIO(read_bytes(path, TABLE_BYTES).decode(), newline=""))
-            return [*begun, *(row["name"] for row in rows if row.get("name"))]
-    return begun
+    return [*begun_runs(folder), *(row.get("name") or "" for row in _committed_rows(sweep, Path("reports")))]
 
 
 def make_folders(sweep: Sweep) -> None:
@@ -99,20 +90,23 @@ def make_folders(sweep: Sweep) -> None:
 
 
 def committed_results(sweep: str, reports: Path = Path("reports")) -> dict[str, float]:
-    """Read the total bits per byte, by hash of settings, of a named sweep's committed runs, perhaps from elsewhere.
+    """Read the total bits per byte, by hash of settings, of the runs in a sweep's report, perhaps from elsewhere.
 
     Raises InputError where the file is damaged: taken for none it would all be trained again.
     """
+    return {row["config_hash"]: float(row["val_bpb"]) for row in _committed_rows(sweep, reports)}
+
+
+def _committed_rows(sweep: str, reports: Path) -> list[dict[str, str]]:
     with reading_together(reports / sweep / "data") as place:
         path = place(RESULTS)
         if not path.exists():
-            return {}
+            return []
         try:
             text = read_bytes(path, TABLE_BYTES).decode()
-            rows = csv.DictReader(io.StringIO(text, newline=""))
-            results = {row["config_hash"]: float(row["val_bpb"]) for row in rows}
-            if not all(map(math.isfinite, results.values())):
-                raise ValueError("a val_bpb that is no finite number")
-            return results
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+            if not all(row["config_hash"] and math.isfinite(float(row["val_bpb"])) for row in rows):
+                raise ValueError("a config_hash that is empty, or a val_bpb that is no finite number")
+            return rows
         except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
             raise InputError(f"{path}: damaged ({error!r}); bring it back, or remove it") from error
