@@ -54,6 +54,18 @@ def test_few_documents_of_one_length_are_students_t() -> None:
     assert 1 <= freedom <= 9
 
 
+def test_there_are_never_more_degrees_of_freedom_than_students() -> None:
+    """Many draws of normal differences have a smaller critical value by chance."""
+    freedom = over_documents(np.random.default_rng(0).normal(size=(50, 60)), np.full(60, 9)).freedom
+    assert freedom.max() == pytest.approx(59)
+    assert np.median(freedom) > 40
+
+
+def test_corpora_drawn_of_one_document_tell_nothing() -> None:
+    """Of three, which a ninth of the draws are: as cautious as can be."""
+    assert document_error(np.array([1.0, 2.0, 4.0]), np.ones(3))[1] == pytest.approx(1)
+
+
 def slow(nats: np.ndarray, n_bytes: np.ndarray) -> tuple[float, float, float]:
     """Bits per byte, error and t's critical value at the degrees of freedom, document by document and draw by draw."""
     count, total = len(nats), n_bytes.sum()

@@ -57,9 +57,10 @@ def over_documents(nats: np.ndarray, n_bytes: np.ndarray) -> OverDocuments:
     With R = sum n / sum b, the residual of a document is e_i = n_i - R b_i, and leaving it out moves R by
     u_i = e_i / (sum b - b_i). The variance is the jackknife's, (m - 1) / m * sum (u_i - mean u)^2 for m documents
     (Tukey 1958; of clusters, MacKinnon, Nielsen and Webb 2023), which unlike the linear one is not too small where a
-    few long documents weigh most. The degrees of freedom are those at which t's critical value is that of the studentised bootstrap
-    (`_critical`), between 1 and m - 1; so the interval is the symmetric bootstrap-t (Hall 1988), and beyond its
-    critical value goes on as t does, since 10,000 draws have no p-value below 1 in 10,000.
+    few long documents weigh most. The degrees of freedom are those at which t's critical value is that of the
+    studentised bootstrap (`_critical`), between 1 and m - 1; so the interval is the symmetric bootstrap-t (Hall 1988)
+    with that error, and beyond its critical value goes on as t does, since 10,000 draws have no p-value below 1 in
+    10,000.
     """
     nats, n_bytes = np.asarray(nats, dtype=float), np.asarray(n_bytes, dtype=float)
     count, total = len(n_bytes), n_bytes.sum()
