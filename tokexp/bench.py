@@ -57,7 +57,7 @@ def main() -> int:
         print(describe_machine(trainings[0].device))
         bench_train(trainings, args.steps, args.rounds)
     else:
-        text = read_text(args.file) if args.file else load_corpus(DataConfig()).train
+        text = read_text(args.file) if args.file else load_corpus(DataConfig()).train.text
         bench_tokenizers(text, args.vocab_size, args.rounds)
     return 0
 

@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--color", choices=["auto", "always", "never"], default="auto")
     args = parser.parse_args()
     corpus = load_corpus(data_option(args.data, args.data_path))
-    text = read_text(args.file) if args.file else corpus.val[:300] if args.text is None else args.text
+    text = read_text(args.file) if args.file else corpus.val.head(2000).text[:300] if args.text is None else args.text
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise InputError("--text: got bytes that are not UTF-8; give text, or a file by --file")
     colour = args.color == "always" or (args.color == "auto" and sys.stdout.isatty())
@@ -47,13 +47,13 @@ def main() -> int:
         lines = [name, paint(prepared.tokenizer, text, colour=colour, ids=args.ids)]
         print("\n".join([*lines, *legend(prepared.tokenizer, text, colour=colour), ""]))
         columns[name] = {
-            **dataclasses.asdict(intrinsic(prepared.tokenizer, corpus.val, prepared.data.val)),
+            **dataclasses.asdict(intrinsic(prepared.tokenizer, corpus.scored.text, prepared.data.scored)),
             "vocab_size": prepared.tokenizer.vocab_size,
             "train_seconds": prepared.tokenizer_train_seconds,
             "encode_seconds": prepared.tokenizer_encode_seconds,
             "lossy": "no" if prepared.tokenizer.lossless else "may",
         }
-    print(f"on the held-out part of {corpus.name}, {corpus.val_bytes:,} bytes:\n\n{table(columns)}")
+    print(f"on the held-out part of {corpus.name}, {corpus.scored.n_bytes:,} bytes:\n\n{table(columns)}")
     return 0
 
 

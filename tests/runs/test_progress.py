@@ -7,8 +7,9 @@ import time
 import pytest
 
 from tokexp.runs import progress
-from tokexp.runs.progress import Phases, Progress, duration
+from tokexp.runs.progress import Phases, Progress
 from tokexp.training.record import EvalRow, Evaluation
+from tokexp.system.meter import duration
 
 
 def test_durations_are_for_people() -> None:

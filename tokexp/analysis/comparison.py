@@ -47,15 +47,15 @@ class Comparison:
 
     `runs`: rows of results.csv, best total first, each with its `cell`.
     `means`: a row a cell, best first, indexed by it: the mean of each figure over the seeds; `seeds`, how many there
-    are; `val_bpb_half`, half the width of the 95 % interval of the mean total over them (Student's t), NaN for one;
+    are; `bpb_half`, half the width of the 95 % interval of the mean total over them (Student's t), NaN for one;
     `embedding_share`, the share of the parameters that are embeddings or the LM head.
     """
 
     def __init__(self, study: Study, runs: pd.DataFrame) -> None:
         self.study = study
         self.runs = runs.assign(cell=pd.Series(cells_of(runs), runs.index, dtype=object))
-        self.val_bytes = int(runs.val_bytes.iloc[0])
-        self.val_sha256 = str(runs.val_sha256.iloc[0])
+        self.scored_bytes = int(runs.scored_bytes.iloc[0])
+        self.scored_sha256 = str(runs.scored_sha256.iloc[0])
         self.corpus = str(runs.corpus.iloc[0])
         self._answers: dict[Any, Any] = {}
 
@@ -71,10 +71,10 @@ class Comparison:
         grouped = self.runs.groupby("cell", sort=False)
         means = grouped.mean(numeric_only=True)
         means["seeds"] = grouped.size()
-        spread = grouped.val_bpb.std(ddof=1)
-        means["val_bpb_half"] = stdtrit(means.seeds - 1, 0.975) * spread / np.sqrt(means.seeds)
+        spread = grouped.bpb.std(ddof=1)
+        means["bpb_half"] = stdtrit(means.seeds - 1, 0.975) * spread / np.sqrt(means.seeds)
         means["embedding_share"] = 1 - means.params_body / means.params_total
-        return means.sort_values("val_bpb", kind="stable")
+        return means.sort_values("bpb", kind="stable")
 
     @property
     def cells(self) -> list[Cell]:
@@ -95,11 +95,11 @@ class Comparison:
 
     def total(self, cell: Cell) -> Estimate:
         """Total bits per byte at the end, over the seeds."""
-        return Estimate.of(self.mean("val_bpb")[cell], self.mean("val_bpb_half")[cell])
+        return Estimate.of(self.mean("bpb")[cell], self.mean("bpb_half")[cell])
 
     def loses_text(self, cell: Cell) -> bool:
         """Whether its tokenizer loses some of the held-out text."""
-        return self.mean("val_bpb_restoration")[cell] > 0
+        return self.mean("bpb_restoration")[cell] > 0
 
     def runs_of(self, cell: Cell) -> pd.DataFrame:
         return self.runs[self.runs.cell == cell]
@@ -117,7 +117,7 @@ class Comparison:
     @cached_property
     def baselines(self) -> pd.DataFrame:
         """Rows of baselines.csv, over the same bytes."""
-        return self.study.baselines[self.study.baselines.val_sha256 == self.val_sha256]
+        return self.study.baselines[self.study.baselines.val_sha256 == self.scored_sha256]
 
     @cached_property
     def best_baselines(self) -> pd.DataFrame:
@@ -159,8 +159,8 @@ def by_cell(runs: pd.DataFrame) -> list[tuple[Cell, pd.DataFrame]]:
 
 def comparisons(study: Study) -> list[Comparison]:
     """One for each held-out text that the runs of a study were scored on."""
-    parts = [part for _, part in study.results.groupby(["corpus", "corpus_sha256", "val_sha256"], sort=True)]
-    return [Comparison(study, part.sort_values(["val_bpb", "name"])) for part in parts]
+    parts = [part for _, part in study.results.groupby(["corpus", "corpus_sha256", "scored_sha256"], sort=True)]
+    return [Comparison(study, part.sort_values(["bpb", "name"])) for part in parts]
 
 
 def computed_once(

@@ -49,7 +49,7 @@ def shares_of_bytes(comparison: Comparison, partition: str) -> dict[str, float]:
         return {}
     content = comparison.study.content
     rows = content[(content.partition == partition) & (content.name == comparison.runs["name"].iloc[0])]
-    shares: dict[str, float] = (rows.set_index("class").bytes / comparison.val_bytes).to_dict()
+    shares: dict[str, float] = (rows.set_index("class").bytes / comparison.scored_bytes).to_dict()
     return shares
 
 
@@ -65,5 +65,5 @@ def bits_along(comparison: Comparison) -> dict[Cell | BaselineName, np.ndarray]:
     for row, blocks in zip(baselines.itertuples(), block_nats(baselines), strict=True):
         if not np.isnan(blocks).any():
             nats[baseline_of(row)] = blocks
-    per_byte = STRETCHES / (np.log(2) * comparison.val_bytes)
+    per_byte = STRETCHES / (np.log(2) * comparison.scored_bytes)
     return {who: blocks.reshape(STRETCHES, -1).sum(axis=1) * per_byte for who, blocks in nats.items()}

@@ -87,7 +87,7 @@ def correlations(comparison: Comparison) -> list[Correlation]:
     for size in sorted(comparison.sizes, key=lambda size: size.name):
         means = comparison.means.loc[size.cells]
         for predictor, column in PREDICTORS.items() if len(means) >= FEWEST else ():
-            x, y = means[column].to_numpy(), means.val_bpb.to_numpy()
+            x, y = means[column].to_numpy(), means.bpb.to_numpy()
             value = float(spearman(x, y))
             if not np.isnan(value):
                 rows.append(Correlation(size.name, predictor, len(means), value, spearman_interval(x, y)))

@@ -23,11 +23,11 @@ def differences(comparison: Comparison) -> dict[tuple[Cell, Cell], Difference]:
     That a larger model is better is no question here, and each question more makes an answer harder (Holm).
     """
     scores = {
-        cell: SeedScores(comparison.runs_of(cell).val_bpb.to_numpy(), comparison.end_nats(cell))
+        cell: SeedScores(comparison.runs_of(cell).bpb.to_numpy(), comparison.end_nats(cell))
         for cell in comparison.cells
     }
     pairs = [(one, other) for one, other in itertools.combinations(scores, 2) if one.size == other.size]
-    return compare_all(scores, comparison.val_bytes, pairs)
+    return compare_all(scores, comparison.scored_bytes, pairs)
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,21 @@ def leads(comparison: Comparison) -> list[Lead]:
     best = best[~np.isnan(block_nats(best)).any(axis=1)].sort_values("family", ascending=False)  # static, adaptive
     # Two seeds that do not differ add nothing to the variance, nor to its degrees of freedom.
     marks: dict[Cell | BaselineName, SeedScores] = {
-        baseline_of(row): _scores([nats] * 2, comparison.val_bytes)
+        baseline_of(row): _scores([nats] * 2, comparison.scored_bytes)
         for row, nats in zip(best.itertuples(), block_nats(best), strict=True)
     }
     evaluated = {name: block_nats(rows) for name, rows in comparison.study.blocks.groupby("name")}
     ends, chosen = {}, {}
     for cell in sorted(comparison.cells):
         nats = [evaluated[name] for name in comparison.runs_of(cell)["name"]]
-        ends[cell] = _scores([rows[-1] for rows in nats], comparison.val_bytes)
-        paid_for = _scores([crossfit(rows) for rows in nats], comparison.val_bytes)
+        ends[cell] = _scores([rows[-1] for rows in nats], comparison.scored_bytes)
+        paid_for = _scores([crossfit(rows) for rows in nats], comparison.scored_bytes)
         if not np.array_equal(paid_for.blocks, ends[cell].blocks):
             chosen[cell] = paid_for
     leads = []
     for at, scores in ((END, ends), (BEST, chosen)):
         pairs = [(cell, baseline) for cell in scores for baseline in marks]
-        compared = compare_all({**scores, **marks}, comparison.val_bytes, pairs)
+        compared = compare_all({**scores, **marks}, comparison.scored_bytes, pairs)
         leads += [Lead(cell, at, baseline, compared[cell, baseline]) for cell, baseline in pairs]  # type: ignore[arg-type]
     return sorted(leads, key=lambda lead: comparison.cells.index(lead.cell))
 

@@ -36,7 +36,7 @@ class Reading:
 def passages(comparison: Comparison) -> pd.DataFrame:
     """The measures of passages of the held-out text, as long as the samples of the runs."""
     rows = comparison.study.readability
-    rows = rows[rows.val_sha256 == comparison.val_sha256]
+    rows = rows[rows.val_sha256 == comparison.scored_sha256]
     chars = rows.chars[rows.name.isin(comparison.runs["name"])].max()
     return rows[(rows.name == "") & (rows.chars == chars)]
 

@@ -44,7 +44,7 @@ def optima(comparison: Comparison) -> list[Optimum]:
 
 def _optimum(comparison: Comparison, arm: str, size: str, runs: pd.DataFrame) -> Optimum | None:
     """None for too few vocabularies, and where other settings differ too."""
-    seeds = {v: runs.val_bpb[runs.vocab_size == v].to_numpy() for v in sorted(set(runs.vocab_size.tolist()))}
+    seeds = {v: runs.bpb[runs.vocab_size == v].to_numpy() for v in sorted(set(runs.vocab_size.tolist()))}
     if len(seeds) < FEWEST or runs.duplicated(["vocab_size", "seed"]).any():
         return None
     means = {v: float(bpb.mean()) for v, bpb in seeds.items()}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from tokexp.config import DataConfig, InputError
+from tokexp.data.documents import draw, language_files, read_part
+from tokexp.data.part import Part
 from tokexp.data.pinned import UnreachableError, find
-from tokexp.data.text import decode, pydoc_text, read_text, text_files, text_name
+from tokexp.data.single import cut_by_characters, read_single
+from tokexp.data.sources import fingerprint, looks_like_json_lines
+from tokexp.data.text import decode, pydoc_text, text_files, text_name
 from tokexp.system.cache import cached, source_hash
 from tokexp.system.files import sha256
 from tokexp.system.provenance import versions
@@ -22,96 +28,196 @@ SHAKESPEARE = Path("tinyshakespeare/input.txt")
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 
+LEARNED_BYTES = 2_000_000  # of the training part, that what measures a text without a model learns from
+SCORED_BYTES = 125_000  # of the scored part, that is looked at byte by byte
+SHOWN = 5  # documents that are named where there are too many
+
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text in two parts. A tokenizer and a model learn from `train` alone; both are scored on `val`."""
+    """A text in parts. A tokenizer and a model learn from `train` alone; what is chosen is chosen on `val`.
+
+    Runs are ranked on `test`, or on `val` where there is no third part.
+    """
 
     name: str
-    train: str
-    val: str
-    sha256: str  # of the text before the split, as UTF-8; where the held-out text is given apart, without that
+    train: Part
+    val: Part
+    test: Part | None = None
+    held_out: dict[str, Part] = field(default_factory=dict)  # further texts, by name
+    sha256: str = ""  # of the text before the split; where the held-out text is given apart, without that
+    language: str | None = None  # of parallel texts
+    names: tuple[str, ...] = ()  # of the documents of the scored part
+    seen: int = 0  # held-out documents that the training part has word for word
+    skipped: int = 0  # records that could not be read
+
+    @property
+    def scored(self) -> Part:
+        """What runs are ranked on."""
+        return self.val if self.test is None else self.test
+
+    @property
+    def scored_on(self) -> str:
+        return "val" if self.test is None else "test"
 
     @cached_property
-    def train_sha256(self) -> str:
-        return sha256(self.train.encode())
+    def learned(self) -> Part:
+        """What of the training part measures learn from that need no model: a sample, which for most texts is all."""
+        return self.train.sample(LEARNED_BYTES)
 
     @cached_property
-    def val_sha256(self) -> str:
-        return sha256(self.val.encode())
+    def measured(self) -> Corpus:
+        """What measures that need no model look at: `learned`, and what is ranked, as `val`."""
+        return dataclasses.replace(self, train=self.learned, val=self.scored, test=None, held_out={})
 
     @cached_property
-    def val_bytes(self) -> int:
-        """UTF-8 bytes of the held-out text: what every bits-per-byte figure is divided by."""
-        return len(self.val.encode())
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of each part that there is."""
+        parts = {"train_sha256": self.train.sha256, "val_sha256": self.val.sha256}
+        if self.test is not None:
+            parts["test_sha256"] = self.test.sha256
+        return parts | {f"held_out.{name}": part.sha256 for name, part in self.held_out.items()}
+
+    @property
+    def pin(self) -> str:
+        """What `data.sha256` is compared with: the SHA-256 over those of the parts."""
+        return sha256(json.dumps(self.hashes, sort_keys=True).encode())
 
 
 def cached_for(
-    corpus: Corpus, what: dict[str, Any], build: Callable[[Path], None], *modules: str, **libraries: str
+    corpus: Corpus,
+    what: dict[str, Any],
+    build: Callable[[Path], None],
+    *modules: str,
+    resumable: bool = False,
+    **libraries: str,
 ) -> Path:
-    """The cached folder of something that `modules` make of both parts of a corpus; see `cache.cached`.
+    """The cached folder of something that `modules` make of the parts of a corpus; see `cache.cached`.
 
     `what`: what else decides it, its name included; `libraries`: versions that `provenance.PACKAGES` lack. It is made
     anew where one of the texts, the code or the version of a package is another.
     """
-    texts = {"train": corpus.train_sha256, "val": corpus.val_sha256}
     code = {"code": source_hash(*modules), "versions": {**versions(), **libraries}}
-    return cached({**what, **texts, **code}, build)
+    return cached({**what, **corpus.hashes, **code}, build, resumable=resumable)
 
 
 def load_corpus(cfg: DataConfig) -> Corpus:
     """The corpus that `cfg` asks for, split. Raises InputError, one line, when it cannot be had."""
-    path = tuple(cfg.path) if isinstance(cfg.path, list) else cfg.path
-    files = text_files(path) if cfg.name == "text" and path else []
-    files += [Path(cfg.val_path)] if cfg.val_path else []
-    stamps = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists())
-    return _load_corpus(cfg.name, path, cfg.val_fraction, cfg.val_path, cfg.val_max_bytes, stamps)
+    settings = {**dataclasses.asdict(cfg), "sha256": None, "block_bytes": None}
+    corpus = _load_corpus(json.dumps(settings, sort_keys=True), repr([fingerprint(path) for path in _paths(cfg)]))
+    if cfg.sha256 not in (None, corpus.pin):
+        raise InputError(
+            f"corpus {corpus.name}: got SHA-256 {corpus.pin}, expected {cfg.sha256} (data.sha256): the text has "
+            "changed since the sweep began, or since it was pinned; start again with the text as it is now"
+        )
+    return corpus
+
+
+def _paths(cfg: DataConfig) -> list[Any]:
+    """The files and folders that a corpus is read from."""
+    given = [path for path in (cfg.path, cfg.train, cfg.val, cfg.test) if path]
+    if cfg.name == "parallel":
+        given = [[str(file) for file in language_files(cfg)]]
+    elif cfg.name not in ("text", "documents"):
+        given = []
+    return [*given, *(cfg.held_out or {}).values()]
 
 
 @lru_cache(maxsize=2)  # the runs of a sweep share one text
-def _load_corpus(
-    name: str,
-    path: Any,
-    val_fraction: float,
-    val_path: str | None,
-    val_max_bytes: int | None,
-    stamps: tuple[tuple[int, int], ...],  # of the files, so that a text that was changed is read again
-) -> Corpus:
-    name, text = _read(name, path)
-    if val_path is None:
-        cut = int(len(text) * (1 - val_fraction))
-        train, val = text[:cut], text[cut:]
-    else:
-        train, val = text, read_text(Path(val_path))
-        if val and val in train:
-            raise InputError(f"data.val_path={val_path} is a part of the training text; give a text that is not")
-    if val_max_bytes is not None:
-        val = val.encode()[:val_max_bytes].decode("utf-8", errors="ignore")  # a character cut in two is dropped
-    for part, text_of_part in (("training", train), ("held-out", val)):
-        if not text_of_part.strip():
-            what = "is only white space" if text_of_part else "is empty"
-            source = f" ({val_path})" if part == "held-out" and val_path else ""
+def _load_corpus(settings: str, stamps: str) -> Corpus:
+    """`stamps`: of the files, so that a text that was changed is read again."""
+    cfg = DataConfig(**json.loads(settings))
+    corpus = _of_documents(cfg) if cfg.of_documents else _of_text(cfg)
+    parts = [("training", corpus.train, cfg.train), ("validation", corpus.val, cfg.val)]
+    parts += [("test", corpus.test, cfg.test)] if corpus.test is not None else []
+    parts += [(name, part, (cfg.held_out or {})[name]) for name, part in corpus.held_out.items()]
+    for name, part, source in parts:
+        if not any(document.strip() for document in part.documents()):
+            what = "is only white space" if part.n_bytes else "is empty"
             raise InputError(
-                f"corpus {name}: the {part} part{source} {what}, of {len(train) + len(val)} characters in all; "
-                "give a longer text, or another data.val_fraction, data.val_path or data.val_max_bytes"
+                f"corpus {corpus.name}: the {name} part{f' ({source})' if source else ''} {what}, of "
+                f"{sum(part.n_bytes for _, part, _ in parts):,} bytes in all; give a longer text, "
+                "or another data.val_fraction, data.test_fraction, data.val or data.val_bytes"
             )
-    return Corpus(name, train, val, sha256(text.encode()))
+    return corpus
 
 
-def _read(name: str, path: Any) -> tuple[str, str]:
+def _of_documents(cfg: DataConfig) -> Corpus:
+    """A corpus of documents; says which of the held-out ones the training part has too."""
+    drawn = draw(cfg)
+    seen = drawn.seen_in_training()
+    name = text_name(cfg.path or cfg.train) if cfg.name != "parallel" else "parallel"
+    test = drawn.part(drawn.test) if len(drawn.test) else None
+    corpus = Corpus(
+        name=name,
+        train=drawn.part(drawn.train),
+        val=drawn.part(drawn.val),
+        test=test,
+        held_out={name: read_part(cfg, path) for name, path in (cfg.held_out or {}).items()},
+        language="+".join(cfg.languages) if cfg.name == "parallel" else None,
+        names=tuple(drawn.names(drawn.val if test is None else drawn.test)),
+        seen=len(seen),
+        skipped=drawn.skipped,
+    )
+    if len(seen):
+        shown = ", ".join(drawn.names(seen[:SHOWN]))
+        more = f" and {len(seen) - SHOWN:,} more" if len(seen) > SHOWN else ""
+        log.warning("! corpus %s: the training part has held-out documents word for word: %s%s", name, shown, more)
+    for line in drawn.skipped_lines:
+        log.warning("! corpus %s: %s", name, line)
+    return dataclasses.replace(corpus, sha256=sha256(json.dumps(corpus.hashes, sort_keys=True).encode()))
+
+
+def _of_text(cfg: DataConfig) -> Corpus:
+    """A single text, cut by characters, or with a held-out text that is given apart."""
+    name, text = _read(cfg)
+    if cfg.val is None:
+        shares = [1 - cfg.val_fraction - cfg.test_fraction, *([1 - cfg.test_fraction] if cfg.test_fraction else [])]
+        train, val, *third = cut_by_characters(text, shares)
+        test = third[0] if third else None
+    else:
+        train, val = text, _held_out(cfg, "data.val", cfg.val, text)
+        test = None if cfg.test is None else _held_out(cfg, "data.test", cfg.test, text)
+    further = (cfg.held_out or {}).items()
+    held_out = {name: _held_out(cfg, f"data.held_out.{name}", path, text) for name, path in further}
+    test = None if test is None else test.head(cfg.test_bytes)
+    return Corpus(name, train, val.head(cfg.val_bytes), test, held_out, sha256=text.sha256)
+
+
+def _held_out(cfg: DataConfig, setting: str, path: Any, train: Part) -> Part:
+    """A text that is given apart, which is no part of the training text."""
+    part = read_single(text_files(path)).head(cfg.val_bytes if setting == "data.val" else cfg.test_bytes)
+    raw = part.text.encode()
+    if raw and train.contains(raw):
+        raise InputError(f"{setting}={path} is a part of the training text; give a text that is not")
+    return part
+
+
+def _read(cfg: DataConfig) -> tuple[str, Part]:
     """The corpus's name, which data=auto leaves open, and its text before the split."""
-    if name == "text":
+    if cfg.name == "text":
+        path = cfg.path or cfg.train
         if path is None:
             raise InputError("data=text needs data.path: a UTF-8 text file, a folder or a list of them")
-        return text_name(path), "\n".join(read_text(file) for file in text_files(path))
-    if name == "pydoc":
-        return "pydoc", pydoc_text()
+        files = text_files(path)
+        _say_what_looks_like_records(files)
+        return text_name(path), read_single(files)
+    if cfg.name == "pydoc":
+        return "pydoc", Part.of_text(pydoc_text())
     try:
-        file = find(SHAKESPEARE, SHAKESPEARE_SHA256, SHAKESPEARE_URL, path)
+        file = find(SHAKESPEARE, SHAKESPEARE_SHA256, SHAKESPEARE_URL, cfg.path)
     except UnreachableError as error:
-        if name != "auto":
+        if cfg.name != "auto":
             raise InputError(str(error)) from error
         log.warning("! %s", error)
         log.warning("! data=auto falls back to pydoc, the text of Python's own help: NOT TinyShakespeare")
-        return "pydoc", pydoc_text()
-    return "tinyshakespeare", decode(file.read_bytes(), str(file))
+        return "pydoc", Part.of_text(pydoc_text())
+    return "tinyshakespeare", Part.of_text(decode(file.read_bytes(), str(file)))
+
+
+def _say_what_looks_like_records(files: list[Path]) -> None:
+    for file in files:
+        if file.is_file():
+            with file.open("rb") as start:
+                if looks_like_json_lines(start.read(1 << 16)):
+                    log.warning("! %s looks like JSON lines, read here as one text; data=documents reads them", file)

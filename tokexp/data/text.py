@@ -99,7 +99,16 @@ def decode(raw: bytes, name: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name}: got byte 0x{raw[error.start]:02x} at position {error.start}, which is not UTF-8; "
-            "expected UTF-8 throughout, so convert the file (iconv -t utf-8)"
-        ) from None
+        raise not_utf8(name, error.start, raw[error.start]) from None
+
+
+def not_utf8(name: str, position: int, byte: int) -> InputError:
+    return InputError(
+        f"{name}: got byte 0x{byte:02x} at position {position}, which is not UTF-8; "
+        "expected UTF-8 throughout, so convert the file (iconv -t utf-8)"
+    )
+
+
+def stamps_of(files: list[Path]) -> list[tuple[int, int]]:
+    """When each file was changed last, in nanoseconds, and its bytes; none of a file that is not there."""
+    return [(status.st_mtime_ns, status.st_size) for status in (file.stat() for file in files if file.exists())]

@@ -1,19 +1,23 @@
-"""Trains a tokenizer on a corpus and encodes both parts, once for all runs that ask for the same."""
+"""Trains a tokenizer on a corpus and encodes its parts, once for all runs that ask for the same."""
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tokexp.config import InputError
 from tokexp.data.corpus import Corpus, cached_for
+from tokexp.data.part import Part
 from tokexp.encoding.checks import check_claim
-from tokexp.encoding.stream import TokenStream, chunks_for, read_stream, write_stream
+from tokexp.encoding.encode import write_stream
+from tokexp.encoding.stream import TokenStream, read_stream, separator_of
 from tokexp.system.files import write_json
 from tokexp.tokenizer import Tokenizer, identity, load_tokenizer, train_tokenizer
+
+HELD_OUT = "held_out."  # before the names of further texts
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,20 @@ class TokenizedCorpus:
     """A corpus in the ids of one tokenizer."""
 
     train: TokenStream
-    train_slice: TokenStream  # the beginning of train, as long as val: what a training loss is measured on
+    train_slice: TokenStream  # the beginning of train, as long as what evaluations read: what a training loss is of
     val: TokenStream
+    test: TokenStream | None = None
+    held_out: dict[str, TokenStream] = field(default_factory=dict)
 
     @property
     def context_id(self) -> int:
-        """The id before the held-out text: the last one of the training part."""
+        """The id before a held-out text: the last one of the training part, between documents their separator."""
         return int(self.train.ids[-1])
+
+    @property
+    def scored(self) -> TokenStream:
+        """What runs are ranked on."""
+        return self.val if self.test is None else self.test
 
 
 @dataclass(frozen=True)
@@ -38,33 +49,80 @@ class Prepared:
     data: TokenizedCorpus
     tokenizer_train_seconds: float
     tokenizer_encode_seconds: float  # for the training part
+    tokenizer_train_bytes: int  # of the training part, that it learned from
 
 
-def prepare(kind: str, settings: dict[str, Any], corpus: Corpus) -> Prepared:
-    """Train a tokenizer and encode both parts, or take what an earlier run has kept.
+def prepare(
+    kind: str,
+    settings: dict[str, Any],
+    corpus: Corpus,
+    *,
+    train_bytes: int | None = None,
+    eval_bytes: int | None = None,
+) -> Prepared:
+    """Train a tokenizer and encode every part, or take what an earlier run has kept.
 
+    `train_bytes`: of the training part, that the tokenizer learns from, at most; `eval_bytes`: of the validation part,
+    that evaluations read: the training loss is of as much of the training part. None is all.
     The arrays are mapped from files, not read into memory. Raises InputError for what the user can put right,
     ValueError for a tokenizer whose spans do not tile the text or whose claim to be lossless is false.
     """
+    learns_from = corpus.train.sample(train_bytes)
+    parts = _parts(corpus, eval_bytes)
 
     def build(folder: Path) -> None:
-        began = time.perf_counter()
-        tokenizer = train_tokenizer(kind, corpus.train, **settings)
-        trained = time.perf_counter()
-        tokenizer.save(folder / "tokenizer.json")
-        check_claim(tokenizer, corpus.val)
-        encoding = time.perf_counter()
-        write_stream(tokenizer, chunks_for(tokenizer, corpus.train), folder, "train")
-        seconds = {"train": trained - began, "encode": time.perf_counter() - encoding}
-        write_stream(tokenizer, chunks_for(tokenizer, corpus.train[: len(corpus.val)]), folder, "train_slice")
-        write_stream(tokenizer, chunks_for(tokenizer, corpus.val), folder, "val")
-        write_json(folder / "seconds.json", seconds)
+        _build(kind, settings, learns_from, parts, folder)
 
-    folder = cached_for(corpus, {"tokenizer": kind, "settings": identity(settings)}, build, __name__)
-    streams = {name: read_stream(folder, name) for name in ("train", "train_slice", "val")}
+    what = {"tokenizer": kind, "settings": identity(settings), "train_bytes": learns_from.n_bytes}
+    what["slice"] = parts["train_slice"].n_bytes
+    folder = cached_for(corpus, what, build, __name__, resumable=True)
+    streams = {name: read_stream(folder, name) for name in parts}
     seconds = json.loads((folder / "seconds.json").read_bytes())
-    tokenizer = load_tokenizer(folder / "tokenizer.json")
-    return Prepared(tokenizer, TokenizedCorpus(**streams), seconds["train"], seconds["encode"])
+    data = TokenizedCorpus(
+        **{name: stream for name, stream in streams.items() if not name.startswith(HELD_OUT)},
+        held_out={name: streams[HELD_OUT + name] for name in corpus.held_out},
+    )
+    loaded = load_tokenizer(folder / "tokenizer.json")
+    return Prepared(loaded, data, seconds["train"], seconds["encode"], learns_from.n_bytes)
+
+
+def _parts(corpus: Corpus, eval_bytes: int | None) -> dict[str, Part]:
+    """What is encoded, the longest first, since what is wrong with a tokenizer shows in any."""
+    slice_bytes = min(corpus.val.n_bytes, eval_bytes or corpus.val.n_bytes)
+    parts = {"train": corpus.train, "train_slice": _slice(corpus, slice_bytes), "val": corpus.val}
+    if corpus.test is not None:
+        parts["test"] = corpus.test
+    return parts | {HELD_OUT + name: part for name, part in corpus.held_out.items()}
+
+
+def _slice(corpus: Corpus, n_bytes: int) -> Part:
+    """The beginning of the training part: of a single text as many characters as evaluations read, else documents."""
+    if corpus.train.separated:
+        return corpus.train.head(n_bytes)
+    characters = len(corpus.val.head(n_bytes).text)
+    return Part.of_text(corpus.train.head(4 * n_bytes).text[:characters])
+
+
+def _build(kind: str, settings: dict[str, Any], learns_from: Part, parts: dict[str, Part], folder: Path) -> None:
+    """Fill a folder, which an earlier process may have begun to fill."""
+    saved, timed = folder / "tokenizer.json", folder / "trained.json"
+    if not (saved.exists() and timed.exists()):
+        began = time.perf_counter()
+        tokenizer = train_tokenizer(kind, learns_from.lines, **settings)
+        write_json(timed, time.perf_counter() - began)
+        tokenizer.save(saved)
+    tokenizer = load_tokenizer(saved)
+    if learns_from.separated:
+        separator_of(tokenizer)  # refused now rather than after hours
+    check_claim(tokenizer, parts["val"].head(1 << 20).text)
+    seconds = {"train": json.loads(timed.read_bytes())}
+    for name, part in parts.items():
+        began = time.perf_counter()
+        write_stream(tokenizer, part, folder, name)
+        if name == "train":
+            seconds["encode"] = time.perf_counter() - began
+    timed.unlink()
+    write_json(folder / "seconds.json", seconds)
 
 
 def require_length(corpus: Corpus, data: TokenizedCorpus, block_size: int) -> None:

@@ -205,7 +205,7 @@ def main_table(comparison: Comparison) -> Table:
     """A row a cell and a row each of the few best baselines, the best total first."""
     cells: Sequence[Cell] = comparison.cells
     baselines = comparison.few_baselines
-    totals = [*comparison.means.val_bpb, *baselines.val_bpb]
+    totals = [*comparison.means.bpb, *baselines.val_bpb]
     order = sorted(range(len(totals)), key=lambda i: totals[i])
     nothing = [None] * len(baselines)
 
@@ -215,7 +215,8 @@ def main_table(comparison: Comparison) -> Table:
 
     means, names = comparison.means, [baseline_of(row) for row in baselines.itertuples()]
     sizes = [column("size", [cell.size for cell in cells], nothing)] if len(comparison.sizes) > 1 else []
-    restores, restored = [[loss or None for loss in rows.val_bpb_restoration] for rows in (means, baselines)]
+    each = (means.bpb_restoration, baselines.val_bpb_restoration)
+    restores, restored = [[loss or None for loss in losses] for losses in each]
     return table(
         column("tokenizer", [cell.without_size() for cell in cells], names),
         *sizes,

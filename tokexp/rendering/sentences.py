@@ -49,8 +49,8 @@ def question(name: str) -> str:
 
 def title(comparison: Comparison) -> str:
     """The held-out text, by which the parts of a report are told apart."""
-    digest = comparison.val_sha256[:8]
-    return f"{comparison.corpus} ({comparison.val_bytes:,} held-out bytes, SHA-256 {digest})"
+    digest = comparison.scored_sha256[:8]
+    return f"{comparison.corpus} ({comparison.scored_bytes:,} held-out bytes, SHA-256 {digest})"
 
 
 def lossless_line(leader: Leader) -> Line:

@@ -122,7 +122,7 @@ def ranking_rows(study: Study) -> list[dict[str, Any]]:
 
     rows = []
     for comparison in comparisons(study):
-        restoration, seeds = comparison.mean("val_bpb_restoration"), comparison.mean("seeds")
+        restoration, seeds = comparison.mean("bpb_restoration"), comparison.mean("seeds")
         for cell in comparison.cells:
             total = comparison.total(cell)
             half = math.nan if total.half is None else total.half

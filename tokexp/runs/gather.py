@@ -36,19 +36,21 @@ from tokexp.runs.files import (
     table_file,
     write_lines,
 )
-from tokexp.runs.result import csv_row, load_result
+from tokexp.runs.result import columns, csv_row, load_result
 from tokexp.runs.state import read_state
 from tokexp.runs.study import (
     BLOCK_COLUMNS,
     CONTENT_ROW,
     HELD_OUT_FACTS,
     KEYS,
+    LATER,
     READABILITY_ROW,
     SAMPLE_ROW,
     TABLES,
     load_segments,
     read_study,
 )
+from tokexp.runs.units import texts_and_units
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
 from tokexp.system.files import replacing_together, settle, sha256, write_text
@@ -123,6 +125,10 @@ def _write_tables(frames: dict[str, pd.DataFrame], data: Path) -> None:
     for name, frame in frames.items():
         if name == "baselines":  # of the same baseline with and without its blocks, as from old folders, what is known
             frame = frame.groupby(KEYS[name], sort=False, as_index=False, dropna=False).first()
+        if not len(frame) and name in LATER:
+            continue
+        if name == "results":  # without what reading adds
+            frame = frame.reindex(columns=[*columns()])
         frame = frame.drop_duplicates(KEYS.get(name))
         if "name" in frame:  # so that a report that is written again is the same
             frame = frame.sort_values("name", kind="stable")
@@ -179,7 +185,7 @@ def read_run(folder: Path) -> RunRows:
     """
     result = load_result(folder)
     name = {"name": result.name}
-    of_text = {"corpus_sha256": result.corpus.corpus_sha256, "val_sha256": result.corpus.val_sha256}
+    of_text = {"corpus_sha256": result.corpus.corpus_sha256, "val_sha256": result.corpus.scored_sha256}
     held_out = load_json(folder / HELD_OUT, HELD_OUT_FACTS)
     with reading(folder / METRICS):
         metrics = load_metrics(folder)
@@ -196,9 +202,10 @@ def read_run(folder: Path) -> RunRows:
             *({**human, "sample": i, **row} for i, row in enumerate(held_out["human"])),
         ],
         "baselines": [{**of_text, **_with_blocks(row)} for row in held_out["baselines"]],
+        **texts_and_units(folder, result, held_out["baselines"]),
     }
     for table, rows in tables.items():
-        if not rows and table != "readability":
+        if not rows and table not in ("readability", *LATER):
             raise InputError(f"{folder}: damaged, with no rows for {table}; run again with rerun=true")
     samples = [{**name, **row} for row in load_lines(folder / SAMPLES, SAMPLE_ROW) if row["sample"] < SAMPLES_SHOWN]
     return RunRows(tables, samples, read_segments(folder, result.name))
@@ -230,8 +237,9 @@ def _by_column(block_nats: list[float]) -> dict[str, float]:
 
 def _with_blocks(row: dict[str, Any]) -> dict[str, Any]:
     """A baseline with a column a block, empty where it was measured as a whole."""
-    nats = row.pop("block_nats", None) or [None] * BLOCKS
-    return {**row, **_by_column(nats)}
+    nats = row.get("block_nats") or [None] * BLOCKS
+    kept = {name: value for name, value in row.items() if name not in ("block_nats", "unit_nats")}
+    return {**kept, **_by_column(nats)}
 
 
 def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:

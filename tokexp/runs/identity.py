@@ -16,14 +16,20 @@ DEMO, SINGLE = "demo", "single"  # sweeps without a name of their own: the READM
 RESULTS_VERSION = 2  # raised when a change to the code changes figures, so that old runs are not mistaken for new
 
 
-def settings_of(cfg: RunConfig, precision: str) -> dict[str, Any]:
-    """List by dotted name the settings that change figures; not the seed, and of texts only their content counts."""
+def settings_of(cfg: RunConfig, corpus: Corpus, precision: str) -> dict[str, Any]:
+    """List by dotted name the settings that change figures; not the seed, and of texts only their content counts.
+
+    A limit on what is read of a text is one of them only where the text is longer.
+    """
     tree = to_dict(cfg)
     groups = {key: tree[key] for key in ("tokenizer", "model", "train", "budget", "sample")}
     groups["tokenizer"] = identity(groups["tokenizer"])
     flat = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
     for name in ("train.compile", "train.cuda_graph", "train.checkpoint_every"):
         del flat[name]  # the same figures, sooner or safer
+    for name, part in (("tokenizer.train_bytes", corpus.train), ("train.eval_bytes", corpus.val)):
+        if (limit := flat[name]) is not None and limit >= part.n_bytes:
+            del flat[name]
     flat |= {"data.block_bytes": cfg.data.block_bytes, "params_total": cfg.params_total}
     if cfg.data.block_bytes is not None:
         del flat["model.block_size"]  # it follows
@@ -39,10 +45,9 @@ def config_hash(cfg: RunConfig, corpus: Corpus, precision: str) -> str:
     """
     what = {
         "results_version": RESULTS_VERSION,
-        "train_sha256": corpus.train_sha256,
-        "val_sha256": corpus.val_sha256,
+        **corpus.hashes,
         "seed": cfg.seed,
-        **settings_of(cfg, precision),
+        **settings_of(cfg, corpus, precision),
     }
     canonical = json.dumps(what, sort_keys=True, separators=(",", ":"))
     return sha256(canonical.encode())

@@ -14,6 +14,7 @@ from typing import Self
 
 from tqdm import tqdm
 
+from tokexp.system.meter import duration
 from tokexp.training.record import EvalRow, Row
 
 log = logging.getLogger(__name__)
@@ -122,11 +123,3 @@ class Progress:
         if self._afterwards is None:
             return f"{duration(training)} of training left"
         return f"{duration(training + self._afterwards)} left"
-
-
-def duration(seconds: float) -> str:
-    """Spell a duration, such as 42 s, 12 min, 3 h 05 min."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -21,7 +21,7 @@ from tokexp.scoring.intrinsic import IntrinsicFigures
 from tokexp.system.files import write_json
 from tokexp.system.provenance import Provenance
 from tokexp.system.reading import read_json, wrong
-from tokexp.training.record import Cost, Scores
+from tokexp.training.record import Cost, Scores, TestScores
 
 SCHEMA_VERSION = 1
 # What a run cannot have none of, and reports divide by.
@@ -55,6 +55,19 @@ class CorpusFacts:
     name: str = field(metadata={"column": "corpus"})
     corpus_sha256: str
     val_sha256: str
+    test_sha256: str | None = None
+    language: str | None = None  # of parallel texts, several joined by +
+    train_documents: int | None = None  # this and what follows: None in older runs
+    val_documents: int | None = None
+    train_bytes: int | None = None
+    learned_bytes: int | None = None  # of the training part, that measures without a model learn from
+    documents_seen: int | None = None  # held-out documents that the training part has word for word
+    records_skipped: int | None = None
+
+    @property
+    def scored_sha256(self) -> str:
+        """Of the text that ranks."""
+        return self.val_sha256 if self.test_sha256 is None else self.test_sha256
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,18 @@ class TokenizerFacts:
     trained_on: str
     lossless: bool
     vocab_size: int
+    tokenizer_train_bytes: int | None = None  # of the training part, that it learned from; None in older runs: all
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """What runs are ranked by, and of parallel texts the same a paragraph."""
+
+    bpb: float  # test_bpb where there is a test part, else val_bpb
+    scored_on: str  # test | val
+    test_paragraphs: int | None = None  # of the text that ranks
+    bits_per_paragraph: float | None = None
+    tokens_per_paragraph: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +125,8 @@ class RunResult:
     parameters: ParameterSplit
     cost: Cost
     scores: Scores
+    test: TestScores
+    ranked: Ranked
     marginal_gain_bpb: float | None  # what all segmentations would save, see marginal.py; None without a choice
     marginal_gain_error: float | None  # its standard error
     intrinsic: IntrinsicFigures
@@ -114,8 +141,13 @@ class RunResult:
 
     @property
     def val_bpb(self) -> float:
-        """Bits per byte of the held-out text, naive + restoration, at the end of the budget: what is ranked."""
+        """Bits per byte of the validation part: what is chosen by."""
         return self.scores.val_bpb
+
+    @property
+    def bpb(self) -> float:
+        """Bits per byte of the text that ranks, naive + restoration, at the end of the budget."""
+        return self.ranked.bpb
 
 
 @lru_cache
@@ -129,6 +161,25 @@ def _fields(part: Any) -> list[tuple[str, str, Any]]:
     """Name, flat name and type of each field of a part; kept, since a report may read a thousand results."""
     kinds = get_type_hints(part)
     return [(f.name, f.metadata.get("column", f.name), kinds[f.name]) for f in dataclasses.fields(part)]
+
+
+@lru_cache
+def added() -> frozenset[str]:
+    """The columns that results of older runs lack: those with a default, and what `complete` adds."""
+    return frozenset({"bpb", "scored_on", *_defaults(RunResult)})
+
+
+def _defaults(part: Any) -> Iterator[str]:
+    for f, (_, column, kind) in zip(dataclasses.fields(part), _fields(part), strict=True):
+        if _is_part(kind):
+            yield from _defaults(kind)
+        elif f.default is not dataclasses.MISSING:
+            yield column
+
+
+def complete(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of an older run with the columns that it lacks."""
+    return {**dict.fromkeys(added()), "bpb": row.get("val_bpb"), "scored_on": "val", **row}
 
 
 def _is_part(kind: Any) -> bool:
@@ -193,6 +244,7 @@ def load_result(folder: Path) -> RunResult:
     except ValueError as error:
         raise InputError(f"{path}: not JSON ({error}); delete it and run again") from error
     version = data.get("schema_version") if isinstance(data, dict) else None
+    data = complete(data) if version == SCHEMA_VERSION else data
     if version != SCHEMA_VERSION:
         raise InputError(f"{path}: got schema_version {version}, expected {SCHEMA_VERSION}; run again")
     damaged = [name for name, kind in columns().items() if name not in data or wrong(data[name], kind)]

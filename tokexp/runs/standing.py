@@ -13,8 +13,9 @@ from tabulate import tabulate
 
 from tokexp.config import InputError
 from tokexp.runs.files import METRICS, STATUS, planned_runs, read_metrics_row
-from tokexp.runs.progress import AFTER_TRAINING, EVALUATING, PREPARING, TRAINING, duration
+from tokexp.runs.progress import AFTER_TRAINING, EVALUATING, PREPARING, TRAINING
 from tokexp.runs.state import RunState, State, read_state
+from tokexp.system.meter import duration
 from tokexp.system.reading import open_regular, parse_json
 from tokexp.training.record import EvalRow, Row
 

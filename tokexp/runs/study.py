@@ -6,6 +6,8 @@ blocks.csv      a row an evaluation: total nats of each of the 64 blocks of the 
 content.csv     a row a run and class of bytes: total bits on it at the end
 readability.csv a row a sample, and one a passage of the held-out text, which people wrote
 baselines.csv   a row a held-out text and baseline, with its nats of each block where they are known
+texts.csv       a row a run and held-out text: its score at the end
+units.csv       a row a run, held-out text and document of it (or block): its nats at the end; of baselines too
 samples.jsonl   a row a sample, a few of each run
 segments.jsonl  how its tokenizer cuts each of those and a held-out passage (`tokexp/scoring/samples/segments.py`)
 tokenizers.jsonl  a row a tokenizer, where it is small: its sha256 and its tokenizer.json
@@ -37,20 +39,28 @@ from tokexp.runs.files import (
     reading,
     table_file,
 )
-from tokexp.runs.result import POSITIVE, columns
+from tokexp.runs.result import POSITIVE, added, columns
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.readability import MEASURES
 from tokexp.system.files import reading_together, sha256
 from tokexp.system.reading import TABLE_BYTES, Count, Kinds, Maybe, Number, check, parse_json, read_bytes
 from tokexp.tokenizer.base import saved_text
 
-TABLES = ("results", "curves", "blocks", "content", "readability", "baselines")  # fields of Study, NAME.csv each
+RANKED = (  # figures of the text that ranks, which is the test part or the validation part
+    "bytes", "tokens", "sha256", "bpb_naive", "bpb_restoration", "bpb_restoration_spacing", "bpb_restoration_case",
+    "bpb_restoration_spelling", "bpb_sliding",
+)  # fmt: skip
+TABLES = ("results", "curves", "blocks", "content", "readability", "baselines", "texts", "units")  # NAME.csv each
+LATER = ("texts", "units")  # which older studies lack
 # What tells rows apart of which every run of a text brings the same.
 KEYS = {
     "readability": ["name", "corpus_sha256", "val_sha256", "chars", "temperature", "sample"],
     "baselines": ["corpus_sha256", "val_sha256", "baseline"],
+    "units": ["name", "text", "baseline", "unit"],
 }
-TEXT_COLUMNS = ("name", "class", "partition", "baseline", "family", "versions", "settings", "tuned")
+TEXT_COLUMNS = (
+    "name", "class", "partition", "baseline", "family", "versions", "settings", "tuned", "text", "document", "units",
+)  # fmt: skip
 BLOCK_COLUMNS = [f"b{i}" for i in range(BLOCKS)]
 BRING_BACK = "bring it back, or run again"
 LARGEST = 1e30  # of the figures of a table
@@ -68,10 +78,14 @@ SEGMENT_ROWS: dict[str, Kinds] = {  # by what they are of
     "held out": {**PIECES, "text": str, "bits": Maybe([float])},
 }
 BASELINE: Kinds = {"baseline": str, "family": str, "val_bpb": float, "val_bpb_restoration": float}
+TEXT_SCORE: Kinds = {
+    "name": str, "sha256": str, "units": str, "names": [str], "bytes": [Count], "tokens": [Count], "lines": [Count],
+    "nats": [float], "bpb_naive": float, "bpb": float,
+}  # fmt: skip
 HELD_OUT_FACTS: Kinds = {
     "chars": Count,
     "human": [MEASURED],
-    "baselines": [{**BASELINE, "block_nats": Maybe((float,) * BLOCKS)}],
+    "baselines": [{**BASELINE, "block_nats": Maybe((float,) * BLOCKS), "unit_nats": Maybe([float])}],
 }
 RUN: Kinds = {"name": str}
 TOKENIZER_ROW: Kinds = {"tokenizer_sha256": str, "tokenizer": {"kind": str}}
@@ -80,12 +94,24 @@ MISSING_RUN: Kinds = {**RUN, "state": str, "reason": str}
 # The columns of the tables that a report reads; there may be others.
 _SPREAD = dict.fromkeys([f"{figure}_{of}" for figure in ("loss", "grad_norm") for of in ("mean", "min", "max")], Number)
 _CURVE = dict.fromkeys(["flops", "seconds", "val_bpb", "val_loss", "train_loss", "lr"], float)
+_SUMS = dict.fromkeys(["bytes", "tokens", "lines"], Count)
 COLUMNS: dict[str, Kinds] = {
     "curves": {**RUN, "step": Count, "bytes_seen": Count, **_CURVE, **_SPREAD},
     "blocks": {**RUN, "step": Count, **dict.fromkeys(BLOCK_COLUMNS, float)},
     "content": {**RUN, **CONTENT_ROW},
     "readability": {**RUN, **READABILITY_ROW, "val_sha256": str, "chars": Count, "temperature": float | None},
     "baselines": {**BASELINE, "val_sha256": str, **dict.fromkeys(BLOCK_COLUMNS, Maybe(float | None))},
+    "texts": {
+        **RUN,
+        "text": str,
+        "sha256": str,
+        "units": str,
+        "documents": Count,
+        **_SUMS,
+        "bpb_naive": float,
+        "bpb": float,
+    },
+    "units": {**RUN, "text": str, "baseline": str, "unit": Count, **_SUMS, "nats": float},
 }
 
 
@@ -98,6 +124,8 @@ class Study:
     content: pd.DataFrame
     readability: pd.DataFrame
     baselines: pd.DataFrame
+    texts: pd.DataFrame
+    units: pd.DataFrame
     samples: list[dict[str, Any]]
     missing: list[dict[str, str]]  # runs of the sweep that have no result: name, state and reason
     segments: list[dict[str, Any]] = field(default_factory=list)  # none of runs from before they were left
@@ -117,7 +145,8 @@ def block_nats(rows: pd.DataFrame) -> np.ndarray:
 def read_study(name: str, data: Path) -> Study:
     """Read a study from its files in `data`. Raises InputError where they are not there, or damaged."""
     with reading_together(data) as place:
-        lacking = [file for file in (*map(table_file, TABLES), SAMPLES, MISSING) if not place(file).exists()]
+        due = [*(table_file(table) for table in TABLES if table not in LATER), SAMPLES, MISSING]
+        lacking = [file for file in due if not place(file).exists()]
         if table_file("results") in lacking:
             raise InputError(nothing_to_report(name))
         if lacking:
@@ -178,7 +207,7 @@ def _require_whole(data: Path, tables: dict[str, pd.DataFrame]) -> None:
             )
     content = tables["content"][tables["content"].partition != "context"]
     classes = {name: set(zip(rows.partition, rows["class"], strict=True)) for name, rows in content.groupby("name")}
-    for _, runs in results.groupby("val_sha256"):
+    for _, runs in results.groupby("scored_sha256"):
         first, *others = (classes.get(run, set()) for run in runs["name"])
         if any(other != first for other in others):
             raise InputError(
@@ -190,15 +219,31 @@ def _read_table(path: Path, table: str) -> pd.DataFrame:
     """Read a table as it was written: text stays text, even where it looks like a number or like nothing."""
     text = [name for name, kind in columns().items() if kind in (str, str | None)]
     types = dict.fromkeys([*text, *TEXT_COLUMNS], str)
+    if table in LATER and not path.exists():
+        return pd.DataFrame(columns=[*COLUMNS[table]])
     with reading(path, BRING_BACK):
         raw = io.BytesIO(read_bytes(path, TABLE_BYTES))
         rows = pd.read_csv(raw, dtype=types, keep_default_na=False, na_values=[""])  # its errors are ValueErrors
         rows = rows.fillna(dict.fromkeys(set(types) & set(rows), ""))
+        if table == "results":
+            rows = complete_results(rows)
         for name, kind in COLUMNS.get(table, columns()).items():
             _check_column(rows, name, kind)
         if not isinstance(rows.index, pd.RangeIndex):
             raise ValueError("has rows of more fields than columns")
         return rows
+
+
+def complete_results(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of results.csv with the columns that those of older runs lack, and what is ranked under one name."""
+    rows = rows.reindex(columns=[*rows, *(name for name in columns() if name in added() and name not in rows)])
+    rows["bpb"] = rows.bpb.astype(float).fillna(rows.val_bpb)
+    rows["scored_on"] = rows.scored_on.fillna("val").replace("", "val")
+    on_test = rows.scored_on == "test"
+    for name in RANKED:
+        called = f"scored_{name}" if name in ("bytes", "tokens", "sha256") else name
+        rows[called] = rows[f"val_{name}"].where(~on_test, rows[f"test_{name}"])
+    return rows
 
 
 def _check_column(rows: pd.DataFrame, name: str, kind: Any) -> None:

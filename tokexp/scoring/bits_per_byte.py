@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -23,28 +24,31 @@ TOKENS_AT_ONCE = 8192  # logits of this many tokens are held in memory
 class Score:
     """The cost of a text under a model, and its ratios: of sums, divided once."""
 
-    block_nats: np.ndarray  # (64,) float64, by the block of each token's first byte
-    tokens: int
-    n_bytes: int
+    token_nats: np.ndarray  # (tokens,) float64
+    stream: TokenStream
 
     @property
     def nats(self) -> float:
         return float(self.block_nats.sum())
 
+    @cached_property
+    def block_nats(self) -> np.ndarray:
+        """(64,) float64, by the block of each token's first byte."""
+        return by_block(self.token_nats, self.stream.starts)
+
     @property
     def loss(self) -> float:
         """Nats per token: comparable only within one tokenizer."""
-        return self.nats / self.tokens
+        return self.nats / len(self.stream)
 
     @property
     def bits_per_byte(self) -> float:
-        return self.nats / (math.log(2) * self.n_bytes)
+        return self.nats / (math.log(2) * self.stream.n_bytes)
 
 
 def score(model: GPT, context_id: int, stream: TokenStream, *, sliding: bool = False) -> Score:
     """Score `stream` after `context_id`: every id is a target once, and so is every byte."""
-    nats = token_nats(model, context_id, stream.ids, sliding=sliding)
-    return Score(by_block(nats, stream.starts), len(stream), stream.n_bytes)
+    return Score(token_nats(model, context_id, stream.ids, sliding=sliding), stream)
 
 
 class Window(NamedTuple):
@@ -91,10 +95,17 @@ def predictions(
         model.train(was_training)
 
 
-def token_nats(model: GPT, context_id: int, ids: np.ndarray, *, sliding: bool = False) -> np.ndarray:
+def token_nats(
+    model: GPT,
+    context_id: int,
+    ids: np.ndarray,
+    *,
+    sliding: bool = False,
+    advance: Callable[[float], None] = lambda tokens: None,
+) -> np.ndarray:
     """-ln P of each id given what stands before it in its window: (tokens,) float64.
 
-    The stream is `context_id` and then `ids`, cut into `windows`.
+    The stream is `context_id` and then `ids`, cut into `windows`. `advance` is told the tokens as they are scored.
     """
     nats, times_scored = np.empty(len(ids)), np.zeros(len(ids), dtype=int)
     for group, logits_BTV, targets_BT in predictions(model, context_id, ids, sliding=sliding):
@@ -103,6 +114,7 @@ def token_nats(model: GPT, context_id: int, ids: np.ndarray, *, sliding: bool = 
         for (first, new, end), row in zip(group, rows, strict=True):
             nats[new:end] = row[new - first :]
             times_scored[new:end] += 1
+        advance(sum(end - new for _, new, end in group))
     assert (times_scored == 1).all(), "every id is a target exactly once"
     return nats
 

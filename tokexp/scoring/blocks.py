@@ -13,8 +13,12 @@ BLOCKS = 64
 
 def by_block(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Sum values (n,) over the 64 blocks; starts (n + 1,) is where each begins, in bytes, and the text's length."""
-    block = starts[:-1] * BLOCKS // starts[-1]
-    return np.bincount(block, weights=values, minlength=BLOCKS)
+    return np.bincount(block_of(starts), weights=values, minlength=BLOCKS)
+
+
+def block_of(starts: np.ndarray) -> np.ndarray:
+    """(n,) int, the block of each; the end of a last document, which has no bytes, is in the last one."""
+    return np.minimum(starts[:-1] * BLOCKS // starts[-1], BLOCKS - 1)
 
 
 def crossfit(block_nats: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ def content(bits: np.ndarray, data: TokenizedCorpus, corpus: Corpus, block_size:
 
     `bits`: of each byte, from `byte_bits`.
     """
-    return content_rows(bits, [*byte_classes(corpus.val, corpus.train), context_classes(data, block_size)])
+    return content_rows(bits, [*byte_classes(corpus.val.text, corpus.train.lines), context_classes(data, block_size)])
 
 
 def content_rows(bits: np.ndarray, partitions: list[Partition]) -> list[dict[str, Any]]:
@@ -258,7 +258,7 @@ def context_classes(data: TokenizedCorpus, block_size: int) -> Partition:
     """
     starts = np.asarray(data.val.starts)
     lengths = np.diff(starts)
-    before = int(data.train.starts[-1] - data.train.starts[-2])  # bytes of the context id
+    before = int(data.train.lengths[-1])  # bytes of the context id
     context = np.empty(len(data.val), dtype=np.int64)
     for first, _, end in windows(len(data.val), block_size):
         context[first:end] = starts[first:end] - starts[first] + (lengths[first - 1] if first else before)

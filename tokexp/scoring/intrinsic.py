@@ -44,9 +44,10 @@ def intrinsic(tokenizer: Tokenizer, text: str, stream: TokenStream) -> Intrinsic
     from 0 to 1 (Zouhar et al. 2023). It is high where frequencies are even. Two vocabularies of unlike size are
     not comparable by it.
     """
+    stream = stream.without_separators()
     counts = np.bincount(stream.ids, minlength=tokenizer.vocab_size)
     p = counts[counts > 0] / len(stream)
-    lengths = np.diff(stream.starts)
+    lengths = np.asarray(stream.lengths)
     p10, p50, p90 = np.percentile(lengths, [10, 50, 90])
     tokens = tokens_per_word(text, stream)
     unk = None if tokenizer.lossless else tokenizer.unk_id

@@ -25,6 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from tokexp.data.corpus import Corpus, cached_for
+from tokexp.data.part import Part
+from tokexp.encoding.workers import trailing_bytes
 from tokexp.scoring.ngram import Speller, WittenBell
 from tokexp.system.files import sha256
 from tokexp.tokenizer.base import Tokenizer
@@ -43,23 +45,31 @@ class Restoration:
         return float(self.bits.sum())
 
 
-def restoration_cost(tokenizer: Tokenizer, train: str, text: str) -> Restoration:
+def restoration_cost(tokenizer: Tokenizer, train: Part, text: Part) -> Restoration:
     """The bits that restore `text` from its tokens, given what `train` teaches; none where decoding does it.
 
     A reader must be told which of the two it is: one bit for a whole text, which is left out.
     """
-    ids, _ = tokenizer.encode_with_spans(text)  # those that a model is scored on
-    if tokenizer.decode(ids) == text:
-        return Restoration(np.zeros((len(ids), len(ASPECTS))))
+    tokens, restored = 0, True
+    for document in text.documents():
+        ids, _ = tokenizer.encode_with_spans(document)  # those that a model is scored on
+        tokens += len(ids) + text.separated
+        restored = restored and tokenizer.decode(ids) == document
+    if restored:
+        return Restoration(np.zeros((tokens, len(ASPECTS))))
     return RestorationModel(tokenizer, train).cost(text)
 
 
-def restoration_of(tokenizer: Tokenizer, corpus: Corpus) -> Restoration:
-    """The bits that restore the held-out part of a corpus, kept for the next run: fitting the model takes seconds."""
-    what = {"restoration": sha256(json.dumps(tokenizer.to_json()).encode()), "kind": tokenizer.kind}
+def restoration_of(tokenizer: Tokenizer, corpus: Corpus, text: Part) -> Restoration:
+    """The bits that restore a held-out text of a corpus, kept for the next run: fitting the model takes seconds.
+
+    It learns from the beginning of the training part, or from all of it (`Corpus.learned`).
+    """
+    saved = sha256(json.dumps(tokenizer.to_json()).encode())
+    what = {"restoration": saved, "kind": tokenizer.kind, "text": text.sha256}
 
     def build(folder: Path) -> None:
-        np.save(folder / "bits.npy", restoration_cost(tokenizer, corpus.train, corpus.val).bits)
+        np.save(folder / "bits.npy", restoration_cost(tokenizer, corpus.learned, text).bits)
 
     folder = cached_for(corpus, what, build, __name__, type(tokenizer).__module__)
     return Restoration(np.load(folder / "bits.npy"))
@@ -79,19 +89,22 @@ class Token:
 # The shapes that a word with 0, 1, 2 or more cased letters can have; "other" is any other mixture.
 SHAPES = ((), ("lower", "title"), ("lower", "title", "upper", "other"))
 
+SEPARATOR = "\0end"  # the word of what ends a document: no text has it, since a token's word has no control character
+
 NEW = None  # the symbol for every gap that the training text lacks; which one it is must be spelled
 
 
 class RestorationModel:
     """P(text | tokens), fitted on a training text. Gives any text a finite cost."""
 
-    def __init__(self, tokenizer: Tokenizer, train: str) -> None:
+    def __init__(self, tokenizer: Tokenizer, train: Part) -> None:
         self._tokenizer = tokenizer
+        self._separator = -1 if tokenizer.eos_id is None else tokenizer.eos_id
         self._written = [raw.decode("utf-8", errors="replace") for raw in tokenizer.token_bytes()]
-        tokens = list(self._tokens(train))
+        tokens = [token for document in train.documents() for token in self._tokens(document, train.separated)]
         self._known_gaps = {token.gap for token in tokens}
         self._gap_speller = Speller(self._known_gaps, order=2)
-        self._speller = Speller({token.word for token in tokens}, order=5)
+        self._speller = Speller({token.word for token in tokens if token.word != SEPARATOR}, order=5)
         self._gaps = WittenBell(lambda gap: 1.0 if gap is NEW else 2 ** -self._gap_speller.bits(str(gap)))
         self._escapes = WittenBell(lambda _: 0.5)
         self._shapes = [_uniform(len(shapes)) for shapes in SHAPES]
@@ -102,12 +115,15 @@ class RestorationModel:
             if token.shape:
                 self._shapes[min(_letters(token.word), 2)].add(shape_contexts, token.shape)
 
-    def cost(self, text: str) -> Restoration:
+    def cost(self, text: Part) -> Restoration:
         """The bits that restore `text` from its tokens, in the order of the tokens."""
+        tokens = [token for document in text.documents() for token in self._tokens(document, text.separated)]
         rows = []
-        for token, gap_contexts, shape_contexts in self._in_context(list(self._tokens(text))):
+        for token, gap_contexts, shape_contexts in self._in_context(tokens):
             spacing, case, spelling = self._gap_bits(gap_contexts, token.gap), 0.0, 0.0
-            if self._written[token.id]:
+            if token.word == SEPARATOR:
+                pass  # its white space is all that there is to restore
+            elif self._written[token.id]:
                 spelling += self._escapes.bits([()], token.shape is None)
                 if token.shape is None:
                     spelling += self._speller.bits(token.surface)
@@ -127,9 +143,14 @@ class RestorationModel:
         # A sum of logarithms: the probability of a long gap is too small for a float.
         return self._gaps.bits(contexts, NEW) + self._gap_speller.bits(gap)
 
-    def _tokens(self, text: str) -> Iterator[Token]:
+    def _tokens(self, text: str, separated: bool = False) -> Iterator[Token]:
+        """The tokens of a text; `separated`: then its end, with the white space before it, as `encode_piece` has it."""
         raw = text.encode()
         ids, spans = self._tokenizer.encode_with_spans(text)
+        trailing = 0
+        if separated:
+            trailing = trailing_bytes(self._tokenizer, ids[-1], raw, spans[-1]) if ids else len(raw)
+            spans = [*spans[:-1], *((start, end - trailing) for start, end in spans[-1:])]
         for i, (start, end) in zip(ids, spans, strict=True):
             piece = raw[start:end].decode("utf-8", errors="surrogateescape")
             known = bool(self._written[i])
@@ -138,6 +159,8 @@ class RestorationModel:
             gap, surface = piece[:cut], piece[cut:]
             word = word if known else "".join(map(_small, surface))
             yield Token(i, gap, surface, word, _shape(surface, word))
+        if separated:
+            yield Token(self._separator, raw[len(raw) - trailing :].decode(), "", SEPARATOR, "")
 
     def _in_context(self, tokens: list[Token]) -> Iterator[tuple[Token, list[tuple], list[tuple]]]:
         """Each token with its contexts for spacing and for case, from the widest to the narrowest."""

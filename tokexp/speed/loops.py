@@ -44,7 +44,7 @@ WARM_UP = 3  # steps before anything is timed
 def our_loop(training: Training) -> Steps:
     """Train by the loop of `tokexp.training`, with random ids for a text."""
     model, ids = model_and_ids(training)
-    stream = TokenStream(ids, np.arange(len(ids) + 1))
+    stream = TokenStream(ids, np.ones(len(ids), dtype=np.uint8))
     cfg = TrainConfig(
         batch_size=training.batch_size,
         lr=ENDLESS.lr,

@@ -12,7 +12,9 @@ import numpy as np
 from tokexp.analysis.statistics import text_interval
 from tokexp.config import InputError
 from tokexp.data.corpus import load_corpus
-from tokexp.encoding.stream import TokenStream, encode_stream
+from tokexp.data.part import Part
+from tokexp.encoding.encode import encode_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.model.huggingface import Pretrained
 from tokexp.runs.load import Run
 from tokexp.scoring.bits_per_byte import score
@@ -88,5 +90,5 @@ def restoration_nats(run: Run | Pretrained, folder: Path, text: str, stream: Tok
             f"a lossy tokenizer's restoration needs the corpus of the run, {run.result.corpus.name} with SHA-256 "
             f"{run.result.corpus.corpus_sha256}, but got {corpus.name} with {corpus.sha256}; bring it back"
         )
-    bits = restoration_cost(run.tokenizer, corpus.train, text).bits.sum(axis=1)
+    bits = restoration_cost(run.tokenizer, corpus.learned, Part.of_text(text)).bits.sum(axis=1)
     return by_block(bits * math.log(2), stream.starts)

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from tokexp.config import SampleConfig
-from tokexp.data.corpus import Corpus
+from tokexp.data.corpus import SCORED_BYTES, Corpus
 from tokexp.model.generate import sample_chars, sample_tokens
 from tokexp.model.gpt import GPT
-from tokexp.runs.files import CONTENT, HELD_OUT, READABILITY, SAMPLES, SEGMENTS, write_lines
+from tokexp.runs.files import CONTENT, HELD_OUT, READABILITY, SAMPLES, SEGMENTS, TEXTS, write_lines
 from tokexp.runs.progress import Phases
 from tokexp.scoring.baselines import baselines
 from tokexp.scoring.content import byte_bits, content
@@ -22,9 +22,11 @@ from tokexp.scoring.restoration import Restoration
 from tokexp.scoring.samples.readability import Reader
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN, run_segments
 from tokexp.scoring.segmentations.marginal import Marginal, marginal
+from tokexp.scoring.target import Target
 from tokexp.stages.prepare import PreparedRun
 from tokexp.system.files import write_json
 from tokexp.tokenizer import Tokenizer
+from tokexp.training.record import TextScore
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Measured:
     readability: list[dict[str, Any]]
     held_out_facts: dict[str, Any]  # about the text alone, the same for every run on it
     segmentations: Marginal | None  # None without a choice
+    texts: list[TextScore]  # the scores of the held-out texts, what is ranked first
 
     def write(self, folder: Path) -> None:
         """Write the rows and facts to their files in a run's folder."""
@@ -44,34 +47,46 @@ class Measured:
         for name, lines in rows.items():
             write_lines(folder / name, lines)
         write_json(folder / HELD_OUT, self.held_out_facts)
+        write_lines(folder / TEXTS, [dataclasses.asdict(text) for text in self.texts])
 
 
 def measure_run(
-    run: PreparedRun, restoration: Restoration, best_weights: dict[str, torch.Tensor], phases: Phases
+    run: PreparedRun,
+    targets: dict[str, Target],
+    texts: list[TextScore],
+    best_weights: dict[str, torch.Tensor],
+    phases: Phases,
 ) -> Measured:
     """Measure the model as it is at the end of its training; its samples are drawn with its best weights.
 
+    What is measured byte by byte is the beginning of the text that ranks, or all of it (`corpus.SCORED_BYTES`).
     The model has `best_weights` afterwards.
     """
-    model, tokenizer, corpus = run.model, run.tokenizer, run.corpus
+    model, tokenizer = run.model, run.tokenizer
+    corpus = run.corpus.measured  # the text that ranks, as `val`
+    looked_at = targets[run.corpus.scored_on].head(SCORED_BYTES)
+    beginning = dataclasses.replace(corpus, val=looked_at.text)
+    data = dataclasses.replace(run.data, val=looked_at.stream, test=None)
     with phases("measuring"):
-        bits = byte_bits(model, tokenizer, run.data, corpus.val.encode(), restoration)
-        of_content = content(bits, run.data, corpus, model.config.block_size)
-        segmentations = marginal(model, tokenizer, run.data, corpus.val.encode())
+        raw = looked_at.text.text.encode()
+        bits = byte_bits(model, tokenizer, data, raw, Restoration(looked_at.restoration))
+        of_content = content(bits, data, beginning, model.config.block_size)
+        segmentations = marginal(model, tokenizer, data, raw)
     with phases("sampling"):
         model.load_state_dict(best_weights)
         samples = draw_samples(model, tokenizer, run.sample, run.cfg.arm, run.cfg.seed)
         reader = Reader(corpus, run.cfg.sample.chars)
         readability = read_samples(reader, samples)
     with phases("baselines"):
-        facts = held_out_facts(corpus, reader)
+        facts = held_out_facts(run.corpus, reader)
     return Measured(
         content=of_content,
         samples=samples,
-        segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SAMPLES_SHOWN], corpus, bits),
+        segments=run_segments(tokenizer, [row for row in samples if row["sample"] < SAMPLES_SHOWN], beginning, bits),
         readability=readability,
         held_out_facts=facts,
         segmentations=segmentations,
+        texts=texts,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from tokexp.config import InputError, RunConfig, SampleConfig
-from tokexp.data.corpus import Corpus, load_corpus
+from tokexp.data.corpus import SCORED_BYTES, Corpus, load_corpus
 from tokexp.encoding.prepare import Prepared, TokenizedCorpus, prepare, require_length
 from tokexp.model.architecture import fill_in_sizes, require_memory
 from tokexp.model.generate import prompt_ids
@@ -98,7 +98,11 @@ class PreparedRun:
     def sample(self) -> SampleConfig:
         """The settings of the samples, with the prompt that is left to the corpus."""
         asked = self.cfg.sample
-        return asked if asked.prompt else dataclasses.replace(asked, prompt=first_words(self.corpus.val))
+        return (
+            asked
+            if asked.prompt
+            else dataclasses.replace(asked, prompt=first_words(self.corpus.scored.head(SCORED_BYTES).text))
+        )
 
     @property
     def tokens_per_step(self) -> int:
@@ -133,7 +137,10 @@ def prepare_run(spec: RunSpec) -> PreparedRun:
     Raises InputError for what the user can put right.
     """
     corpus, asked = spec.corpus, spec.asked.tokenizer
-    encoded = prepare(asked.kind, asked.train_settings(), corpus)
+    encoded = prepare(
+        asked.kind, asked.train_settings(), corpus,
+        train_bytes=asked.train_bytes, eval_bytes=spec.asked.train.eval_bytes,
+    )  # fmt: skip
     tokenizer, data = encoded.tokenizer, encoded.data
     cfg = fill_in_sizes(spec.asked, tokenizer.vocab_size, data.train.n_bytes / len(data.train))
     require_length(corpus, data, cfg.model.block_size)

@@ -16,9 +16,9 @@ from tokexp.runs.result import RunResult, json_row, save_result
 from tokexp.runs.standing import seconds_after_training
 from tokexp.runs.state import State
 from tokexp.runs.tracking.tracker import Tracker
-from tokexp.scoring.evaluator import Evaluator
-from tokexp.scoring.restoration import Restoration, restoration_of
+from tokexp.scoring.evaluator import EndScores, Evaluator
 from tokexp.scoring.samples.segments import piece_rows
+from tokexp.scoring.target import Target, make_targets
 from tokexp.stages.assemble import assemble_result
 from tokexp.stages.measure import Measured, measure_run
 from tokexp.stages.prepare import PreparedRun, RunSpec, prepare_run
@@ -41,7 +41,7 @@ class Session:
     def __init__(
         self,
         run: PreparedRun,
-        restoration: Restoration,
+        targets: dict[str, Target],
         folder: RunFolder,
         state: TrainState,
         evaluator: Evaluator,
@@ -51,7 +51,7 @@ class Session:
     ) -> None:
         """`evaluated`: the step of the last evaluation, 0 before the first."""
         self.run, self.state, self.phases = run, state, folder.phases
-        self._restoration, self._folder, self._evaluator = restoration, folder, evaluator
+        self._targets, self._folder, self._evaluator = targets, folder, evaluator
         self._tracker, self._progress, self._evaluated = tracker, progress, evaluated
 
     def train(self, request: Request, world: World = ALONE) -> None:
@@ -122,19 +122,19 @@ class Session:
 
     def _finish(self, trained_as_one: int) -> RunResult:
         with self.phases("measuring"):
-            scores = self._evaluator.final_scores()
-        measured = self._measure()
+            scores = self._evaluator.final_scores(self.run.corpus.names)
+        measured = self._measure(scores)
         with self.phases("saving"):
             rows = load_metrics(self._folder.path)
             result = assemble_result(self.run, rows, scores, measured, trained_as_one=trained_as_one)
             self._conclude(result, measured)
         return result
 
-    def _measure(self) -> Measured:
+    def _measure(self, scores: EndScores) -> Measured:
         """Keep the weights, measure the model, and write down what was measured."""
         best = self._evaluator.best_weights
         self._folder.save_weights(self.run.model.state_dict(), best, self.run.cfg.keep_weights)
-        measured = measure_run(self.run, self._restoration, best, self.phases)
+        measured = measure_run(self.run, self._targets, scores.texts, best, self.phases)
         measured.write(self._folder.path)
         return measured
 
@@ -143,7 +143,7 @@ class Session:
         self._tracker.finish(json_row(result), measured.samples, segmentation=piece_rows(measured.segments[-1]))
         save_result(self._folder.path, result)
         self._folder.remove_checkpoints()
-        log.info("%s: %.4f bits per byte held out, in %s", result.name, result.val_bpb, self._folder.path)
+        log.info("%s: %.4f bits per byte held out, in %s", result.name, result.bpb, self._folder.path)
 
 
 @contextmanager
@@ -156,8 +156,8 @@ def open_session(spec: RunSpec, world: World = ALONE, *, resume_at: int | None =
         with folder.phases(PREPARING):
             run = prepare_run(spec)
             state = run.begin()
-            restoration = restoration_of(run.tokenizer, run.corpus)
-            evaluator = Evaluator(run.model, run.data, restoration)
+            targets = make_targets(run.encoded, run.corpus)
+            evaluator = Evaluator(run.model, run.data, targets, run.cfg.train.eval_bytes)
             folder.write_config(run.cfg)
             rows = _resume(run, state, evaluator, resume_at)
         _announce(run)
@@ -172,7 +172,7 @@ def open_session(spec: RunSpec, world: World = ALONE, *, resume_at: int | None =
                 share(world, run.model, state)
                 reset_peak_memory(spec.device)
                 evaluated = max((row.step for row in rows if isinstance(row, EvalRow)), default=0)
-                yield Session(run, restoration, folder, state, evaluator, tracker, progress, evaluated)
+                yield Session(run, targets, folder, state, evaluator, tracker, progress, evaluated)
 
 
 def stop_if_asked(request: Request, sessions: Sequence[Session], world: World = ALONE) -> None:

@@ -11,10 +11,10 @@ from tabulate import tabulate
 
 from tokexp.config import RunConfig
 from tokexp.model.sizes import parameter_split, training_flops_per_token
-from tokexp.runs.progress import duration
 from tokexp.scoring.bits_per_byte import score
 from tokexp.stages.prepare import PreparedRun, identify, prepare_run
 from tokexp.system.device import resolve_device, use_threads
+from tokexp.system.meter import duration
 from tokexp.system.provenance import workers
 
 WARM_UP, MEASURED = 2, 5  # steps

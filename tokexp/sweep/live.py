@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tokexp.runs.files import STATUS
-from tokexp.runs.progress import LIVE, duration
+from tokexp.runs.progress import LIVE
 from tokexp.runs.standing import HEADINGS, Standing, cells, standing, standings, summary
 from tokexp.runs.state import State
+from tokexp.system.meter import duration
 from tokexp.system.provenance import workers
 
 ORDER = [State.RUNNING, State.FAILED, State.DIVERGED, State.INTERRUPTED, State.NOT_STARTED, State.DONE]  # in the table

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import ast
 import atexit
+import errno
 import fcntl
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tokexp.config import InputError
 from tokexp.system import places
 from tokexp.system.files import new_folder, remove_litter, write_json
 from tokexp.system.places import ROOT
@@ -27,10 +32,16 @@ from tokexp.system.places import ROOT
 log = logging.getLogger(__name__)
 
 CHECKSUMS = "checksums.json"
+BEGUN = ".begun"  # a folder that is being filled, and goes on where it was left
+FORGOTTEN = 14 * 24 * 3600  # seconds
+LONG = 64 << 20  # bytes of a file that is told by its length alone: to read gigabytes for each run would take minutes
 
 
-def cached(what: dict[str, Any], build: Callable[[Path], None]) -> Path:
+def cached(what: dict[str, Any], build: Callable[[Path], None], *, resumable: bool = False) -> Path:
     """The folder for `what`, plain values that decide its content; `build` fills an empty one.
+
+    `resumable`: where a process was ended in it, `build` is given what it left and goes on from there; an error removes
+    that. Raises InputError where the disk is full.
 
     Where the cache cannot be written the folder is a temporary one, built each time and removed as the process ends.
     """
@@ -52,18 +63,60 @@ def cached(what: dict[str, Any], build: Callable[[Path], None]) -> Path:
             shutil.rmtree(folder)
         if not folder.exists():
             remove_litter(folder.parent)
-            with new_folder(folder) as temporary:
+            with _begun_folder(folder) if resumable else new_folder(folder) as temporary, errors_of_the_disk(folder):
                 build(temporary)
                 write_json(temporary / CHECKSUMS, _checksums(temporary))
     return folder
 
 
+@contextmanager
+def _begun_folder(target: Path) -> Iterator[Path]:
+    """A folder that an earlier process may have begun to fill, which becomes `target`; an error removes it."""
+    begun = target.with_suffix(BEGUN)
+    _remove_forgotten(target.parent)
+    begun.mkdir(exist_ok=True)
+    try:
+        yield begun
+        os.rename(begun, target)
+    except Exception:  # not what ends a process, after which the next one goes on
+        shutil.rmtree(begun, ignore_errors=True)
+        raise
+
+
+def _remove_forgotten(cache: Path) -> None:
+    """Remove what was begun and not looked at for weeks."""
+    for begun in cache.glob(f"*{BEGUN}"):
+        with suppress(OSError):
+            if time.time() - begun.stat().st_mtime > FORGOTTEN:
+                shutil.rmtree(begun)
+
+
+@contextmanager
+def errors_of_the_disk(folder: Path) -> Iterator[None]:
+    """Make what is raised where nothing more can be written one InputError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (None, errno.ENOSPC, errno.EDQUOT):  # NumPy gives it no number
+            raise
+        free = shutil.disk_usage(folder.parent).free / 1e9
+        what = error.strerror or str(error)
+        raise InputError(
+            f"{folder.parent}: cannot be written ({what}; {free:.1f} GB are free); make room, or let data/ be a link "
+            "to a larger disk"
+        ) from error
+
+
 def _checksums(folder: Path) -> dict[str, str]:
     digests = {}
     for path in sorted(folder.iterdir()):
-        if path.name != CHECKSUMS:
-            with path.open("rb") as file:
-                digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        if path.name == CHECKSUMS:
+            continue
+        if (size := path.stat().st_size) > LONG:
+            digests[path.name] = f"{size} bytes"
+            continue
+        with path.open("rb") as file:
+            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from tokexp.config import InputError
-from tokexp.system.provenance import processor, workers
+from tokexp.system.provenance import cores, processor, workers
 
 
 def resolve_device(name: str) -> torch.device:
@@ -62,11 +62,6 @@ def reset_peak_memory(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-
-
-def cores() -> int:
-    """Count the cores of the CPU that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def use_threads(asked: int | None) -> None:

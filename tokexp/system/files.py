@@ -19,6 +19,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tokexp.config import InputError
+
 MARK = ".part"  # .NAME.xxxxxxxx.part: a process that writes NAME holds this file by a lock
 ROOM = ".files"  # .NAME.xxxxxxxx.files: and in this folder it writes
 READY = ".ready"  # in a folder: new files of it, whole, that are to be moved in
@@ -134,6 +136,16 @@ def _remove_if_left(mark: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where it is held
         shutil.rmtree(mark.with_suffix(ROOM), ignore_errors=True)
         mark.unlink()
+
+
+def room_for(folder: Path, n_bytes: float, what: str) -> None:
+    """Raise InputError where the disk of `folder` has not so many bytes left."""
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise InputError(
+            f"{folder}: the disk has {free / 1e9:.1f} GB left, expected {n_bytes / 1e9:.1f} GB for {what}; "
+            "make room, or let data/ be a link to a larger disk"
+        )
 
 
 def keep_only(folder: Path, written: Container[Path]) -> None:

@@ -49,6 +49,11 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
+def cores() -> int:
+    """Count the cores of the CPU that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def processor() -> str:
     """The name of the processor, as the machine tells it."""
     try:

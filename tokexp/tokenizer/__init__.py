@@ -26,7 +26,7 @@ from tokexp.tokenizer.gpt2 import GPT2Tokenizer
 from tokexp.tokenizer.word import WordTokenizer
 from tokexp.tokenizer.word_cased import WordCasedTokenizer
 
-__all__ = ["KINDS", "Tokenizer", "check_settings", "identity", "load_tokenizer", "train_tokenizer"]
+__all__ = ["KINDS", "Tokenizer", "check_settings", "identity", "load_tokenizer", "tokenizer_of_json", "train_tokenizer"]
 
 KINDS: dict[str, type[Tokenizer]] = {
     "byte": ByteTokenizer,
@@ -56,13 +56,18 @@ def load_tokenizer(path: Path | str) -> Tokenizer:
     """The tokenizer that `Tokenizer.save` wrote. Raises InputError, one line, for any other file."""
     data = read_json(path)
     try:
-        return _kind(str(data.get("kind"))).from_json(data)
+        return tokenizer_of_json(data)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError(
             f"{path}: damaged ({type(error).__name__}: {error}); expected what Tokenizer.save wrote, so train it again"
         ) from error
+
+
+def tokenizer_of_json(values: dict[str, Any]) -> Tokenizer:
+    """The tokenizer of which `to_json` and the name of its kind are `values`."""
+    return _kind(str(values.get("kind"))).from_json(values)
 
 
 def _kind(kind: str) -> type[Tokenizer]:

@@ -34,6 +34,7 @@ class Tokenizer(Protocol):
     lossless: bool  # declares decode(encode(s)) == s for every s that has a UTF-8 form; checked before use
     trained_on: str = "train"  # "external" for what learned from something else than the training part
     unk_id: int | None = UNK  # what stands for the unknown in kinds that are not lossless
+    eos_id: int | None = EOS  # what stands after a document, where there are several; never made from text
     cuts_at_spaces: bool = True  # a text may be encoded in `split.chunks`, and the ids joined
 
     @classmethod

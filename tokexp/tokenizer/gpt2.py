@@ -28,6 +28,7 @@ BYTE_OF_CHAR = {chr(b) if i < 188 else chr(0x100 + i - 188): bytes([b]) for i, b
 class GPT2Tokenizer(BPETokenizer):
     kind: ClassVar[str] = "gpt2"
     trained_on = "external"
+    eos_id = END_OF_TEXT
     first_id = 0  # the bytes come first here, the one special last
 
     @classmethod

@@ -108,7 +108,7 @@ def _train(
         offsets = [batch_offsets(seed, step, len(data), cfg.batch_size, T) for seed in seeds]
         figures.append(stepper.step(step, offsets, lr))
         for state, steps, read in zip(states, taken, offsets, strict=True):
-            state.count_step(cfg.batch_size * T, int((data.starts[read + T + 1] - data.starts[read + 1]).sum()))
+            state.count_step(cfg.batch_size * T, data.bytes_of(read + 1, T))
             steps.append(Taken(step, lr, state.tokens_seen, state.bytes_seen))
         if stepper.runs_ahead and step < plan.steps and len(figures) < LONGEST_WAIT and not pause(step):
             continue

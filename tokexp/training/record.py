@@ -84,6 +84,42 @@ class Scores:
     val_bpb_restoration_case: float
     val_bpb_restoration_spelling: float
     val_bpb: float  # naive + restoration, at the end: what is ranked
-    val_bpb_sliding: float
+    val_bpb_sliding: float | None  # where runs are ranked on the validation part
     best_val_bpb: float  # checkpoint chosen on this text
-    best_val_bpb_crossfit: float
+    best_val_bpb_crossfit: float | None  # where evaluations read all of the text that ranks
+    eval_bytes: int | None = None  # of the validation part, that evaluations read; None in older runs: all
+
+
+@dataclass(frozen=True)
+class TestScores:
+    """The scores of a run on the test part, at the end; all None where there is none."""
+
+    __test__ = False  # no test of pytest's
+
+    test_bytes: int | None = None
+    test_tokens: int | None = None
+    test_documents: int | None = None
+    test_bpb_naive: float | None = None
+    test_bpb_restoration: float | None = None
+    test_bpb_restoration_spacing: float | None = None
+    test_bpb_restoration_case: float | None = None
+    test_bpb_restoration_spelling: float | None = None
+    test_bpb: float | None = None  # what is ranked
+    test_bpb_sliding: float | None = None
+    best_test_bpb: float | None = None  # of the checkpoint that was best on the validation part
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """The score of a run on one held-out text, at the end, by unit: a document, or a block of a single text."""
+
+    name: str  # val | test | that of a further text
+    sha256: str
+    units: str  # documents | blocks
+    names: list[str]  # of the documents; none of blocks
+    bytes: list[int]
+    tokens: list[int]
+    lines: list[int]  # line ends: of parallel texts the paragraphs
+    nats: list[float]  # restoration included
+    bpb_naive: float
+    bpb: float

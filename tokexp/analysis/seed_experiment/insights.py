@@ -190,7 +190,7 @@ def granularity(comparison: Comparison) -> Granularity:
     correlations = []
     for size in comparison.sizes:
         means = comparison.means.loc[size.cells]
-        x, y = means.bytes_per_token.to_numpy(), means.val_bpb.to_numpy()
+        x, y = means.bytes_per_token.to_numpy(), means.bpb.to_numpy()
         value = float(spearman(x, y))
         if len(x) >= FEWEST and not np.isnan(value):
             correlations.append(SizeCorrelation(size.name, value, spearman_interval(x, y), len(x)))
@@ -211,7 +211,7 @@ def free_lunch(comparison: Comparison) -> FreeLunch:
         means = comparison.means.loc[size.cells]
         near = {cell: distances[cell].mean() for cell in size.cells if cell in distances}
         criteria = {
-            "bits per byte": means.val_bpb,
+            "bits per byte": means.bpb,
             "fewest parameters": means.params_total,
             "fewest FLOPs": means.flops,
             "fewest unknown tokens": means.unk_rate,

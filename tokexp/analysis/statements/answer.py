@@ -76,7 +76,7 @@ def _leader(comparison: Comparison, size: Size, name: str | None) -> Leader:
         best,
         comparison.total(best),
         second,
-        comparison.mean("val_bpb_restoration")[best],
+        comparison.mean("bpb_restoration")[best],
         (lossless[0], comparison.total(lossless[0])) if lossless else None,
     )
 

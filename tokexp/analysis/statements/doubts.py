@@ -41,8 +41,8 @@ def doubts(comparison: Comparison) -> list[Doubt]:
 
 
 def _flawed(comparison: Comparison) -> dict[Flaw, dict[Cell, float]]:
-    means, totals = comparison.means, comparison.mean("val_bpb")
-    restoration = dict(zip(comparison.cells, (means.val_bpb_restoration / means.val_bpb).tolist(), strict=True))
+    means, totals = comparison.means, comparison.mean("bpb")
+    restoration = dict(zip(comparison.cells, (means.bpb_restoration / means.bpb).tolist(), strict=True))
     gzip = comparison.baselines.val_bpb[comparison.baselines.baseline == "gzip"]
     worse = len(gzip) > 0 and min(totals.values()) > gzip.iloc[0]
     return {

@@ -52,8 +52,8 @@ def _span(comparison: Comparison) -> tuple[float, float]:
 
 def _naive(comparison: Comparison) -> dict[Cell, float]:
     """The naive bits per byte of the cells that lose text."""
-    restoration = comparison.mean("val_bpb_restoration")
-    totals = comparison.mean("val_bpb")
+    restoration = comparison.mean("bpb_restoration")
+    totals = comparison.mean("bpb")
     return {cell: totals[cell] - restoration[cell] for cell in comparison.cells if comparison.loses_text(cell)}
 
 

@@ -56,10 +56,10 @@ def _lines_of_arms(axes: Axes, comparison: Comparison, means: pd.DataFrame, mark
     colours, looking = arm_colours(comparison.runs.arm), looks(comparison)
     for (arm, _), line in means.sort_values("params_total").groupby(["arm", "vocab_size"]):
         colour = "0.6" if len(colours) == 1 else colours[str(arm)]
-        axes.plot(line.params_total, line.val_bpb, color=colour, lw=1, zorder=1)
+        axes.plot(line.params_total, line.bpb, color=colour, lw=1, zorder=1)
         for cell, x, _ in _points(line, "params_total"):
             _point(axes, x, comparison.total(cell), looking[cell].colour, marks[cell.size])
-        law = power_law(line.params_total.to_numpy(), line.val_bpb.to_numpy())
+        law = power_law(line.params_total.to_numpy(), line.bpb.to_numpy())
         if law is not None:
             grid = np.geomspace(line.params_total.min(), line.params_total.max(), 50)
             label = f"{arm}: bits ∝ x^({law.exponent:+.3f} ± {law.error:.3f})"
@@ -77,10 +77,10 @@ def by_vocabulary(comparison: Comparison) -> Figure | None:
         here, ends = means[means.index.isin(size.cells)].sort_values("vocab_size"), []
         for arm, line in here.groupby("arm"):
             colour = colours[str(arm)]
-            axes.plot(line.vocab_size, line.val_bpb, color=colour, lw=1, zorder=1)
+            axes.plot(line.vocab_size, line.bpb, color=colour, lw=1, zorder=1)
             for cell, x, _ in _points(line, "vocab_size"):
                 _point(axes, x, comparison.total(cell), colour, "o")
-            ends.append((line.vocab_size.iloc[-1], line.val_bpb.iloc[-1], str(arm), colour))
+            ends.append((line.vocab_size.iloc[-1], line.bpb.iloc[-1], str(arm), colour))
         axes.set(xscale="log", xlabel="tokens in the vocabulary", title=f"model {size.name}" if len(sizes) > 1 else "")
         engineering(axes, "")
         if len(ends) > 1:
@@ -95,7 +95,7 @@ def _means(comparison: Comparison) -> pd.DataFrame:
 
 
 def _points(means: pd.DataFrame, column: str) -> list[tuple[Cell, float, float]]:
-    return list(zip(means.index, means[column], means.val_bpb, strict=True))
+    return list(zip(means.index, means[column], means.bpb, strict=True))
 
 
 def _point(axes: Axes, x: float, total: Estimate, colour: str, marker: str) -> None:
@@ -123,7 +123,7 @@ def compression(comparison: Comparison) -> Figure | None:
     """Does a tokenizer that compresses more predict better? A point a cell; None where they are too few to tell."""
     if comparison.means.bytes_per_token.nunique() < FEWEST:
         return None
-    looking, bytes_per_token, bpb = looks(comparison), comparison.mean("bytes_per_token"), comparison.mean("val_bpb")
+    looking, bytes_per_token, bpb = looks(comparison), comparison.mean("bytes_per_token"), comparison.mean("bpb")
     sides = side_by_side(comparison, comparison.cells)
     figure = wide(len(sides))
     for axes, (side, names) in zip(figure.subplots(1, len(sides), sharey=True, squeeze=False)[0], sides, strict=True):

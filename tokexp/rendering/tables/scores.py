@@ -18,7 +18,7 @@ from tokexp.rendering.tables.columns import Column, Table, table
 BITS = [
     ("best (chosen on this text)", "best_val_bpb", ".3f"),
     ("best, cross-fitted", "best_val_bpb_crossfit", ".3f"),
-    ("sliding context", "val_bpb_sliding", ".3f"),
+    ("sliding context", "bpb_sliding", ".3f"),
 ]
 LOSSES = [
     ("vocabulary", "vocab_size", ",.0f"),
@@ -47,7 +47,7 @@ def columns_of_means(comparison: Comparison, columns: list[tuple[str, str, str]]
 def bits_per_byte(comparison: Comparison) -> Table:
     """A row a cell and a baseline, the best total first."""
     means, baselines = comparison.means, comparison.baselines
-    order = np.argsort([*means.val_bpb, *baselines.val_bpb], kind="stable").tolist()
+    order = np.argsort([*means.bpb, *baselines.val_bpb], kind="stable").tolist()
     nothing = [None] * len(baselines)
 
     def column(heading: str, of_cells: list[Any], of_baselines: list[Any], form: str, name: str) -> Column:
@@ -60,9 +60,9 @@ def bits_per_byte(comparison: Comparison) -> Table:
     return table(
         column("run", comparison.cells, [baseline_of(row) for row in baselines.itertuples()], "", "run"),
         column("seeds", means.seeds.tolist(), nothing, "", "seeds"),
-        column("naive", means.val_bpb_naive.tolist(), naive, ".3f", "val_bpb_naive"),
-        column("+ restoration", means.val_bpb_restoration.tolist(), restoration, ".3f", "val_bpb_restoration"),
-        column("= total", list(map(comparison.total, comparison.cells)), baselines.val_bpb.tolist(), ".3f", "val_bpb"),
+        column("naive", means.bpb_naive.tolist(), naive, ".3f", "bpb_naive"),
+        column("+ restoration", means.bpb_restoration.tolist(), restoration, ".3f", "bpb_restoration"),
+        column("= total", list(map(comparison.total, comparison.cells)), baselines.val_bpb.tolist(), ".3f", "bpb"),
         *(column(heading, means[name].tolist(), nothing, form, name) for heading, name, form in BITS),
         column("less, with all segmentations", marginal, nothing, ".4f", "marginal_gain_bpb"),
     )

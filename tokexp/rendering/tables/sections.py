@@ -33,7 +33,7 @@ class Section:
         if self.for_machines or table is None:
             table = (self.for_machines or self.make)(comparison)
         rows = numbers(table)
-        return rows.assign(corpus=comparison.corpus, val_sha256=comparison.val_sha256) if len(rows) else rows
+        return rows.assign(corpus=comparison.corpus, val_sha256=comparison.scored_sha256) if len(rows) else rows
 
 
 SECTIONS = [

@@ -80,18 +80,19 @@ class Reader:
     def __init__(self, corpus: Corpus, chars: int = CHARS) -> None:
         """`chars`: the length of the samples, and so of the human passages."""
         self._corpus = corpus
-        self._passages, self._judged = human_passages(corpus.val, chars)
+        self._train, val = corpus.train.lines, corpus.val.lines
+        self._passages, self._judged = human_passages(val, chars)
         self.chars = len(self._passages[0])  # fewer where the held-out text is short: see `human_passages`
-        learned = corpus.val[: len(corpus.val) // 2][-JUDGE_CHARS:]
+        learned = val[: len(val) // 2][-JUDGE_CHARS:]
         self._judge = CharModel(learned, JUDGE_ORDER) if learned else None
 
     def read(self, samples: Sequence[str]) -> list[dict[str, float]]:
         """The measures of each sample, in the order given. One pass over the training text for all of them."""
         columns: dict[str, Sequence[float]] = {
-            **_in_words(self._corpus.train, samples),
-            **_in_paragraphs(self._corpus.train, samples),
+            **_in_words(self._train, samples),
+            **_in_paragraphs(self._train, samples),
             "invalid_utf8": [_share(sample.count("\ufffd"), len(sample)) for sample in samples],
-            "longest_copy": longest_copies(self._corpus.train, samples),
+            "longest_copy": longest_copies(self._train, samples),
             "judge": [self._bits(sample) for sample in samples],
         }
         return [{name: float(columns[name][i]) for name in MEASURES} for i in range(len(samples))]

@@ -71,11 +71,12 @@ def run_segments(tokenizer: Tokenizer, samples: Sequence[Row], corpus: Corpus, b
             **dataclasses.asdict(segment(tokenizer, row["text"])),
             **dataclasses.asdict(marks),
         }
-        for row, marks in zip(samples, mark_copies_and_new_words(corpus.train, texts), strict=True)
+        for row, marks in zip(samples, mark_copies_and_new_words(corpus.train.lines, texts), strict=True)
     ]
-    text = shown_passage(corpus.val)
+    val = corpus.val.text
+    text = shown_passage(val)
     passage = segment(tokenizer, text)
-    costs = piece_bits(passage.bytes, bits[len(corpus.val[: passage_start(corpus.val)].encode()) :])
+    costs = piece_bits(passage.bytes, bits[len(val[: passage_start(val)].encode()) :])
     return [*rows, {"of": "held out", "text": text, **dataclasses.asdict(passage), "bits": costs}]
 
 

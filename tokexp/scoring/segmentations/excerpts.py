@@ -54,7 +54,12 @@ def choose_excerpts(
     lengths = sorted({len(token) for token in ids_of})
 
     excerpts = []
+    ends = np.asarray(stream.ids) == (-1 if stream.separator is None else stream.separator)
+    separators = np.flatnonzero(ends)
     for first, following in itertools.pairwise([*firsts, len(stream)]):
+        if len(separators):  # an excerpt lies in one document
+            at = int(np.searchsorted(separators, first))
+            following = min([following, *np.asarray(separators[at : at + 1]).tolist()])
         fitting = int(np.searchsorted(stream.starts, stream.starts[first] + longest, side="right")) - 1
         end = min(fitting, following)
         if end <= first:

@@ -14,12 +14,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from tokexp.config import InputError
-from tokexp.runs.progress import duration
 from tokexp.runs.standing import standings, summary
 from tokexp.sweep.estimate import print_estimates
 from tokexp.sweep.with_hydra.errors import errors_end_the_program
 from tokexp.sweep.with_hydra.job import in_slurm_job
 from tokexp.sweep.with_hydra.schema import check_run, make_current, to_config
+from tokexp.system.meter import duration
 from tokexp.system.provenance import workers
 
 log = logging.getLogger(__name__)

@@ -8,35 +8,38 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
+from tokexp.config.checks import (
+    InputError,
+    check,
+    check_types,
+    describe_type,
+    fits,
+    one_of,
+    positive,
+    require_name,
+)
+from tokexp.config.data import DataConfig
 
-class InputError(ValueError):
-    """Raised where what the user gave cannot be used. The message is one line: got, expected, what to do."""
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    name: str = "auto"  # auto | tinyshakespeare | pydoc | text
-    path: Any = None  # text: a file, a folder or a list of them; else a folder that holds NAME/input.txt
-    val_fraction: float = 0.1  # the last part of the text, by characters, is held out
-    val_path: str | None = None  # a held-out text of your own, instead of val_fraction
-    val_max_bytes: int | None = None  # at most this much of the held-out text is scored
-    block_bytes: int | None = None  # context in bytes of text: model.block_size is worked out from it
-
-    def __post_init__(self) -> None:
-        for name in ("path", "val_path"):
-            object.__setattr__(self, name, _absolute(f"data.{name}", getattr(self, name)))
-        _check_types("data.", self)
-        _check(self.path is None or self.name != "pydoc", "data.path", self.path, "none: data=pydoc needs no file")
-        _one_of("data.name", self.name, "auto", "tinyshakespeare", "pydoc", "text")
-        _check(0 < self.val_fraction < 1, "data.val_fraction", self.val_fraction, "a number between 0 and 1")
-        for name in ("val_max_bytes", "block_bytes"):
-            _positive(f"data.{name}", getattr(self, name))
+__all__ = [
+    "GROUP_TYPES",
+    "BudgetConfig",
+    "DataConfig",
+    "InputError",
+    "ModelConfig",
+    "RunConfig",
+    "SampleConfig",
+    "TokenizerConfig",
+    "TrackingConfig",
+    "TrainConfig",
+    "describe_type",
+    "fits",
+    "from_dict",
+    "require_name",
+    "to_dict",
+]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class TokenizerConfig:
     kind: str = "bpe"
     vocab_size: int | None = None  # at most; null is the kind's own choice
     settings: dict[str, Any] = field(default_factory=dict)  # what else `train` of this kind takes
+    train_bytes: int | None = 100_000_000  # of the training part that it learns from, at most; null: all
+
+    def __post_init__(self) -> None:
+        positive("tokenizer.train_bytes", self.train_bytes)
 
     def train_settings(self) -> dict[str, Any]:
         """The keywords for `train_tokenizer`."""
@@ -67,19 +74,19 @@ class ModelConfig:
     n_kv_head: int | None = None  # heads for keys and values (Ainslie et al. 2023), a divisor of n_head; null is n_head
 
     def __post_init__(self) -> None:
-        _check_types("model.", self)
+        check_types("model.", self)
         for name in ("block_size", "n_layer", "n_head", "n_embd", "n_kv_head"):
-            _positive(f"model.{name}", getattr(self, name))
-        _check(0 <= self.dropout < 1, "model.dropout", self.dropout, "a number from 0 up to, not including, 1")
-        _check(self.n_embd % self.n_head == 0, "model.n_embd", self.n_embd, f"a multiple of model.n_head={self.n_head}")
-        _one_of("model.norm", self.norm, "layernorm", "rmsnorm")
-        _one_of("model.positions", self.positions, "learned", "rope")
+            positive(f"model.{name}", getattr(self, name))
+        check(0 <= self.dropout < 1, "model.dropout", self.dropout, "a number from 0 up to, not including, 1")
+        check(self.n_embd % self.n_head == 0, "model.n_embd", self.n_embd, f"a multiple of model.n_head={self.n_head}")
+        one_of("model.norm", self.norm, "layernorm", "rmsnorm")
+        one_of("model.positions", self.positions, "learned", "rope")
         if self.n_kv_head is not None:
             divides = self.n_head % self.n_kv_head == 0
-            _check(divides, "model.n_kv_head", self.n_kv_head, f"a divisor of model.n_head={self.n_head}")
+            check(divides, "model.n_kv_head", self.n_kv_head, f"a divisor of model.n_head={self.n_head}")
         if self.positions == "rope":
             pairs = self.n_embd // self.n_head % 2 == 0
-            _check(pairs, "model.n_embd", self.n_embd, f"an even width a head for positions=rope, n_head={self.n_head}")
+            check(pairs, "model.n_embd", self.n_embd, f"an even width a head for positions=rope, n_head={self.n_head}")
 
 
 @dataclass(frozen=True)
@@ -92,21 +99,22 @@ class TrainConfig:
     weight_decay: float = 0.1  # on matrices only
     grad_clip: float = 1.0  # largest gradient norm
     eval_every: int = 100  # steps; the end of the run is always evaluated
+    eval_bytes: int | None = 250_000  # of the validation part that evaluations read; at the end all of it; null: all
     grad_accum: int = 1  # micro-batches in which a batch is worked through, for less memory
     checkpoint_every: int | None = 500  # steps after which an interrupted run can go on; null: at its end only
     compile: str = "auto"  # auto | always | never: torch.compile; auto means on CUDA
     cuda_graph: str = "auto"  # auto | always | never: a step as one launch; auto means on CUDA
 
     def __post_init__(self) -> None:
-        _check_types("train.", self)
-        for name in ("batch_size", "lr", "grad_clip", "eval_every", "grad_accum", "checkpoint_every"):
-            _positive(f"train.{name}", getattr(self, name))
+        check_types("train.", self)
+        for name in ("batch_size", "lr", "grad_clip", "eval_every", "eval_bytes", "grad_accum", "checkpoint_every"):
+            positive(f"train.{name}", getattr(self, name))
         for name in ("min_lr", "warmup_steps", "weight_decay"):
-            _check(0 <= (got := getattr(self, name) or 0) < math.inf, f"train.{name}", got, "at least 0, and finite")
-        _check(self.min_lr <= self.lr, "train.min_lr", self.min_lr, f"at most train.lr={self.lr}")
-        _one_of("train.schedule", self.schedule, "cosine", "constant")
+            check(0 <= (got := getattr(self, name) or 0) < math.inf, f"train.{name}", got, "at least 0, and finite")
+        check(self.min_lr <= self.lr, "train.min_lr", self.min_lr, f"at most train.lr={self.lr}")
+        one_of("train.schedule", self.schedule, "cosine", "constant")
         for name in ("compile", "cuda_graph"):
-            _one_of(f"train.{name}", getattr(self, name), "auto", "always", "never")
+            one_of(f"train.{name}", getattr(self, name), "auto", "always", "never")
 
 
 @dataclass(frozen=True)
@@ -119,11 +127,11 @@ class BudgetConfig:
     epochs: float | None = None
 
     def __post_init__(self) -> None:
-        _check_types("budget.", self)
+        check_types("budget.", self)
         given = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
-        _check(len(given) == 1, "budget", given or "nothing", "exactly one of steps, bytes, flops, epochs")
+        check(len(given) == 1, "budget", given or "nothing", "exactly one of steps, bytes, flops, epochs")
         for name, value in given.items():
-            _positive(f"budget.{name}", value)
+            positive(f"budget.{name}", value)
 
 
 @dataclass(frozen=True)
@@ -138,17 +146,17 @@ class SampleConfig:
     top_p: float | None = None  # at least 1e-6: less is 0 in float32, which keeps no token
 
     def __post_init__(self) -> None:
-        _check_types("sample.", self)
-        _positive("sample.top_k", self.top_k)
+        check_types("sample.", self)
+        positive("sample.top_k", self.top_k)
         for name in ("tokens", "chars"):  # more would not end
             enough = 0 < getattr(self, name) <= 10**7
-            _check(enough, f"sample.{name}", getattr(self, name), "more than 0, and at most 10,000,000")
-        _check(self.prompt != "", "sample.prompt", "''", "at least one character")
-        _check(0 <= self.count <= 10**5, "sample.count", self.count, "at least 0, and at most 100,000")
+            check(enough, f"sample.{name}", getattr(self, name), "more than 0, and at most 10,000,000")
+        check(self.prompt != "", "sample.prompt", "''", "at least one character")
+        check(0 <= self.count <= 10**5, "sample.count", self.count, "at least 0, and at most 100,000")
         for name, value in [("temperature", self.temperature), *(("temperatures", t) for t in self.temperatures)]:
             number = type(value) in (int, float) and (value == 0 or 1e-3 <= value <= 1e3)
-            _check(number, f"sample.{name}", value, "0, which is greedy, or from 0.001 to 1000")
-        _check(self.top_p is None or 1e-6 <= self.top_p <= 1, "sample.top_p", self.top_p, "from 0.000001 to 1")
+            check(number, f"sample.{name}", value, "0, which is greedy, or from 0.001 to 1000")
+        check(self.top_p is None or 1e-6 <= self.top_p <= 1, "sample.top_p", self.top_p, "from 0.000001 to 1")
 
 
 @dataclass(frozen=True)
@@ -161,9 +169,9 @@ class TrackingConfig:
     notes: str | None = None
 
     def __post_init__(self) -> None:
-        _check_types("tracking.", self)
-        _one_of("tracking.mode", self.mode, "auto", "online", "offline", "disabled")
-        _check(all(type(tag) is str for tag in self.tags), "tracking.tags", self.tags, "a list of texts")
+        check_types("tracking.", self)
+        one_of("tracking.mode", self.mode, "auto", "online", "offline", "disabled")
+        check(all(type(tag) is str for tag in self.tags), "tracking.tags", self.tags, "a list of texts")
 
 
 @dataclass(frozen=True)
@@ -189,17 +197,17 @@ class RunConfig:
     threads: int | None = None  # of the CPU; null: all, or with several runs at once a fair share
 
     def __post_init__(self) -> None:
-        _check_types("", self)
-        _positive("params_total", self.params_total)
-        _check(0 <= self.seed < 2**63, "seed", self.seed, "from 0 up to, not including, 2**63")
-        _one_of("precision", self.precision, "auto", "float32", "tf32", "bf16")
-        _one_of("keep_weights", self.keep_weights, "all", "best", "none")
-        _check(self.threads is None or 0 < self.threads <= 2**16, "threads", self.threads, "from 1 to 65,536")
+        check_types("", self)
+        positive("params_total", self.params_total)
+        check(0 <= self.seed < 2**63, "seed", self.seed, "from 0 up to, not including, 2**63")
+        one_of("precision", self.precision, "auto", "float32", "tf32", "bf16")
+        one_of("keep_weights", self.keep_weights, "all", "best", "none")
+        check(self.threads is None or 0 < self.threads <= 2**16, "threads", self.threads, "from 1 to 65,536")
         some = self.keep_weights != "none" or not self.tracking.weights
-        _check(some, "tracking.weights=true", "keep_weights=none", "best or all, so that there are weights to upload")
+        check(some, "tracking.weights=true", "keep_weights=none", "best or all, so that there are weights to upload")
         if not self.arm:
             object.__setattr__(self, "arm", self.tokenizer.kind)
-        _check(all(type(name) is str for name in self.tuned), "tuned", self.tuned, "a list of texts")
+        check(all(type(name) is str for name in self.tuned), "tuned", self.tuned, "a list of texts")
         for name in ("sweep", "arm", "size", *(["label"] if self.label else [])):
             require_name(name, getattr(self, name))
 
@@ -209,6 +217,9 @@ GROUP_TYPES: dict[str, type] = {
     for name, kind in get_type_hints(RunConfig).items()
     if isinstance(kind, type) and dataclasses.is_dataclass(kind)
 }
+
+
+FORMER_NAMES = {"val_path": "val", "val_max_bytes": "val_bytes"}  # of settings of data, in older folders
 
 
 def to_dict(cfg: RunConfig) -> dict[str, Any]:
@@ -223,8 +234,10 @@ def from_dict(tree: dict[str, Any]) -> RunConfig:
     if not isinstance(tree, dict) or not isinstance(tree.get("tokenizer", {}), dict):
         raise InputError(f"settings: got {str(tree)[:80]!r}, expected groups of settings by name")
     tree = {name: value for name, value in tree.items() if name != "dry"}  # which older folders still have
+    if isinstance(tree.get("data"), dict):
+        tree["data"] = {FORMER_NAMES.get(name, name): value for name, value in tree["data"].items()}
     tokenizer = {**tree.get("tokenizer", {})}
-    known = {name: tokenizer.pop(name) for name in ("kind", "vocab_size") if name in tokenizer}
+    known = {name: tokenizer.pop(name) for name in ("kind", "vocab_size", "train_bytes") if name in tokenizer}
     tree["tokenizer"] = {**known, "settings": tokenizer}
     for group, kind in GROUP_TYPES.items():
         if group in tree:
@@ -240,57 +253,3 @@ def _build(kind: type, values: dict[str, Any], where: str) -> Any:
     if unknown:
         raise InputError(f"unknown setting {', '.join(unknown)}: expected one of {', '.join(names)}")
     return kind(**values)
-
-
-def require_name(what: str, name: str) -> None:
-    """Raise InputError for what could not name a file, or would name one elsewhere."""
-    plain = re.fullmatch(r"\w[\w.+-]*", name) is not None
-    _check(plain, what, repr(name), "letters, digits and . + - _, a letter or digit first")
-
-
-def _check(ok: bool, name: str, got: Any, expected: str) -> None:
-    if not ok:
-        raise InputError(f"{name}: got {got}, expected {expected}")
-
-
-def _one_of(name: str, got: str, *options: str) -> None:
-    _check(got in options, name, repr(got), "one of " + ", ".join(options))
-
-
-def _positive(name: str, got: float | None) -> None:
-    _check(got is None or 0 < got < math.inf, name, got, "more than 0, and finite")
-
-
-def _check_types(where: str, config: Any) -> None:
-    """Refuse a value of another type than its field's."""
-    for name, kind in get_type_hints(type(config)).items():
-        value = getattr(config, name)
-        if not fits(value, kind):
-            raise InputError(f"{where}{name}: got {value!r}, expected {describe_type(kind)}")
-
-
-def fits(value: Any, kind: Any) -> bool:
-    """Whether a value has a type as annotated; a whole number may stand for a float, and true for no number."""
-    allowed = _types(kind)
-    return Any in allowed or type(value) in allowed or (float in allowed and type(value) is int)
-
-
-def describe_type(kind: Any) -> str:
-    """The words for a type as annotated, such as "int or null"."""
-    return " or ".join("null" if t is type(None) else t.__name__ for t in _types(kind))
-
-
-def _types(kind: Any) -> list[Any]:
-    """The types that a union allows, without what is in a list or dict."""
-    return [getattr(k, "__origin__", k) for k in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
-
-
-def _absolute(name: str, path: Any) -> Any:
-    """Make a path, or a list of them, text that means the same from another folder; null stays null."""
-    if isinstance(path, list | tuple) and path:
-        return [_absolute(name, item) for item in path]
-    if isinstance(path, int) and not isinstance(path, bool):
-        path = str(path)  # a file called 2024
-    if path is None or (isinstance(path, str | Path) and str(path)):
-        return None if path is None else str(Path(path).absolute())
-    raise InputError(f"{name}: got {path!r}, expected a path or a list of paths")
