@@ -99,7 +99,7 @@ class TrainConfig:
     weight_decay: float = 0.1  # on matrices only
     grad_clip: float = 1.0  # largest gradient norm
     eval_every: int = 100  # steps; the end of the run is always evaluated
-    eval_bytes: int | None = 250_000  # of the validation part that evaluations read; at the end all of it; null: all
+    eval_bytes: int | None = 125_000  # of the validation part that evaluations read; at the end all of it; null: all
     grad_accum: int = 1  # micro-batches in which a batch is worked through, for less memory
     checkpoint_every: int | None = 500  # steps after which an interrupted run can go on; null: at its end only
     compile: str = "auto"  # auto | always | never: torch.compile; auto means on CUDA

@@ -82,7 +82,8 @@ class Evaluator:
         nats = {name: self._nats(one) for name, one in self._targets.items()}
         sliding = self._score(ranked, sliding=True)
         wider = ranked.bits_per_byte(sliding.sum() + ranked.restoration_nats.sum())
-        best = self._best_checkpoint(ranked)
+        only_read = self._reads_all and ranked.name == "val"  # by every evaluation: no checkpoint is scored anew
+        best = {} if only_read else self._best_checkpoint(nats, ranked)
         texts = [one.score(nats[name], names if one is ranked else ()) for name, one in self._targets.items()]
         texts.sort(key=lambda text: text.name != ranked.name)
         return EndScores(
@@ -134,18 +135,17 @@ class Evaluator:
             best_test_bpb=best,
         )
 
-    def _best_checkpoint(self, ranked: Target) -> dict[str, float]:
-        """The total of the best weights on the texts whose evaluations did not read all of them."""
-        texts = [] if self._reads_all and ranked.name == "val" else [self._targets["val"], ranked]
-        end = {name: value.clone() for name, value in self._model.state_dict().items()}
-        bpb: dict[str, float] = {}
-        for text in texts:
+    def _best_checkpoint(self, nats: dict[str, np.ndarray], ranked: Target) -> dict[str, float]:
+        """The total of the best weights on val and on what ranks; `nats`: naive ones of each token, at the end."""
+        end, texts = self._model.state_dict(), {"val": self._targets["val"], ranked.name: ranked}
+        if self._best is not self._evaluations[-1]:
+            end = {name: value.clone() for name, value in end.items()}
             self._model.load_state_dict(self.best_weights)
-            if text.name not in bpb:
-                nats = self._score(text)
-                bpb[text.name] = text.bits_per_byte(nats.sum() + text.restoration_nats.sum())
-        self._model.load_state_dict(end)
-        return bpb
+            nats = {name: self._score(text) for name, text in texts.items()}
+            self._model.load_state_dict(end)
+        return {
+            name: text.bits_per_byte(nats[name].sum() + text.restoration_nats.sum()) for name, text in texts.items()
+        }
 
 
 def _figures(target: Target, nats: np.ndarray) -> dict[str, Any]:

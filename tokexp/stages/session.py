@@ -121,7 +121,7 @@ class Session:
             raise
 
     def _finish(self, trained_as_one: int) -> RunResult:
-        with self.phases("measuring"):
+        with self.phases(EVALUATING):
             scores = self._evaluator.final_scores(self.run.corpus.names)
         measured = self._measure(scores)
         with self.phases("saving"):
