@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
 from tokexp.tokenizer.split import PretokenEncoder, chunks, splitter
@@ -58,6 +60,10 @@ class BPETokenizer(Tokenizer):
         return cls([(left + cls.first_id, right + cls.first_id) for left, right in pairs], pattern)
 
     def encode(self, text: str) -> list[int]:
+        ids: list[int] = self.encode_array(text).tolist()
+        return ids
+
+    def encode_array(self, text: str) -> np.ndarray:
         refuse_surrogates(text)
         return self._encode_pretokens(self._split(text))
 

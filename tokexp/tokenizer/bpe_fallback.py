@@ -11,6 +11,7 @@ from collections import Counter
 from itertools import groupby
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import regex
 
 from tokexp.config import InputError
@@ -71,6 +72,10 @@ class BPEFallbackTokenizer(Tokenizer):
         return cls(alphabet, [(left + FIRST_CHAR, right + FIRST_CHAR) for left, right in pairs])
 
     def encode(self, text: str) -> list[int]:
+        ids: list[int] = self.encode_array(text).tolist()
+        return ids
+
+    def encode_array(self, text: str) -> np.ndarray:
         refuse_surrogates(text)
         return self._encode_pretokens(PRETOKEN.findall(text))
 
