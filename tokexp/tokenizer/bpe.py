@@ -16,7 +16,7 @@ import numpy as np
 
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import PretokenEncoder, chunks, splitter
+from tokexp.tokenizer.split import PretokenEncoder, counted_chunks, splitter
 
 # GPT-2 shows each byte as a printable character: bytes that are printable in Latin-1 as themselves,
 # the rest shifted past U+0100. Sorted by that character, the bytes are numbered as Hugging Face
@@ -53,7 +53,7 @@ class BPETokenizer(Tokenizer):
         refuse_surrogates(text)
         check_vocab_size(vocab_size, len(SPECIALS) + len(ALPHABET), "256 bytes")
         split, pretokens = splitter(pattern), Counter[str]()
-        for chunk in [text] if pattern == "none" else chunks(text):
+        for chunk in [text] if pattern == "none" else counted_chunks(text):
             pretokens.update(split(chunk))
         words = Counter({symbols(pretoken): count for pretoken, count in pretokens.items()})
         pairs = learn_merges(words, ALPHABET, vocab_size - len(SPECIALS))

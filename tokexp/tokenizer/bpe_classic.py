@@ -16,7 +16,7 @@ import numpy as np
 
 from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import PretokenEncoder, chunks
+from tokexp.tokenizer.split import PretokenEncoder, counted_chunks
 
 WORD_OR_NEWLINE = re.compile(r"[^\s]+|\n")
 FIRST = len(SPECIALS)  # symbol s has id s + FIRST
@@ -44,7 +44,7 @@ class BPEClassicTokenizer(Tokenizer):
         """Learn merges until there are `vocab_size` tokens, or no pair is left."""
         refuse_surrogates(text)
         words: Counter[str] = Counter()
-        for chunk in chunks(text):
+        for chunk in counted_chunks(text):
             words.update(WORD_OR_NEWLINE.findall(chunk))
         inner = "".join(sorted({char for word in words for char in word[:-1]}))
         final = "".join(sorted({word[-1] for word in words}))

@@ -17,7 +17,7 @@ import regex
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates, unreachable_bytes
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import PretokenEncoder, chunks
+from tokexp.tokenizer.split import PretokenEncoder, counted_chunks
 
 FIRST_BYTE = len(SPECIALS)
 FIRST_CHAR = FIRST_BYTE + 256  # symbol s of the merges has id s + FIRST_CHAR
@@ -63,7 +63,7 @@ class BPEFallbackTokenizer(Tokenizer):
         alphabet = "".join(sorted(alphabet))
         words: Counter[str] = Counter()
         symbol_of = {char: chr(symbol) for symbol, char in enumerate(alphabet)}
-        for chunk in chunks(text):
+        for chunk in counted_chunks(text):
             for pretoken, count in Counter(PRETOKEN.findall(chunk)).items():
                 for known, chars in groupby(pretoken, symbol_of.__contains__):
                     if known:

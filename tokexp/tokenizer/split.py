@@ -14,6 +14,7 @@ import numpy as np
 import regex
 
 from tokexp.config import InputError
+from tokexp.system.meter import Meter
 
 # The white space of ASCII as Unicode has it; Python's own \s would add U+001C to U+001F.
 _S = r"\t-\r "
@@ -88,3 +89,11 @@ def chunks(text: str, length: int = 1 << 20) -> Iterator[str]:
         yield text[start : cut.start()]
         start = cut.start()
     yield text[start:]
+
+
+def counted_chunks(text: str) -> Iterator[str]:
+    """`text` in `chunks`, for a tokenizer that counts what is in it; says how far it has come."""
+    with Meter("counting what the tokenizer learns from", len(text)) as meter:
+        for chunk in chunks(text):
+            yield chunk
+            meter.advance(len(chunk))

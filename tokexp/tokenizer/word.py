@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
-from tokexp.tokenizer.split import chunks
+from tokexp.tokenizer.split import counted_chunks
 
 TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 NO_SPACE_BEFORE = set(".,:;!?')]}-\n")
@@ -46,7 +46,7 @@ class WordTokenizer(Tokenizer):
         if min_frequency < 1:
             raise InputError(f"tokenizer.min_frequency: got {min_frequency}, expected at least 1")
         surfaces: Counter[str] = Counter()
-        for chunk in chunks(text):
+        for chunk in counted_chunks(text):
             surfaces.update(TOKEN.findall(chunk))
         counts: Counter[str] = Counter()
         for surface, count in surfaces.items():

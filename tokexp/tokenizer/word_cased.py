@@ -13,7 +13,7 @@ import numpy as np
 
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
-from tokexp.tokenizer.split import PretokenEncoder, chunks, splitter
+from tokexp.tokenizer.split import PretokenEncoder, counted_chunks, splitter
 
 FIRST_BYTE = len(SPECIALS)
 FIRST_WORD = FIRST_BYTE + 256
@@ -40,7 +40,7 @@ class WordCasedTokenizer(Tokenizer):
         if min_frequency < 1:
             raise InputError(f"tokenizer.min_frequency: got {min_frequency}, expected at least 1")
         split, counts = splitter("gpt2"), Counter[str]()
-        for chunk in chunks(text):
+        for chunk in counted_chunks(text):
             counts.update(split(chunk))
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, count in ranked if count >= min_frequency]
