@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tokexp.encoding.stream import encode_stream
+from tokexp.encoding.encode import encode_stream
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.scoring.bits_per_byte import Score, score, token_nats
 from tokexp.tokenizer import train_tokenizer
