@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import loky
 import numpy as np
 
 from tokexp.encoding.checks import check_spans
+from tokexp.encoding.ends import trailing_bytes
 from tokexp.system.provenance import cores, workers
 from tokexp.tokenizer import Tokenizer, tokenizer_of_json
 
@@ -86,13 +87,3 @@ def _encode_text(tokenizer: Tokenizer, raw: bytes, ends_document: bool) -> Encod
         lengths[-1:] -= trailing
         ids, lengths = [*ids, tokenizer.eos_id], np.append(lengths, trailing)
     return Encoded(np.array(ids, dtype=np.min_scalar_type(tokenizer.vocab_size - 1)), lengths, len(raw))
-
-
-def trailing_bytes(tokenizer: Tokenizer, last: int, raw: bytes, span: Sequence[int]) -> int:
-    """The bytes of white space at the end of a text that its last token does not write."""
-    if tokenizer.lossless:
-        return 0
-    piece = raw[span[0] : span[1]].decode(errors="replace")
-    ends_line = "\n" in piece and tokenizer.decode([last]).endswith("\n")
-    kept = piece[: piece.rindex("\n") + 1] if ends_line else piece.rstrip()
-    return len(piece[len(kept) :].encode()) if kept else 0
