@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import random
 from pathlib import Path
@@ -36,12 +37,12 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "shares", [[0.9], [0.5], [0.8, 0.9], [0.01, 0.999], [1 / 3, 2 / 3], [1 - 0.1 - 0.05, 1 - 0.05]]
+    "shares", [[0.9], [0.5], [0.01, 0.999], [1 / 3, 2 / 3], [1 - 0.1 - 0.05, 1 - 0.05]]
 )
 @pytest.mark.parametrize("text", [MIXED, "abc" * 40, "日" * 100, "é", "", "aé"])
 def test_it_is_cut_as_a_string_would_be(text: str, shares: list[float]) -> None:
     edges = [0, *(int(len(text) * share) for share in shares), len(text)]
-    want = [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    want = [text[a:b] for a, b in itertools.pairwise(edges)]
     assert [part.text for part in cut_by_characters(Part.of_text(text), shares)] == want
 
 
