@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from corpora import corpus_of
 
 import tokexp.stages.prepare
 from tokexp.config import (
@@ -33,8 +34,10 @@ from tokexp.config import (
     TrainConfig,
 )
 from tokexp.data.corpus import Corpus
+from tokexp.data.part import Part
+from tokexp.encoding.encode import encode_stream, write_stream
 from tokexp.encoding.prepare import prepare
-from tokexp.encoding.stream import TokenStream, encode_stream, write_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.experiment import run_experiment
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.scoring import bits_per_byte
@@ -42,6 +45,7 @@ from tokexp.scoring.bits_per_byte import Window, score, token_nats
 from tokexp.scoring.blocks import by_block
 from tokexp.scoring.evaluator import Evaluator
 from tokexp.scoring.restoration import RestorationModel, restoration_cost
+from tokexp.scoring.target import make_targets
 from tokexp.system import places
 from tokexp.tokenizer import KINDS, Tokenizer, train_tokenizer
 from tokexp.tokenizer.base import UNK, Span, spans_of_lengths
@@ -66,7 +70,7 @@ def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def plain(text: str) -> Corpus:
     """A text that is awkward in both of its parts."""
-    return Corpus("plain", text[:6000] + AWKWARD + text[6000:-500], text[-500:] + 3 * AWKWARD, "0" * 64)
+    return corpus_of(text[:6000] + AWKWARD + text[6000:-500], text[-500:] + 3 * AWKWARD)
 
 
 # Bugs of counting: the ids are right, the bytes that each stands for are not.
@@ -331,9 +335,9 @@ def plant(monkeypatch: pytest.MonkeyPatch, kind: str, bug: type[Tokenizer]) -> N
 
 def config(folder: Path, text: Corpus, kind: str) -> RunConfig:
     for part in ("train", "val"):
-        (folder / part).write_bytes(getattr(text, part).encode())
+        (folder / part).write_bytes(getattr(text, part).text.encode())
     return RunConfig(
-        data=DataConfig(name="text", path=str(folder / "train"), val_path=str(folder / "val")),
+        data=DataConfig(name="text", path=str(folder / "train"), val=str(folder / "val")),
         tokenizer=TokenizerConfig(kind=kind, vocab_size=settings(kind).get("vocab_size")),
         model=ModelConfig(block_size=16, n_layer=1, n_head=1, n_embd=8),
         train=TrainConfig(batch_size=2, eval_every=4),
@@ -379,7 +383,7 @@ def test_a_lie_that_only_the_training_text_shows_is_refused(
 ) -> None:
     kind, bug = LIES[name]
     plant(monkeypatch, kind, bug)
-    easy = dataclasses.replace(plain, val="the king of my good lord, not here")
+    easy = dataclasses.replace(plain, val=Part.of_text("the king of my good lord, not here"))
     said = refused(config(tmp_path, easy, kind), tmp_path / "run", monkeypatch)
     assert "decode(encode(text))" not in said, "the held-out text shows nothing"
 
@@ -387,7 +391,7 @@ def test_a_lie_that_only_the_training_text_shows_is_refused(
 @pytest.mark.parametrize("kind", sorted({kind for kind, *_ in [*MISCOUNTS.values(), *LIES.values()]}))
 def test_the_honest_kind_passes_on_the_same_text(kind: str, plain: Corpus) -> None:
     data = prepare(kind, settings(kind), plain).data
-    assert (data.train.n_bytes, data.val.n_bytes) == (len(plain.train.encode()), len(plain.val.encode()))
+    assert (data.train.n_bytes, data.val.n_bytes) == (plain.train.n_bytes, plain.val.n_bytes)
 
 
 def test_a_text_in_parts_and_a_text_of_ones_own_are_held_to_it_too(
@@ -395,7 +399,7 @@ def test_a_text_in_parts_and_a_text_of_ones_own_are_held_to_it_too(
 ) -> None:
     folded = liar(str.lower)()
     with pytest.raises(ValueError, match="got b't', expected b'T'"):
-        write_stream(folded, ["the ", "king, The", " end"], tmp_path, "x")
+        write_stream(folded, Part.of_texts(["the ", "king, The", " end"], separated=False), tmp_path, "x")
     with pytest.raises(ValueError, match="got b'k', expected b'K'"):
         encode_stream(folded, "the King")
     with pytest.raises(ValueError, match="got b'', expected b'all of it'"):
@@ -420,12 +424,12 @@ def uniform(vocab_size: int, block_size: int = 16) -> GPT:
 @pytest.mark.parametrize("sliding", [False, True])
 def test_the_divisor_is_the_bytes_of_the_original_text(kind: str, plain: Corpus, sliding: bool) -> None:
     """Of a uniform model every figure is known: tokens x log2(vocabulary) over the bytes of the file."""
-    tokenizer = train_tokenizer(kind, plain.train, **settings(kind))
-    stream = encode_stream(tokenizer, plain.val)
+    tokenizer = train_tokenizer(kind, plain.train.text, **settings(kind))
+    stream = encode_stream(tokenizer, plain.val.text)
     bits = len(stream) * math.log2(tokenizer.vocab_size)
     got = score(uniform(tokenizer.vocab_size), 0, stream, sliding=sliding).bits_per_byte
-    assert got == pytest.approx(bits / len(plain.val.encode()), rel=1e-6)
-    assert abs(got / (bits / len(plain.val)) - 1) > 0.05, "characters are fewer"
+    assert got == pytest.approx(bits / len(plain.val.text.encode()), rel=1e-6)
+    assert abs(got / (bits / len(plain.val.text)) - 1) > 0.05, "characters are fewer"
     decoded = tokenizer.decode(stream.ids.tolist()).encode()
     assert tokenizer.lossless or abs(got / (bits / len(decoded)) - 1) > 0.005, "what comes back has another length"
 
@@ -439,13 +443,13 @@ class Unlike(GPT):
 
 
 def test_the_figure_is_a_ratio_of_sums_not_a_mean_of_ratios(plain: Corpus) -> None:
-    tokenizer = train_tokenizer("bpe", plain.train, vocab_size=400)
-    stream = encode_stream(tokenizer, plain.val)
+    tokenizer = train_tokenizer("bpe", plain.train.text, vocab_size=400)
+    stream = encode_stream(tokenizer, plain.val.text)
     model = Unlike(GPTConfig(vocab_size=400, block_size=16, n_layer=1, n_head=1, n_embd=8))
     got = score(model, 0, stream).bits_per_byte
     bits = token_nats(model, 0, stream.ids) / math.log(2)
     lengths = np.diff(stream.starts)
-    assert got == pytest.approx(bits.sum() / len(plain.val.encode()))
+    assert got == pytest.approx(bits.sum() / len(plain.val.text.encode()))
     windows = [slice(i, i + 16) for i in range(0, len(stream), 16)]
     means = {
         "of windows": np.mean([bits[w].sum() / lengths[w].sum() for w in windows]),
@@ -462,26 +466,26 @@ def test_what_is_recorded_is_the_ratio_of_sums_over_the_original_text(plain: Cor
     prepared = prepare("word", {}, plain)
     model = Unlike(GPTConfig(vocab_size=prepared.tokenizer.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8))
     restoration = restoration_cost(prepared.tokenizer, plain.train, plain.val)
-    evaluator = Evaluator(model, prepared.data, restoration)
-    row, scores = evaluator(), evaluator.final_scores()
-    raw = plain.val.encode()
+    evaluator = Evaluator(model, prepared.data, make_targets(prepared, plain), None)
+    row, scores = evaluator(), evaluator.final_scores().val
+    raw = plain.val.text.encode()
     bits = row.val_loss * len(prepared.data.val) / math.log(2)
     assert scores.val_bpb_naive == pytest.approx(bits / len(raw))
     assert scores.val_bpb == pytest.approx((bits + restoration.total) / len(raw))
     assert scores.val_bpb == pytest.approx(sum(row.val_block_nats) / math.log(2) / len(raw))
     assert scores.val_bpb_sliding == pytest.approx(scores.val_bpb), "this model looks at no context"
     decoded = prepared.tokenizer.decode(prepared.data.val.ids.tolist())
-    for wrong in (plain.val, decoded.encode()):
+    for wrong in (plain.val.text, decoded.encode()):
         assert abs(bits / len(wrong) / scores.val_bpb_naive - 1) > 0.05
 
 
 def test_wrong_lengths_could_not_move_a_figure_even_unrefused(plain: Corpus) -> None:
     """The divisor is the last edge, the text's own end; what lies between only says which block a token is in."""
-    stream = encode_stream(train_tokenizer("bpe", plain.train, vocab_size=400), plain.val)
+    stream = encode_stream(train_tokenizer("bpe", plain.train.text, vocab_size=400), plain.val.text)
     moved = stream.starts.copy()
     moved[1:-1] = np.minimum(moved[1:-1] + 2, moved[-1])
     nats = np.random.default_rng(0).random(len(stream))
-    wrong = TokenStream(stream.ids, moved)
+    wrong = TokenStream.of_starts(stream.ids, moved)
     assert wrong.n_bytes == stream.n_bytes
     assert by_block(nats, wrong.starts).sum() == pytest.approx(by_block(nats, stream.starts).sum())
     assert score(uniform(400), 0, wrong).bits_per_byte == pytest.approx(score(uniform(400), 0, stream).bits_per_byte)
@@ -508,10 +512,10 @@ def test_a_lossy_kind_that_miscounts_within_its_text_only_pays(
     kind: str, bug: type[Tokenizer], plain: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Same tokens, same divisor, and a restoration that has more to say: the total can only rise."""
-    honest = train_tokenizer(kind, plain.train, **settings(kind))
+    honest = train_tokenizer(kind, plain.train.text, **settings(kind))
     plant(monkeypatch, kind, bug)
-    wrong = train_tokenizer(kind, plain.train, **settings(kind))
-    streams = [encode_stream(tokenizer, plain.val) for tokenizer in (honest, wrong)]
+    wrong = train_tokenizer(kind, plain.train.text, **settings(kind))
+    streams = [encode_stream(tokenizer, plain.val.text) for tokenizer in (honest, wrong)]
     assert np.array_equal(streams[0].ids, streams[1].ids)
     assert streams[0].n_bytes == streams[1].n_bytes
     costs = [restoration_cost(tokenizer, plain.train, plain.val).total for tokenizer in (honest, wrong)]
@@ -528,8 +532,10 @@ class FoldsWhatIsScored(CharTokenizer):
 def test_restoration_is_of_the_ids_that_are_scored(text: str) -> None:
     folded = FoldsWhatIsScored.train(text)
     assert folded.decode(folded.encode(text)) == text
-    got = restoration_cost(folded, text[:6000], text[6000:7000])
-    assert got.total == RestorationModel(folded, text[:6000]).cost(text[6000:7000]).total > 10
+    got = restoration_cost(folded, Part.of_text(text[:6000]), Part.of_text(text[6000:7000]))
+    assert (
+        got.total == RestorationModel(folded, Part.of_text(text[:6000])).cost(Part.of_text(text[6000:7000])).total > 10
+    )
 
 
 # Windows.
@@ -562,7 +568,7 @@ def head_unscored(cut: list[Window]) -> list[Window]:
 def test_windows_that_do_not_score_every_token_once_are_refused(
     bug: Callable[[list[Window]], list[Window]], sliding: bool, plain: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = encode_stream(train_tokenizer("byte", ""), plain.val)
+    stream = encode_stream(train_tokenizer("byte", ""), plain.val.text)
     honest = bits_per_byte.windows
     assert honest(len(stream), 16, sliding=sliding)[-1].end % 8, "the last window is a short one"
     monkeypatch.setattr(bits_per_byte, "windows", lambda *args, **kwargs: bug(honest(*args, **kwargs)))

@@ -105,7 +105,8 @@ def test_committed_sweeps_have_the_settings_that_they_had(name: str) -> None:
     """The hashes of their results: else what is committed would count as not done, and be trained again."""
     rows = pd.read_csv(ROOT / f"reports/{name}/data/results.csv", dtype=str).set_index("config_hash")
     (val_sha256,) = set(rows.val_sha256)
-    corpus: Any = SimpleNamespace(train_sha256=TRAIN_SHA256, val_sha256=val_sha256)
+    parts = {"train": SimpleNamespace(n_bytes=1_003_854), "val": SimpleNamespace(n_bytes=111_540)}
+    corpus: Any = SimpleNamespace(hashes={"train_sha256": TRAIN_SHA256, "val_sha256": val_sha256}, **parts)
     loader = GlobalHydra.instance().config_loader()
     params = compose("config", [f"sweeps={name}", "hydra.mode=RUN"], return_hydra_config=True).hydra.sweeper.params
     jobs = list_jobs(loader, [f"{key}={value}" for key, value in params.items()])

@@ -77,7 +77,7 @@ def test_folder_has_what_the_design_says(run: tuple[RunConfig, Path, RunResult])
     assert left == {
         "config.yaml", "status.json", "result.json", "metrics.jsonl", "tokenizer.json",
         "model.safetensors", "best.safetensors", "samples.jsonl", "run.log", "content.jsonl", "readability.jsonl",
-        "corpus.json", "segments.jsonl",
+        "corpus.json", "segments.jsonl", "texts.jsonl",
     }  # fmt: skip
     assert json.loads((folder / "status.json").read_text())["state"] == "done"
 
@@ -105,12 +105,12 @@ def test_bits_per_byte_recomputed_from_the_files_alone(run: tuple[RunConfig, Pat
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     model = GPT(GPTConfig.of(cfg.model, tokenizer.vocab_size))
     model.load_state_dict(load_file(folder / "model.safetensors"))
-    stream = [tokenizer.encode(corpus.train)[-1], *tokenizer.encode(corpus.val)]
+    stream = [tokenizer.encode(corpus.train.text)[-1], *tokenizer.encode(corpus.val.text)]
     nats = 0.0
     for i in range(0, len(stream) - 1, 16):
         window = torch.tensor(stream[i : i + 17])
         nats += F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="sum").item()
-    assert nats / math.log(2) / len(corpus.val.encode()) == pytest.approx(result.scores.val_bpb_naive, rel=1e-5)
+    assert nats / math.log(2) / corpus.val.n_bytes == pytest.approx(result.scores.val_bpb_naive, rel=1e-5)
     assert nats / (len(stream) - 1) == pytest.approx(result.scores.val_loss, rel=1e-5)
 
 

@@ -12,7 +12,8 @@ from test_experiment import settings
 from test_resume import run_until, same, short
 
 from tokexp.config import InputError, TrainConfig
-from tokexp.encoding.stream import TokenStream, encode_stream
+from tokexp.encoding.encode import encode_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.experiment import run_experiment
 from tokexp.model.generate import generate
 from tokexp.model.gpt import GPT, GPTConfig

@@ -82,7 +82,7 @@ def test_looks_in_path_then_environment_then_data(tmp_path: Path, monkeypatch: p
 def test_split_is_by_characters_and_hash_is_of_the_bytes(text_file: Path, text: str) -> None:
     got = load_corpus(DataConfig(name="text", path=str(text_file)))
     cut = int(len(text) * 0.9)
-    assert (got.train, got.val) == (text[:cut], text[cut:])
+    assert (got.train.text, got.val.text) == (text[:cut], text[cut:])
     assert got.sha256 == hashlib.sha256(text.encode()).hexdigest()
     assert got.name == "play"
 
@@ -95,7 +95,7 @@ def test_shakespeare_splits_where_the_design_says(shakespeare: str) -> None:
 def test_newlines_are_not_translated(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"a\r\nb\rc\n" * 20)
     got = load_corpus(DataConfig(name="text", path=str(tmp_path / "a.txt")))
-    assert (got.train + got.val).encode() == b"a\r\nb\rc\n" * 20
+    assert (got.train.text + got.val.text).encode() == b"a\r\nb\rc\n" * 20
 
 
 def test_folder_and_list_are_sorted_and_joined(tmp_path: Path) -> None:
@@ -104,20 +104,20 @@ def test_folder_and_list_are_sorted_and_joined(tmp_path: Path) -> None:
     joined = "aaaa" * 9 + "\n" + "bbbb" * 9
     for path in (str(tmp_path), [str(tmp_path / "b.txt"), str(tmp_path / "a.txt")]):
         got = load_corpus(DataConfig(name="text", path=path))
-        assert got.train + got.val == joined
+        assert got.train.text + got.val.text == joined
 
 
 def test_own_held_out_text_and_its_limit(tmp_path: Path, text_file: Path, text: str) -> None:
     held_out = tmp_path / "val.txt"
     held_out.write_text("né " * 100, encoding="utf-8")
-    got = load_corpus(DataConfig(name="text", path=str(text_file), val_path=str(held_out), val_max_bytes=6))
-    assert (got.train, got.val) == (text, "né n"), "a character cut in two is dropped"
+    got = load_corpus(DataConfig(name="text", path=str(text_file), val=str(held_out), val_bytes=6))
+    assert (got.train.text, got.val.text) == (text, "né n"), "a character cut in two is dropped"
 
 
 def test_pydoc_needs_nothing() -> None:
     got = load_corpus(DataConfig(name="pydoc"))
     assert got.name == "pydoc"
-    assert len(got.train) > 300_000
+    assert got.train.n_bytes > 300_000
 
 
 def test_auto_falls_back_loudly_and_nothing_else_does(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from corpora import corpus_of
 
 from tokexp.config import InputError
 from tokexp.data.corpus import Corpus
@@ -22,7 +23,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def small(text: str) -> Corpus:
-    return Corpus("small", text[:-500], text[-500:], "0" * 64)
+    return corpus_of(text[:-500], text[-500:])
 
 
 def test_prepared_once_for_all_runs(empty_cache: Path, small: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,18 +57,14 @@ def test_without_a_writable_cache_it_works_all_the_same(
     assert "nothing is kept" in caplog.text
 
 
-def corpus(train: str, val: str) -> Corpus:
-    return Corpus("test", train, val, "0" * 64)
-
-
 def test_text_too_short_says_how_much_is_needed() -> None:
-    short = corpus("abcdefghij", "abc")
+    short = corpus_of("abcdefghij", "abc")
     with pytest.raises(InputError, match=r"training part is 10 tokens, expected at least 65 for block_size=64"):
         require_length(short, prepare("char", {}, short).data, 64)
 
 
 def test_held_out_text_follows_the_last_training_id(text: str) -> None:
-    prepared = prepare("char", {}, corpus(text[:-100], text[-100:]))
+    prepared = prepare("char", {}, corpus_of(text[:-100], text[-100:]))
     data = prepared.data
     assert prepared.tokenizer.decode([data.context_id]) == text[-101]
     assert (len(data.val), len(data.train_slice)) == (100, 100)

@@ -8,8 +8,8 @@ import pytest
 
 from tokexp.runs import progress
 from tokexp.runs.progress import Phases, Progress
-from tokexp.training.record import EvalRow, Evaluation
 from tokexp.system.meter import duration
+from tokexp.training.record import EvalRow, Evaluation
 
 
 def test_durations_are_for_people() -> None:

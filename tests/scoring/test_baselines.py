@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyppmd
 import pytest
+from corpora import corpus_of
 
 from tokexp.data.corpus import Corpus
 from tokexp.scoring import baselines as module
@@ -20,13 +21,11 @@ from tokexp.scoring.baselines import (
     compressors,
     conditional_bits,
     measure_baselines,
-    ppmd_bits,
     uniform_bits,
 )
 from tokexp.scoring.ngram import CODE_POINTS, CharModel
 from tokexp.scoring.restoration import restoration_cost
 from tokexp.system import places
-from tokexp.system.files import sha256
 from tokexp.tokenizer import train_tokenizer
 
 NAMES = [
@@ -35,8 +34,12 @@ NAMES = [
 ]  # fmt: skip
 
 
-def corpus_of(train: str, val: str) -> Corpus:
-    return Corpus("test", train, val, sha256((train + val).encode()))
+def of_whole(corpus: Corpus) -> tuple[bytes, bytes]:
+    return corpus.train.text.encode(), corpus.val.text.encode()
+
+
+def ppmd_of(corpus: Corpus) -> Baseline:
+    return module.ppmd(module.Text(corpus.train, ""), module.Text(corpus.val, ""))
 
 
 def by_name(corpus: Corpus) -> dict[str, float]:
@@ -81,16 +84,16 @@ def test_conditional_means_given_the_training_part() -> None:
     rng = random.Random(0)
     train = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz \n", k=600_000))
     corpus = corpus_of(train, train[5000:25_000])
-    bpb = {name: conditional_bits(corpus, c) / corpus.val_bytes for name, c in compressors(corpus).items()}
+    raws = of_whole(corpus)
+    bpb = {name: conditional_bits(*raws, c) / corpus.val.n_bytes for name, c in compressors(620_000).items()}
     assert bpb["xz"] < 0.05
     assert bpb["zstd"] < 0.05
     assert bpb["gzip"] > 4
-    assert ppmd_bits(corpus)[0].sum() / corpus.val_bytes < 0.5
+    assert ppmd_of(corpus).val_bpb < 0.5
 
 
 def test_conditional_is_a_difference_of_lengths() -> None:
-    corpus = corpus_of("abc" * 5, "déf")
-    assert conditional_bits(corpus, lambda raw: raw + b"header") == 4 * 8
+    assert conditional_bits(b"abc" * 5, "déf".encode(), lambda raw: raw + b"header") == 4 * 8
 
 
 def ppmd(raw: bytes) -> bytes:
@@ -102,10 +105,12 @@ def ppmd(raw: bytes) -> bytes:
 def test_what_ppmd_writes_in_blocks_is_what_the_whole_adds(text: str, val: int) -> None:
     """And a length counts only where the text comes back from it."""
     corpus = corpus_of(text[:5000] + "é", "é" + text[5000 : 5000 + val])
-    bits, starts = ppmd_bits(corpus)
-    assert bits.sum() == conditional_bits(corpus, ppmd)
-    assert (starts[0], starts[-1], len(bits)) == (0, corpus.val_bytes, len(starts) - 1)
-    raw = (corpus.train + corpus.val).encode()
+    measured, raws = ppmd_of(corpus), of_whole(corpus)
+    assert measured.val_bpb * corpus.val.n_bytes == pytest.approx(conditional_bits(*raws, ppmd), rel=1e-12)
+    assert sum(measured.block_nats or []) / math.log(2) == pytest.approx(conditional_bits(*raws, ppmd))
+    cuts = module.Text(corpus.val, "").cuts()
+    assert (cuts[0], cuts[-1]) == (0, corpus.val.n_bytes)
+    raw = b"".join(raws)
     assert pyppmd.Ppmd7Decoder(module.PPMD_ORDER, module.PPMD_MEMORY).decode(ppmd(raw), len(raw)) == raw
 
 
@@ -117,7 +122,7 @@ def test_blocks_add_up_to_the_whole(text: str) -> None:
     for row in rows:
         if row.block_nats:
             assert len(row.block_nats) == 64
-            assert sum(row.block_nats) / math.log(2) / corpus.val_bytes == pytest.approx(row.val_bpb), row.name
+            assert sum(row.block_nats) / math.log(2) / corpus.val.n_bytes == pytest.approx(row.val_bpb), row.name
             assert min(row.block_nats) >= 0, row.name
 
 
@@ -151,16 +156,16 @@ def test_bits_are_per_byte_not_per_character() -> None:
 
 def test_kneser_ney_is_conditioned_on_the_end_of_the_training_part(text: str) -> None:
     corpus = corpus_of(text[:6003], text[6003:6040])
-    bits = CharModel(corpus.train).bits(corpus.val, corpus.train)
+    bits = CharModel(corpus.train.text).bits(corpus.val.text, corpus.train.text)
     assert by_name(corpus)["Kneser-Ney 6"] == pytest.approx(bits.sum() / 37)
-    assert bits[0] != CharModel(corpus.train).bits(corpus.val)[0]
+    assert bits[0] != CharModel(corpus.train.text).bits(corpus.val.text)[0]
 
 
 def test_word_trigram_pays_for_what_its_words_lose(text: str) -> None:
     corpus = corpus_of(text[:7000], text[7000:8000])
     words = next(row for row in measure_baselines(corpus) if row.name == "word trigram")
-    cost = restoration_cost(train_tokenizer("word", corpus.train), corpus.train, corpus.val).total
-    assert words.val_bpb_restoration == pytest.approx(cost / corpus.val_bytes)
+    cost = restoration_cost(train_tokenizer("word", corpus.train.text), corpus.train, corpus.val).total
+    assert words.val_bpb_restoration == pytest.approx(cost / corpus.val.n_bytes)
     assert words.val_bpb > words.val_bpb_restoration > 0
 
 
@@ -198,7 +203,8 @@ def test_zstd_looks_back_over_the_whole_text() -> None:
     for size in (3, 1000, 1 << 20, (1 << 20) + 1):
         train = random.Random(size).randbytes(size).hex()[: size - 2]
         corpus = corpus_of(train, train[: max(2, size // 50)])
-        assert conditional_bits(corpus, compressors(corpus)["zstd"]) <= 8 * 40 + size / 50 * 0.05 * 8
+        zstd = compressors(sum(map(len, of_whole(corpus))))["zstd"]
+        assert conditional_bits(*of_whole(corpus), zstd) <= 8 * 40 + size / 50 * 0.05 * 8
 
 
 def test_kept_by_corpus(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,10 +215,10 @@ def test_kept_by_corpus(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert all(isinstance(row, Baseline) for row in first)
     assert len(list(tmp_path.rglob("baselines.json"))) == 1
 
-    def refuse(_: Corpus) -> tuple[np.ndarray, np.ndarray]:
+    def refuse(*_: module.Text) -> Baseline:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(module, "ppmd_bits", refuse)
+    monkeypatch.setattr(module, "ppmd", refuse)
     assert baselines(corpus) == first
     with pytest.raises(AssertionError, match="computed again"):
         baselines(other)

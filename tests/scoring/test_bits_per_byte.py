@@ -10,7 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tokexp.encoding.stream import encode_stream
+from tokexp.encoding.encode import encode_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.scoring.bits_per_byte import Score, score, token_nats
 from tokexp.tokenizer import train_tokenizer
@@ -63,7 +64,8 @@ def test_dropout_is_off_and_the_model_stays_as_it_was(model: GPT) -> None:
 
 
 def test_bits_per_byte_is_a_ratio_of_sums() -> None:
-    got = Score(block_nats=np.array([1.0, 2.0] + [0.0] * 62), tokens=2, n_bytes=3)
+    got = Score(np.array([1.0, 2.0]), TokenStream(np.array([5, 6]), np.array([1, 2])))
+    assert got.block_nats.nonzero()[0].tolist() == [0, 21], "by each token's first byte"
     assert got.bits_per_byte == pytest.approx(3 / (math.log(2) * 3))
     assert got.loss == 1.5
 

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import settings_of
+from corpora import corpus_of
 
-from tokexp.data.corpus import Corpus
+from tokexp.data.part import Part
+from tokexp.encoding.encode import encode_stream
 from tokexp.encoding.prepare import TokenizedCorpus
-from tokexp.encoding.stream import TokenStream, encode_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.scoring import bits_per_byte
 from tokexp.scoring import content as module
@@ -61,7 +63,7 @@ def bits_of_stub(
     p: list[float], pieces: list[bytes], ids: list[int], starts: list[int], raw: bytes, restored: Any = None
 ) -> np.ndarray:
     """The bits of `raw` under a model that gives id i the probability p[i]."""
-    stream = TokenStream(np.array(ids), np.array(starts))
+    stream = TokenStream.of_starts(np.array(ids), np.array(starts))
     restoration = nothing(len(ids)) if restored is None else Restoration(np.array(restored, dtype=float))
     tokenizer: Any = SimpleNamespace(token_bytes=lambda: pieces)
     model: Any = Fixed(p)
@@ -125,7 +127,7 @@ def test_no_bit_is_lost_or_made_in_any_kind(text: str, kind: str, tmp_path_facto
     tokenizer = train_tokenizer(kind, text, **settings_of(kind, tmp_path_factory.mktemp(kind), text))
     val = HELD_OUT + text[:1000] + "  \n"
     data = tokenized(tokenizer, text[1000:], val)
-    restoration = restoration_cost(tokenizer, text[1000:], val)
+    restoration = restoration_cost(tokenizer, Part.of_text(text[1000:]), Part.of_text(val))
     for std in (0.5, 6):  # unsure, and so sure that sums of probabilities lose the small ones
         model = random_gpt(tokenizer.vocab_size, std)
         got = byte_bits(model, tokenizer, data, val.encode(), restoration)
@@ -137,16 +139,16 @@ def test_no_bit_is_lost_or_made_in_any_kind(text: str, kind: str, tmp_path_facto
 @pytest.mark.parametrize("kind", ["char", "word", "bpe"])
 def test_classes_sum_to_the_total(text: str, kind: str) -> None:
     tokenizer = train_tokenizer(kind, text[3000:])
-    corpus = Corpus("play", text[3000:], HELD_OUT + text[:3000], "")
-    data, model = tokenized(tokenizer, corpus.train, corpus.val), random_gpt(tokenizer.vocab_size)
+    corpus = corpus_of(text[3000:], HELD_OUT + text[:3000])
+    data, model = tokenized(tokenizer, corpus.train.text, corpus.val.text), random_gpt(tokenizer.vocab_size)
     restoration = restoration_cost(tokenizer, corpus.train, corpus.val)
-    of_byte = byte_bits(model, tokenizer, data, corpus.val.encode(), restoration)
+    of_byte = byte_bits(model, tokenizer, data, corpus.val.text.encode(), restoration)
     rows = content(of_byte, data, corpus, T)
     assert all(set(row) == {"partition", "class", "bytes", "bits"} for row in rows)
     bits = token_nats(model, data.context_id, data.val.ids).sum() / math.log(2) + restoration.total
     for name in ("place", "context"):
         mine = [row for row in rows if row["partition"] == name]
-        assert sum(row["bytes"] for row in mine) == len(corpus.val.encode())
+        assert sum(row["bytes"] for row in mine) == len(corpus.val.text.encode())
         assert sum(row["bits"] for row in mine) == pytest.approx(bits, rel=1e-9)
     by_class = {row["class"]: row for row in rows}
     for key in ("bytes", "bits"):

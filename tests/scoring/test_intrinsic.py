@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tokexp.encoding.stream import TokenStream, encode_stream
+from tokexp.encoding.encode import encode_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.scoring.intrinsic import intrinsic, renyi_entropy, tokens_per_word
 from tokexp.tokenizer import train_tokenizer
 
@@ -14,7 +15,7 @@ def test_figures_by_hand() -> None:
     """Four tokens, "ab" "c " "d" "e", over "abc de": two words of 2 tokens each, of 3 and 2 letters."""
     text = "abc de"
     tokenizer = train_tokenizer("bpe", text, vocab_size=261)
-    stream = TokenStream(ids=np.array([260, 5, 5, 6], dtype=np.uint16), starts=np.array([0, 2, 4, 5, 6]))
+    stream = TokenStream.of_starts(np.array([260, 5, 5, 6], dtype=np.uint16), np.array([0, 2, 4, 5, 6]))
     assert tokens_per_word(text, stream).tolist() == [2, 2]
     got = intrinsic(tokenizer, text, stream)
     assert (got.vocab_used, got.bytes_per_token, got.chars_per_token) == (3, 1.5, 1.5)

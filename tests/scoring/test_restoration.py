@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 import sentencepiece
+from corpora import corpus_of
 
 import tokexp.scoring.restoration
-from tokexp.data.corpus import Corpus
+from tokexp.data.part import Part
 from tokexp.scoring.ngram import CODE_POINTS, Speller, WittenBell
 from tokexp.scoring.restoration import (
     ASPECTS,
@@ -43,7 +44,7 @@ def by_aspect(restoration: Restoration) -> dict[str, float]:
 
 def test_lossless_text_costs_nothing(text: str) -> None:
     for kind in ("char", "bpe"):
-        cost = restoration_cost(train_tokenizer(kind, text), text, text[:500])
+        cost = restoration_cost(train_tokenizer(kind, text), Part.of_text(text), Part.of_text(text[:500]))
         assert cost.total == 0
         assert cost.bits.shape[1] == len(ASPECTS)
 
@@ -51,7 +52,7 @@ def test_lossless_text_costs_nothing(text: str) -> None:
 def test_a_lower_case_text_with_known_words_still_pays_a_little(text: str) -> None:
     """What the tokenizer could have lost must be said to be absent; that is cheap, not free."""
     word = train_tokenizer("word", text.lower())
-    cost = RestorationModel(word, text.lower()).cost(text.lower()[:2000])
+    cost = RestorationModel(word, Part.of_text(text.lower())).cost(Part.of_text(text.lower()[:2000]))
     assert 0 < by_aspect(cost)["case"] < 60
 
 
@@ -61,8 +62,8 @@ def test_a_lower_case_text_with_known_words_still_pays_a_little(text: str) -> No
 )
 def test_each_loss_is_charged_to_its_part(text: str, lost: str, part: str) -> None:
     word = train_tokenizer("word", text)
-    model = RestorationModel(word, text)
-    plain, changed = model.cost("the king of love"), model.cost(f"the king of love {lost}")
+    model = RestorationModel(word, Part.of_text(text))
+    plain, changed = model.cost(Part.of_text("the king of love")), model.cost(Part.of_text(f"the king of love {lost}"))
     extra = {name: by_aspect(changed)[name] - by_aspect(plain)[name] for name in ASPECTS}
     assert max(extra, key=lambda name: extra[name]) == part
     assert np.isfinite(changed.total)
@@ -71,9 +72,9 @@ def test_each_loss_is_charged_to_its_part(text: str, lost: str, part: str) -> No
 def test_case_probabilities_sum_to_one(text: str) -> None:
     """Over the ways to write one word of known spelling, in its place."""
     word = train_tokenizer("word", text)
-    model = RestorationModel(word, text)
+    model = RestorationModel(word, Part.of_text(text))
     forms = ["".join(p) for p in itertools.product(*((c, c.upper()) for c in "king"))]
-    costs = [model.cost(f"the {form}").bits[-1] for form in forms]
+    costs = [model.cost(Part.of_text(f"the {form}")).bits[-1] for form in forms]
     escape = costs[0][2]  # the bits that say "this is the token's own word", the same for all
     assert sum(2 ** -cost[1] for cost in costs) == pytest.approx(1)
     assert all(cost[2] == escape for cost in costs)
@@ -81,14 +82,14 @@ def test_case_probabilities_sum_to_one(text: str) -> None:
 
 def test_trailing_space_is_paid_for(text: str) -> None:
     word = train_tokenizer("word", text)
-    model = RestorationModel(word, text)
-    assert model.cost("the king  ").total > model.cost("the king").total + 5
+    model = RestorationModel(word, Part.of_text(text))
+    assert model.cost(Part.of_text("the king  ")).total > model.cost(Part.of_text("the king")).total + 5
 
 
 def test_shakespeare_words_cost_what_was_measured(shakespeare: str) -> None:
     """DESIGN's reference: case 0.036, spacing 0.003, spelling 0.330 bits per character; at most 20 % more."""
     train, val = shakespeare[:1_003_854], shakespeare[1_003_854:]
-    parts = by_aspect(restoration_cost(train_tokenizer("word", train), train, val))
+    parts = by_aspect(restoration_cost(train_tokenizer("word", train), Part.of_text(train), Part.of_text(val)))
     per_char = {name: bits / len(val) for name, bits in parts.items()}
     assert 0.02 < per_char["case"] < 0.036 * 1.2
     assert 0.001 < per_char["spacing"] < 0.003 * 1.2
@@ -97,14 +98,14 @@ def test_shakespeare_words_cost_what_was_measured(shakespeare: str) -> None:
 
 def test_a_gap_of_any_length_has_a_finite_cost(text: str) -> None:
     """2 to the minus thousands is nothing to a float."""
-    model = RestorationModel(train_tokenizer("word", text), text)
-    short, long = (by_aspect(model.cost("the" + " " * n + "king"))["spacing"] for n in (200, 5000))
+    model = RestorationModel(train_tokenizer("word", text), Part.of_text(text))
+    short, long = (by_aspect(model.cost(Part.of_text("the" + " " * n + "king")))["spacing"] for n in (200, 5000))
     a_space = model._gap_speller.bits(" " * 201) - model._gap_speller.bits(" " * 200)
     assert long - short == pytest.approx(4800 * a_space)
 
 
 def test_a_rare_gap_costs_the_same_in_logarithms(text: str) -> None:
-    model = RestorationModel(train_tokenizer("word", text), text)
+    model = RestorationModel(train_tokenizer("word", text), Part.of_text(text))
     for contexts in ([()], [(), ("word", "word")], [(), ("word", "word"), (4, 5)], [(), ("?", "?"), (-7, -7)]):
         assert model._gap_bits(contexts, "   \t") == pytest.approx(model._gaps.bits(contexts, "   \t"))
 
@@ -154,7 +155,7 @@ SPACED = "the  king \tof love\n\tand  the   lord \t is here ; not\n"
 @pytest.fixture(scope="module")
 def spaced(text: str) -> RestorationModel:
     sample = text[:3000] + SPACED + text[:2000]
-    return RestorationModel(train_tokenizer("word", sample), sample)
+    return RestorationModel(train_tokenizer("word", sample), Part.of_text(sample))
 
 
 @pytest.mark.parametrize("kinds", [("word", "word"), ("start", "word"), ("word", "\n"), ("no", "such")])
@@ -180,7 +181,7 @@ def test_gaps_sum_to_one(spaced: RestorationModel, kinds: tuple[str, str], pair:
 @pytest.fixture(scope="module")
 def cased(text: str) -> RestorationModel:
     sample = text + "\n'Tis iPhone I\n"
-    return RestorationModel(train_tokenizer("word", text), sample)
+    return RestorationModel(train_tokenizer("word", text), Part.of_text(sample))
 
 
 @pytest.mark.parametrize("before", ["", "the", "The", "THE", "tHE", "Zebra", "zEbRa", "lord.\n", "KING EDWARD:\n", "'"])
@@ -188,7 +189,7 @@ def cased(text: str) -> RestorationModel:
 def test_capitals_sum_to_one(cased: RestorationModel, before: str, word: str) -> None:
     """Over all ways to write one row of letters, of words known and not, with letters that have no other case."""
     ways = [(c, c.upper()) if _has_case(c) else (c,) for c in word]
-    costs = [cased.cost(f"{before} {''.join(form)}").bits[-1] for form in itertools.product(*ways)]
+    costs = [cased.cost(Part.of_text(f"{before} {''.join(form)}")).bits[-1] for form in itertools.product(*ways)]
     assert len(costs) == 2 ** _letters(word)
     assert sum(2**-case for _, case, _ in costs) == pytest.approx(1)
     assert len({(spacing, spelling) for spacing, _, spelling in costs}) == 1, "nothing else tells them apart"
@@ -196,8 +197,8 @@ def test_capitals_sum_to_one(cased: RestorationModel, before: str, word: str) ->
 
 def test_escape_and_its_absence_sum_to_one(text: str) -> None:
     """A token that its piece of text is not: here half of the space after the last word is taken for its letters."""
-    model = RestorationModel(train_tokenizer("word", text), text)
-    plain, escaped = (model.cost(f"king{tail}").bits[-1][2] for tail in ("", "  "))
+    model = RestorationModel(train_tokenizer("word", text), Part.of_text(text))
+    plain, escaped = (model.cost(Part.of_text(f"king{tail}")).bits[-1][2] for tail in ("", "  "))
     assert 2**-plain + 2 ** -(escaped - model._speller.bits("ng  ")) == pytest.approx(1)
 
 
@@ -360,11 +361,11 @@ def capitalised(word: str, capitals: int) -> str:
 
 
 def check_round_trip(tokenizer: Tokenizer, train: str, sample: str) -> None:
-    model = RestorationModel(tokenizer, train)
+    model = RestorationModel(tokenizer, Part.of_text(train))
     ids = tokenizer.encode(sample)
     writer = Writer()
     restore(model, writer, ids, list(model._tokens(sample)))
-    code, cost = writer.bits, model.cost(sample).total
+    code, cost = writer.bits, model.cost(Part.of_text(sample)).total
     assert restore(model, Reader(code), ids, None) == sample
     assert cost - 0.01 <= len(code) <= cost + 2
 
@@ -407,7 +408,7 @@ def test_what_is_hard_is_read_back_too(text: str, tmp_path: Path, kind: str) -> 
 def test_another_code_is_another_text(text: str) -> None:
     """So that the code carries the text, and the reader nothing."""
     word = train_tokenizer("word", text)
-    model, sample = RestorationModel(word, text), "The king OF Zembla; the  king"
+    model, sample = RestorationModel(word, Part.of_text(text)), "The king OF Zembla; the  king"
     writer = Writer()
     restore(model, writer, word.encode(sample), list(model._tokens(sample)))
     for at in range(0, len(writer.bits), 7):
@@ -416,8 +417,8 @@ def test_another_code_is_another_text(text: str) -> None:
 
 
 def test_a_corpus_is_restored_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    word, corpus = train_tokenizer("word", text[:-500]), Corpus("made", text[:-500], text[-500:], "0" * 64)
-    first = restoration_of(word, corpus)
+    word, corpus = train_tokenizer("word", text[:-500]), corpus_of(text[:-500], text[-500:])
+    first = restoration_of(word, corpus, corpus.val)
     assert first.total == restoration_cost(word, corpus.train, corpus.val).total > 0
     monkeypatch.setattr(tokexp.scoring.restoration, "restoration_cost", lambda *_: pytest.fail("fitted again"))
-    assert (restoration_of(word, corpus).bits == first.bits).all()
+    assert (restoration_of(word, corpus, corpus.val).bits == first.bits).all()

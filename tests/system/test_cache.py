@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import settings_of
+from corpora import corpus_of
 
 from tokexp.data import corpus
-from tokexp.data.corpus import Corpus
 from tokexp.scoring import restoration
 from tokexp.system import cache, places
 from tokexp.system.cache import source_hash
@@ -138,15 +138,15 @@ def test_restoration_is_measured_anew_where_the_spans_may_be_others(
     keys: list[dict[str, Any]] = []
     np.save(tmp_path / "bits.npy", np.zeros((1, 3)))
 
-    def cached(what: dict[str, Any], _: object) -> Path:
+    def cached(what: dict[str, Any], *_: object, **__: object) -> Path:
         keys.append(what)
         return tmp_path
 
     monkeypatch.setattr(corpus, "cached", cached)
-    made = Corpus("made", text, "the KING", "0" * 64)
+    made = corpus_of(text, "the KING")
     tokenizer = train_tokenizer(kind, text, **settings_of(kind, tmp_path, text))
     for changed in (None, f"tokenizer/{file}", "tokenizer/word_cased.py"):
         checkouts(changed)
-        restoration.restoration_of(tokenizer, made)
+        restoration.restoration_of(tokenizer, made, made.val)
     assert keys[0] != keys[1]
     assert keys[0] == keys[2], "of another kind"

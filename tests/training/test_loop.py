@@ -11,7 +11,8 @@ import torch
 
 from tokexp.config import InputError, TrainConfig
 from tokexp.encoding.batches import batch_offsets
-from tokexp.encoding.stream import TokenStream, encode_stream
+from tokexp.encoding.encode import encode_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.tokenizer import train_tokenizer
 from tokexp.training.budget import TrainPlan
@@ -125,7 +126,7 @@ def test_golden_step() -> None:
     torch.manual_seed(0)
     model = GPT(GPTConfig(vocab_size=100, block_size=8, n_layer=2, n_head=2, n_embd=8)).double()
     ids = np.random.default_rng(0).integers(0, 100, 500).astype(np.uint8)
-    data = TokenStream(ids, np.arange(501))
+    data = TokenStream.of_starts(ids, np.arange(501))
     plan = TrainPlan(3, 1, 1e-2, 1e-3, "cosine")
     rows = rows_of(model, data, plan, TrainConfig(batch_size=4))
     got = {

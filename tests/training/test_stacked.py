@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tokexp.config import InputError, TrainConfig
-from tokexp.encoding.stream import TokenStream, encode_stream
+from tokexp.encoding.encode import encode_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.tokenizer import train_tokenizer
 from tokexp.training.budget import TrainPlan

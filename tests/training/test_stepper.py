@@ -11,7 +11,8 @@ import torch
 import tokexp.training.batches
 import tokexp.training.loop
 from tokexp.config import TrainConfig
-from tokexp.encoding.stream import TokenStream, encode_stream
+from tokexp.encoding.encode import encode_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.tokenizer import train_tokenizer
 from tokexp.training.budget import TrainPlan

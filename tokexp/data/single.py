@@ -47,13 +47,13 @@ def read_single(files: list[Path]) -> Part:
 
 
 def _checked_blocks(file: Path) -> Iterator[bytes]:
-    decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
+    decoder, at = codecs.getincrementaldecoder("utf-8")(), 0  # of the first byte that is not decoded
     try:
         with file.open("rb") as source:
             while block := source.read(BLOCK):
                 decoder.decode(block)
                 yield block
-                at += len(block)
+                at = source.tell() - len(decoder.getstate()[0])
             decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise not_utf8(str(file), at + error.start, error.object[error.start]) from None

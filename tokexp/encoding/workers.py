@@ -13,6 +13,7 @@ import loky
 import numpy as np
 
 from tokexp.encoding.checks import check_spans
+from tokexp.encoding.ends import trailing_bytes
 from tokexp.system.provenance import cores, workers
 from tokexp.tokenizer import Tokenizer, tokenizer_of_json
 
@@ -106,13 +107,3 @@ def _by_spans(tokenizer: Tokenizer, raw: bytes) -> tuple[np.ndarray, np.ndarray]
     edges = np.array(spans, dtype=np.int64).reshape(-1, 2)
     check_spans(tokenizer, ids, edges, raw)
     return np.array(ids, dtype=np.uint32), edges[:, 1] - edges[:, 0]
-
-
-def trailing_bytes(tokenizer: Tokenizer, last: int, raw: bytes, begin: int) -> int:
-    """The bytes of white space at the end of a text that its last token, from `begin` on, does not write."""
-    if tokenizer.lossless:
-        return 0
-    piece = raw[begin:].decode(errors="replace")
-    ends_line = "\n" in piece and tokenizer.decode([last]).endswith("\n")
-    kept = piece[: piece.rindex("\n") + 1] if ends_line else piece.rstrip()
-    return len(piece[len(kept) :].encode()) if kept else 0

@@ -26,7 +26,7 @@ import numpy as np
 
 from tokexp.data.corpus import Corpus, cached_for
 from tokexp.data.part import Part
-from tokexp.encoding.workers import trailing_bytes
+from tokexp.encoding.ends import trailing_bytes
 from tokexp.scoring.ngram import Speller, WittenBell
 from tokexp.system.files import sha256
 from tokexp.tokenizer.base import Tokenizer

@@ -9,6 +9,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from corpora import corpus_of
 
 from tokexp.data.corpus import Corpus
 from tokexp.scoring.ngram import CharModel
@@ -21,7 +22,6 @@ from tokexp.scoring.samples.readability import (
     human_passages,
     paragraphs,
 )
-from tokexp.system.files import sha256
 from tokexp.tokenizer.split import chunks
 
 TRAIN = """ANNA:
@@ -30,10 +30,6 @@ The king is here, and the king is not well today.
 First Lord:
 What shall we do?
 """
-
-
-def corpus_of(train: str, val: str) -> Corpus:
-    return Corpus("test", train, val, sha256((train + val).encode()))
 
 
 def one(sample: str, train: str = TRAIN, val: str = "What is here? The king.") -> dict[str, float]:
@@ -112,10 +108,10 @@ def test_invalid_utf8() -> None:
 
 def test_the_judge_learned_the_first_half_of_the_held_out_text(text: str) -> None:
     corpus = split(text)
-    half = len(corpus.val) // 2
-    expected = CharModel(corpus.val[:half], order=6).bits("The king").mean()
+    half = len(corpus.val.text) // 2
+    expected = CharModel(corpus.val.text[:half], order=6).bits("The king").mean()
     assert Reader(corpus).read(["The king"])[0]["judge"] == pytest.approx(expected)
-    first, second = Reader(corpus).read([corpus.val[:half], corpus.val[half:]])
+    first, second = Reader(corpus).read([corpus.val.text[:half], corpus.val.text[half:]])
     assert first["judge"] < second["judge"]
 
 
@@ -126,7 +122,7 @@ def test_longest_copy_starts_at_sixteen() -> None:
 
 def test_word_grams_across_chunks_of_the_training_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = split(text)
-    samples = [corpus.train[1000:2500], corpus.val]
+    samples = [corpus.train.text[1000:2500], corpus.val.text]
     expected = Reader(corpus).read(samples)
     monkeypatch.setattr(grams, "chunks", lambda text: chunks(text, 50))
     np.testing.assert_equal(Reader(corpus).read(samples), expected)
@@ -135,7 +131,7 @@ def test_word_grams_across_chunks_of_the_training_text(text: str, monkeypatch: p
 
 def test_each_sample_is_read_for_itself(text: str) -> None:
     corpus = split(text)
-    samples = [corpus.val[:700], "", corpus.train[:900], "z" * 50, corpus.val[200:900], "ANNA:\nYes."]
+    samples = [corpus.val.text[:700], "", corpus.train.text[:900], "z" * 50, corpus.val.text[200:900], "ANNA:\nYes."]
     reader = Reader(corpus)
     all_rows = reader.read(samples)
     np.testing.assert_equal(reader.read(samples[::-1]), all_rows[::-1])
@@ -152,7 +148,7 @@ def test_degenerate_samples(text: str) -> None:
         "lines": "\n" * 1500,
         "loop": "e" * 1500,
         "invalid": "\ufffd" * 1500,
-        "copy": corpus.train[:1500],
+        "copy": corpus.train.text[:1500],
         "greek": "Ἐν ἀρχῇ ἦν ὁ λόγος, " * 75,
         "chinese": "道可道 非常道。名可名 非常名。" * 94,
         "emoji": "\U0001f600" * 1500,
@@ -207,13 +203,13 @@ def test_human_rows_are_read_once(text: str, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(TypeError):
         Reader(corpus, 199).human()
     with pytest.raises(TypeError):
-        Reader(corpus_of(corpus.train + "x", corpus.val), 200).human()
+        Reader(corpus_of(corpus.train.text + "x", corpus.val.text), 200).human()
 
 
 def test_the_judge_is_not_asked_about_what_it_learned(text: str) -> None:
     corpus = split(text)
     human = Reader(corpus, 100).human()
-    learned = [100 * i < len(corpus.val) // 2 for i in range(len(human))]
+    learned = [100 * i < len(corpus.val.text) // 2 for i in range(len(human))]
     assert [math.isnan(row["judge"]) for row in human] == learned
     assert 0 < sum(learned) < len(learned)
 
@@ -266,13 +262,13 @@ def test_what_people_did_not_write_is_told_apart(shakespeare: str) -> None:
     beyond = [name for row in fresh for name, far in row.items() if abs(far) > 3]
     assert len(beyond) <= 0.02 * len(fresh) * len(MEASURES), beyond
 
-    held_out = human_passages(corpus.val)[0][::7]
+    held_out = human_passages(corpus.val.text)[0][::7]
     mixed = [shuffled(passage, rng) for passage in held_out]
-    start = rng.randrange(len(corpus.train) - 300)
-    planted = [passage[:600] + corpus.train[start : start + 300] + passage[900:] for passage in held_out]
-    whole = [corpus.train[start : start + 1500]]
-    ngram = ngram_texts(corpus.train, 4, rng)
-    generator, letters = np.random.default_rng(0), np.array(list(corpus.train))
+    start = rng.randrange(len(corpus.train.text) - 300)
+    planted = [passage[:600] + corpus.train.text[start : start + 300] + passage[900:] for passage in held_out]
+    whole = [corpus.train.text[start : start + 1500]]
+    ngram = ngram_texts(corpus.train.text, 4, rng)
+    generator, letters = np.random.default_rng(0), np.array(list(corpus.train.text))
     unigram = ["".join(generator.choice(letters, 1500)) for _ in range(4)]
 
     read = iter(reader.read([*mixed, *planted, *whole, *ngram, *unigram]))  # one pass over the training text

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import settings_of
+from corpora import corpus_of
 
-from tokexp.data.corpus import Corpus
+from tokexp.encoding.encode import encode_stream
 from tokexp.encoding.prepare import TokenizedCorpus
-from tokexp.encoding.stream import encode_stream
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.scoring.bits_per_byte import token_nats
 from tokexp.scoring.content import byte_bits
@@ -99,7 +99,7 @@ def test_a_copy_across_chunks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_marks_count_what_readability_counts(text: str) -> None:
     samples = [text[40:600], text[40:200] + " zounds forsooth " + text[900:1300], "of my good lord shall not be here"]
     train, val = text[:8000], text[8000:]
-    read = Reader(Corpus("play", train, val, "0" * 64), 400).read(samples)
+    read = Reader(corpus_of(train, val), 400).read(samples)
     for marks, measures in zip(mark_copies_and_new_words(train, samples), read, strict=True):
         assert bool(marks.copied) == (measures["copied_8grams"] > 0)
         assert bool(marks.new_words) == (measures["real_words"] < 1)
@@ -123,16 +123,16 @@ def test_samples_continue_the_first_words_of_the_passage() -> None:
 
 
 def test_what_a_run_leaves(text: str) -> None:
-    corpus = Corpus("play", text[:10_000], text[10_000:], "0" * 64)
-    tokenizer = train_tokenizer("bpe", corpus.train, vocab_size=300)
+    corpus = corpus_of(text[:10_000], text[10_000:])
+    tokenizer = train_tokenizer("bpe", corpus.train.text, vocab_size=300)
     keys = {"equal": "chars", "temperature": 0.8, "sample": 0}
     sample = {**keys, "arm": "bpe", "seed": 0, "prompt": "KING", "text": " shall not zounds"}
-    row, held_out = run_segments(tokenizer, [sample], corpus, np.ones(len(corpus.val)))
+    row, held_out = run_segments(tokenizer, [sample], corpus, np.ones(corpus.val.n_bytes))
     json.dumps([row, held_out])
     assert {key: row[key] for key in keys} == keys
     assert row["of"] == "sample"
     assert slices(sample["text"], row["new_words"]) == ["zounds"]
-    assert held_out["text"] == shown_passage(corpus.val)
+    assert held_out["text"] == shown_passage(corpus.val.text)
     assert b"".join(cut(held_out["text"], held_out["bytes"])) == held_out["text"].encode()
     assert held_out["bits"] == held_out["bytes"]
 
@@ -146,18 +146,18 @@ def test_bits_of_pieces_by_hand() -> None:
 def test_bits_are_what_the_score_counts(text: str, kind: str) -> None:
     """Of each token that the passage has as the whole held-out text has it: its nats there, and what restores it."""
     text = text.replace("king", "kïng", 400)  # more bytes than characters, before the passage too
-    corpus = Corpus("play", text[:6_000], "kïng. " * 9 + "\n\n" + text[6_000:], "0" * 64)
-    tokenizer = train_tokenizer(kind, corpus.train, **settings_of(kind, Path(), text))
-    val = encode_stream(tokenizer, corpus.val)
-    data = TokenizedCorpus(encode_stream(tokenizer, corpus.train), val, val)
+    corpus = corpus_of(text[:6_000], "kïng. " * 9 + "\n\n" + text[6_000:])
+    tokenizer = train_tokenizer(kind, corpus.train.text, **settings_of(kind, Path(), text))
+    val = encode_stream(tokenizer, corpus.val.text)
+    data = TokenizedCorpus(encode_stream(tokenizer, corpus.train.text), val, val)
     restoration = restoration_cost(tokenizer, corpus.train, corpus.val)
     torch.manual_seed(0)
     model = GPT(GPTConfig(vocab_size=tokenizer.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8))
     torch.nn.init.normal_(model.lm_head.weight)  # so that tokens differ in what they cost
-    bits = byte_bits(model, tokenizer, data, corpus.val.encode(), restoration)
+    bits = byte_bits(model, tokenizer, data, corpus.val.text.encode(), restoration)
     (row,) = run_segments(tokenizer, [], corpus, bits)
     costs = token_nats(model, data.context_id, val.ids) / math.log(2) + restoration.bits.sum(axis=1)
-    first = int(np.searchsorted(val.starts, len(corpus.val[: corpus.val.index(row["text"])].encode())))
+    first = int(np.searchsorted(val.starts, corpus.val.text.encode().index(row["text"].encode())))
     same = range(1, len(row["bytes"]) - 1)  # the ends of the passage may cut a token
     assert row["bytes"][1:-1] == np.diff(val.starts)[first:][same].tolist()
     assert row["bits"][1:-1] == pytest.approx(costs[first:][same], abs=1e-4)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tokexp.encoding.encode import encode_stream
 from tokexp.encoding.prepare import TokenizedCorpus
-from tokexp.encoding.stream import encode_stream
 from tokexp.scoring.segmentations.excerpts import all_matches, choose_excerpts
 from tokexp.tokenizer import train_tokenizer
 

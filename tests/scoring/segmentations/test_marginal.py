@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tokexp.encoding.encode import encode_stream
 from tokexp.encoding.prepare import TokenizedCorpus
-from tokexp.encoding.stream import TokenStream, encode_stream
+from tokexp.encoding.stream import TokenStream
 from tokexp.model.gpt import GPT, GPTConfig, KVCache
 from tokexp.scoring.bits_per_byte import token_nats
 from tokexp.scoring.ngram import KneserNey
@@ -258,7 +259,7 @@ class Pair:
         ids = [0]
         for u in rng.random(5000):
             ids.append(min(5, int(np.searchsorted(table[ids[-1]].cumsum(), u))))
-        self._train = TokenStream(np.array(ids, dtype=np.uint8), np.arange(len(ids) + 1))
+        self._train = TokenStream.of_starts(np.array(ids, dtype=np.uint8), np.arange(len(ids) + 1))
 
     def text(self, length: int, seed: int) -> str:
         return "".join(np.random.default_rng(seed).choice(["a", "b"], length, p=[0.6, 0.4]))

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 from command_line import start, tokexp, wait_for
+from corpora import corpus_of
 from test_run import QUICK
 
 from tokexp.config import BudgetConfig, RunConfig
-from tokexp.data.corpus import Corpus
 from tokexp.stages.prepare import RunSpec
 from tokexp.sweep.with_hydra import batched
 from tokexp.sweep.with_hydra.batched import groups_of_seeds, train_group
@@ -24,7 +24,7 @@ from tokexp.training.loop import DivergedError
 
 def planned(folder: Path, seed: int, **changes: object) -> RunSpec:
     cfg = dataclasses.replace(RunConfig(seed=seed), **changes)  # type: ignore[arg-type]
-    corpus, name = Corpus("text", "train", "val", "hash"), f"{cfg.arm}-{cfg.budget.steps}-{seed}"
+    corpus, name = corpus_of("train", "val"), f"{cfg.arm}-{cfg.budget.steps}-{seed}"
     return RunSpec(cfg, corpus, torch.device("cpu"), "float32", f"hash of {seed}", name, folder / name)
 
 

@@ -13,6 +13,7 @@ import tiktoken
 from nasty import TRICKY
 
 from tokexp.config import InputError
+from tokexp.data.part import Part
 from tokexp.scoring.restoration import restoration_cost
 from tokexp.tokenizer import load_tokenizer, train_tokenizer
 from tokexp.tokenizer.split import PATTERNS
@@ -46,7 +47,7 @@ def test_a_tokenizer_of_your_own_is_read_and_checked(text: str, tmp_path: Path) 
         ids, spans = tokenizer.encode_with_spans(text)
         assert (spans[0][0], spans[-1][1]) == (0, len(text.encode()))
         assert (tokenizer.decode(ids) == text) == lossless
-        assert restoration_cost(tokenizer, text, text[:3000]).total < 3000
+        assert restoration_cost(tokenizer, Part.of_text(text), Part.of_text(text[:3000])).total < 3000
         tokenizer.save(tmp_path / "saved.json")
         path.unlink()
         assert load_tokenizer(tmp_path / "saved.json").encode(text) == ids, "the run folder needs no file of yours"
