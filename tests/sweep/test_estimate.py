@@ -8,6 +8,10 @@ import pytest
 from command_line import tokexp
 from test_run import QUICK
 
+from tokexp.config import BudgetConfig, DataConfig, ModelConfig, RunConfig, SampleConfig, TokenizerConfig
+from tokexp.data import peek as peek_module
+from tokexp.sweep.estimate import Estimator, describe_corpus
+
 
 @pytest.fixture(scope="module")
 def data(text_file: Path) -> list[str]:
@@ -18,9 +22,11 @@ def test_dry_says_what_it_would_cost_and_leaves_nothing(data: list[str], tmp_pat
     done = tokexp("run", "-m", "tokenizer=char,bpe", "tokenizer.vocab_size=300", *data, "dry=true", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert [row[0].split("-")[0] for row in rows[2:4]] == ["char", "bpe"]
-    assert rows[3][1] == "300"
-    assert rows[2][3:5] == ["6", "384"], "steps, and tokens: 6 x 2 x 32"
+    assert done.stdout.startswith("corpus play: to train on 0.0 MB; validation 0.0 MB\n"), "the corpus first"
+    assert rows[2][-5:] == ["preparing", "training", "evaluating", "after", "time"], "all stages"
+    assert [row[0].split("-")[0] for row in rows[4:6]] == ["char", "bpe"]
+    assert rows[5][1] == "300"
+    assert rows[4][3:5] == ["6", "384"], "steps, and tokens: 6 x 2 x 32"
     assert "2 of 2 to do" in done.stdout
     assert not list(tmp_path.glob("runs/*/*"))
     assert not (tmp_path / "reports").exists()
@@ -29,3 +35,40 @@ def test_dry_says_what_it_would_cost_and_leaves_nothing(data: list[str], tmp_pat
     assert "2 of 2 to do" in half.stdout, "another vocabulary is another run"
     alone = tokexp("run", "tokenizer=char", *data, "dry=true", cwd=tmp_path)
     assert "1 of 1 to do" in alone.stdout
+
+
+def test_of_a_long_corpus_the_beginning_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs.jsonl").write_text("".join(f'{{"text": "the king of {i} and his men"}}\n' for i in range(60_000)))
+    cfg = DataConfig("documents", path=str(tmp_path / "docs.jsonl"), val_fraction=0.1, test_fraction=0.1)
+    whole, times = peek_module.peek(cfg)
+    assert times == 1
+    monkeypatch.setattr(peek_module, "AT_ONCE", 100_000)
+    monkeypatch.setattr(peek_module, "BEGINNING", 400_000)
+    assert peek_module.peek(cfg)[1] == 1, "what was read before is known"
+    with (tmp_path / "docs.jsonl").open("a") as file:
+        file.write('{"text": "one more"}\n')
+    beginning, times = peek_module.peek(cfg)
+    assert beginning.train.n_bytes < 410_000
+    every = whole.train.n_bytes + whole.val.n_bytes + (whole.test.n_bytes if whole.test else 0)
+    assert beginning.train.n_bytes * times == pytest.approx(every, rel=0.4), "read in blocks"
+    assert describe_corpus(beginning, times).startswith("corpus docs: to train on about ")
+
+
+def test_estimates_count_what_runs_share_once_and_epochs_of_all_of_a_text(tmp_path: Path, text: str) -> None:
+    (tmp_path / "play.txt").write_text(text * 200)
+    quick = {
+        "data": DataConfig("text", path=str(tmp_path / "play.txt")),
+        "tokenizer": TokenizerConfig("char"),
+        "model": ModelConfig(block_size=32, n_layer=1, n_head=1, n_embd=8),
+        "sample": SampleConfig(count=0),
+        "device": "cpu",
+    }
+    estimator = Estimator()
+    first, second = (
+        estimator.estimate(RunConfig(**quick, budget=BudgetConfig(epochs=2.0), seed=seed)) for seed in (0, 1)
+    )
+    assert first.preparing > 0 == second.preparing
+    assert first.afterwards > second.afterwards, "the baselines"
+    assert first.passes == pytest.approx(2, rel=0.01)
+    characters = int(len(text * 200) * 0.9)
+    assert first.steps == pytest.approx(2 * characters / (16 * 32), rel=0.01), "of the whole, though a part is read"
