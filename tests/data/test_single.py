@@ -36,9 +36,7 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HELD", 10)
 
 
-@pytest.mark.parametrize(
-    "shares", [[0.9], [0.5], [0.01, 0.999], [1 / 3, 2 / 3], [1 - 0.1 - 0.05, 1 - 0.05]]
-)
+@pytest.mark.parametrize("shares", [[0.9], [0.5], [0.01, 0.999], [1 / 3, 2 / 3], [1 - 0.1 - 0.05, 1 - 0.05]])
 @pytest.mark.parametrize("text", [MIXED, "abc" * 40, "日" * 100, "é", "", "aé"])
 def test_it_is_cut_as_a_string_would_be(text: str, shares: list[float]) -> None:
     edges = [0, *(int(len(text) * share) for share in shares), len(text)]

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from tokexp.config import DataConfig, InputError
-from tokexp.data.documents import draw, language_files, read_part
+from tokexp.data.documents import draw, is_kept, language_files, read_part
 from tokexp.data.part import Part
 from tokexp.data.pinned import UnreachableError, find
 from tokexp.data.single import cut_by_characters, read_single
 from tokexp.data.sources import fingerprint, looks_like_json_lines
 from tokexp.data.text import decode, pydoc_text, text_files, text_name
-from tokexp.system.cache import cached, source_hash
+from tokexp.system.cache import cached, place_of, source_hash
 from tokexp.system.files import sha256
 from tokexp.system.provenance import versions
 
@@ -97,8 +97,16 @@ def cached_for(
     `what`: what else decides it, its name included; `libraries`: versions that `provenance.PACKAGES` lack. It is made
     anew where one of the texts, the code or the version of a package is another.
     """
-    code = {"code": source_hash(*modules), "versions": {**versions(), **libraries}}
-    return cached({**what, **corpus.hashes, **code}, build, resumable=resumable)
+    return cached(_for(corpus, what, *modules, **libraries), build, resumable=resumable)
+
+
+def place_for(corpus: Corpus, what: dict[str, Any], *modules: str, **libraries: str) -> Path:
+    """Where `cached_for` keeps something, once it is there."""
+    return place_of(_for(corpus, what, *modules, **libraries))
+
+
+def _for(corpus: Corpus, what: dict[str, Any], *modules: str, **libraries: str) -> dict[str, Any]:
+    return {**what, **corpus.hashes, "code": source_hash(*modules), "versions": {**versions(), **libraries}}
 
 
 def load_corpus(cfg: DataConfig) -> Corpus:
@@ -111,6 +119,11 @@ def load_corpus(cfg: DataConfig) -> Corpus:
             "changed since the sweep began, or since it was pinned; start again with the text as it is now"
         )
     return corpus
+
+
+def is_read(cfg: DataConfig) -> bool:
+    """Whether the corpus can be had without reading the files that it is from."""
+    return cfg.name == "documents" and is_kept(cfg)
 
 
 def _paths(cfg: DataConfig) -> list[Any]:

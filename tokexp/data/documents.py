@@ -18,6 +18,7 @@ from tokexp.data.part import Part
 from tokexp.data.sources import Document, Fields, Skipped, fingerprint, read_dataset, read_documents, source_files
 from tokexp.data.store import NOT_GIVEN, PARTS, Store, given_part, store
 from tokexp.system import places
+from tokexp.system.cache import place_of
 from tokexp.system.files import sha256
 from tokexp.system.meter import Meter
 
@@ -96,21 +97,38 @@ def _read(cfg: DataConfig) -> Store:
     """The documents of `cfg`, from the cache where they were read before."""
     if cfg.name == "dataset":
         return _keep_dataset(cfg)
+    return _keep(cfg, _sources(cfg))
+
+
+def _sources(cfg: DataConfig) -> list[tuple[Any, int]]:
+    """The files and folders of documents that `cfg` names, each with the number in PARTS of its part."""
     if cfg.name == "parallel":
-        return _keep(cfg, [(str(file), NOT_GIVEN) for file in language_files(cfg)])
+        return [(str(file), NOT_GIVEN) for file in language_files(cfg)]
     given = [(path, PARTS.index(name)) for name in PARTS if (path := getattr(cfg, name)) is not None]
     if cfg.path is not None:
         given.insert(0, (cfg.path, NOT_GIVEN if cfg.val is None else PARTS.index("train")))
     if not given:
         raise InputError("data=documents needs data.path: a file or folder of documents, or a list of them")
-    return _keep(cfg, given)
+    return given
+
+
+def is_kept(cfg: DataConfig) -> bool:
+    """Whether the documents of `cfg`, files and folders, have been read before."""
+    return place_of(_what(cfg, _sources(cfg))).exists()
+
+
+def _what(cfg: DataConfig, sources: list[tuple[Any, int]]) -> dict[str, Any]:
+    return {
+        "documents": [[path, part] for path, part in sources],
+        "stamps": [fingerprint(path) for path, _ in sources],
+        "fields": vars(_fields(cfg)),
+        "skip_bad": cfg.skip_bad,
+    }
 
 
 def _keep(cfg: DataConfig, sources: list[tuple[Any, int]]) -> Store:
     fields, skipped = _fields(cfg), Skipped() if cfg.skip_bad else None
-    stamps = [fingerprint(path) for path, _ in sources]
     total = sum(file.stat().st_size for path, _ in sources for file in source_files(path))
-    what = {"documents": [[path, part] for path, part in sources], "stamps": stamps, "fields": vars(fields)}
 
     def read() -> Iterator[tuple[Document, int]]:
         with Meter("reading the documents", total) as meter:
@@ -118,7 +136,7 @@ def _keep(cfg: DataConfig, sources: list[tuple[Any, int]]) -> Store:
                 for document in read_documents(path, fields, skipped, meter.advance):
                     yield document, part if cfg.split_field is None else given_part(document)
 
-    return store({**what, "skip_bad": cfg.skip_bad}, read(), skipped)
+    return store(_what(cfg, sources), read(), skipped)
 
 
 def _keep_dataset(cfg: DataConfig) -> Store:

@@ -5,16 +5,14 @@ Apart from what encodes, so that a restoration is not measured anew wherever ano
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tokexp.tokenizer.base import Tokenizer
 
 
-def trailing_bytes(tokenizer: Tokenizer, last: int, raw: bytes, span: Sequence[int]) -> int:
-    """The bytes of white space at the end of a text that its last token does not write."""
+def trailing_bytes(tokenizer: Tokenizer, last: int, raw: bytes, begin: int) -> int:
+    """The bytes of white space at the end of a text that its last token, from `begin` on, does not write."""
     if tokenizer.lossless:
         return 0
-    piece = raw[span[0] : span[1]].decode(errors="replace")
+    piece = raw[begin:].decode(errors="replace")
     ends_line = "\n" in piece and tokenizer.decode([last]).endswith("\n")
     kept = piece[: piece.rindex("\n") + 1] if ends_line else piece.rstrip()
     return len(piece[len(kept) :].encode()) if kept else 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tokexp.config import InputError
-from tokexp.data.corpus import Corpus, cached_for
+from tokexp.data.corpus import Corpus, cached_for, place_for
 from tokexp.data.part import Part
 from tokexp.encoding.checks import check_claim
 from tokexp.encoding.encode import write_stream
@@ -73,9 +73,7 @@ def prepare(
     def build(folder: Path) -> None:
         _build(kind, settings, learns_from, parts, folder)
 
-    what = {"tokenizer": kind, "settings": identity(settings), "train_bytes": learns_from.n_bytes}
-    what["slice"] = parts["train_slice"].n_bytes
-    folder = cached_for(corpus, what, build, __name__, resumable=True)
+    folder = cached_for(corpus, _what(kind, settings, learns_from, parts), build, __name__, resumable=True)
     streams = {name: read_stream(folder, name) for name in parts}
     seconds = json.loads((folder / "seconds.json").read_bytes())
     data = TokenizedCorpus(
@@ -84,6 +82,19 @@ def prepare(
     )
     loaded = load_tokenizer(folder / "tokenizer.json")
     return Prepared(loaded, data, seconds["train"], seconds["encode"], learns_from.n_bytes)
+
+
+def is_prepared(
+    kind: str, settings: dict[str, Any], corpus: Corpus, train_bytes: int | None, eval_bytes: int | None
+) -> bool:
+    """Whether an earlier run has kept what `prepare` makes."""
+    what = _what(kind, settings, corpus.train.sample(train_bytes), _parts(corpus, eval_bytes))
+    return place_for(corpus, what, __name__).exists()
+
+
+def _what(kind: str, settings: dict[str, Any], learns_from: Part, parts: dict[str, Part]) -> dict[str, Any]:
+    sizes = {"train_bytes": learns_from.n_bytes, "slice": parts["train_slice"].n_bytes}
+    return {"tokenizer": kind, "settings": identity(settings), **sizes}
 
 
 def _parts(corpus: Corpus, eval_bytes: int | None) -> dict[str, Part]:

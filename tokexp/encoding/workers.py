@@ -6,6 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from typing import NamedTuple
 
 import loky
@@ -68,22 +69,41 @@ def encode_piece(tokenizer: Tokenizer, piece: Piece) -> Encoded:
     White space that a lossy kind drops is that of the token after it. At the end of a document that is its separator,
     which otherwise stands for no byte; at the end of a single text its last token.
     """
-    parts = [_encode_text(tokenizer, raw, ends) for raw, ends in piece]
-    if len(parts) == 1:
-        return parts[0]
-    ids, lengths = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-    return Encoded(ids, lengths, sum(part.n_bytes for part in parts))
+    written = tokenizer.token_bytes()
+    encode = _WritesAll(tokenizer, written) if tokenizer.lossless else partial(_by_spans, tokenizer)
+    ids, lengths = [], []
+    for raw, ends_document in piece:
+        of_ids, of_lengths = encode(raw)
+        if ends_document:
+            assert tokenizer.eos_id is not None, "asked before by `separator_of`"
+            trailing = len(raw) - int(of_lengths.sum())
+            if len(of_ids):
+                trailing += trailing_bytes(tokenizer, int(of_ids[-1]), raw, len(raw) - int(of_lengths[-1]))
+            of_lengths[-1:] -= trailing
+            of_ids, of_lengths = np.append(of_ids, tokenizer.eos_id), np.append(of_lengths, trailing)
+        ids.append(of_ids)
+        lengths.append(of_lengths)
+    kind = np.min_scalar_type(len(written) - 1)
+    return Encoded(np.concatenate(ids).astype(kind), np.concatenate(lengths), sum(len(raw) for raw, _ in piece))
 
 
-def _encode_text(tokenizer: Tokenizer, raw: bytes, ends_document: bool) -> Encoded:
-    text = raw.decode()
-    ids, spans = tokenizer.encode_with_spans(text)
+class _WritesAll:
+    """Encodes texts by a kind that is lossless: what its tokens write, end to end, must be the text."""
+
+    def __init__(self, tokenizer: Tokenizer, written: list[bytes]) -> None:
+        self._tokenizer, self._written = tokenizer, written
+        self._lengths = np.array(list(map(len, written)), dtype=np.int64)
+
+    def __call__(self, raw: bytes) -> tuple[np.ndarray, np.ndarray]:
+        ids = self._tokenizer.encode_array(raw.decode())
+        if b"".join(map(self._written.__getitem__, ids.tolist())) != raw:
+            return _by_spans(self._tokenizer, raw)  # which says what is wrong with it
+        return ids, self._lengths[ids]
+
+
+def _by_spans(tokenizer: Tokenizer, raw: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """The ids of a text and the length of the span of each, checked."""
+    ids, spans = tokenizer.encode_with_spans(raw.decode())
     edges = np.array(spans, dtype=np.int64).reshape(-1, 2)
     check_spans(tokenizer, ids, edges, raw)
-    lengths = edges[:, 1] - edges[:, 0]
-    if ends_document:
-        assert tokenizer.eos_id is not None, "asked before by `separator_of`"
-        trailing = trailing_bytes(tokenizer, ids[-1], raw, spans[-1]) if ids else len(raw)
-        lengths[-1:] -= trailing
-        ids, lengths = [*ids, tokenizer.eos_id], np.append(lengths, trailing)
-    return Encoded(np.array(ids, dtype=np.min_scalar_type(tokenizer.vocab_size - 1)), lengths, len(raw))
+    return np.array(ids, dtype=np.uint32), edges[:, 1] - edges[:, 0]

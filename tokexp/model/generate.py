@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tokexp.config import InputError, SampleConfig
 from tokexp.model.gpt import GPT, KVCache
+from tokexp.system.meter import Meter
 from tokexp.tokenizer.base import StreamingDecoder, Tokenizer
 
 
@@ -106,12 +107,15 @@ def sample_chars(model: GPT, tokenizer: Tokenizer, cfg: SampleConfig, *, seed: i
 
     texts: list[str] = []
     steps = _generate(model, tokenizer, cfg, prompt, cfg.count, seed, None, exact=False)
-    for n, tokens_BT in enumerate(steps, start=1):
-        if n % 16 == 0:  # decoding is not free
-            texts = [continuation(tokenizer, prompt, row) for row in tokens_BT.tolist()]
-            # More than `chars`, since a character at the very end may still be half written.
-            if all(len(text) > cfg.chars for text in texts):
-                break
+    with Meter("drawing samples", cfg.chars) as meter:
+        for n, tokens_BT in enumerate(steps, start=1):
+            if n % 16 == 0:  # decoding is not free
+                before = min(map(len, texts), default=0)
+                texts = [continuation(tokenizer, prompt, row) for row in tokens_BT.tolist()]
+                # More than `chars`, since a character at the very end may still be half written.
+                if (shortest := min(map(len, texts))) > cfg.chars:
+                    break
+                meter.advance(shortest - before)
     return [text[: cfg.chars] for text in texts]
 
 

@@ -36,6 +36,7 @@ from tokexp.encoding.prepare import TokenizedCorpus
 from tokexp.model.gpt import GPT
 from tokexp.scoring.bits_per_byte import predictions, target_nats, windows
 from tokexp.scoring.restoration import ASPECTS, Restoration
+from tokexp.system.meter import Meter
 from tokexp.tokenizer import Tokenizer
 
 PROBABILITIES_AT_ONCE = 1 << 22  # float64, of the whole vocabulary at some positions
@@ -105,7 +106,9 @@ def byte_bits(
     total = np.empty(len(val))  # naive bits of every token
     prefixes = _Prefixes(written, np.unique(val.ids[several]))
     at_once = max(1, PROBABILITIES_AT_ONCE // len(written))
+    meter = Meter("sharing the loss out over the bytes", len(val))
     for group, logits_BTV, targets_BT in predictions(model, data.context_id, val.ids):
+        meter.advance(group[-1].end - group[0].first)
         first, end = group[0].first, group[-1].end  # these windows lie end to end
         total[first:end] = target_nats(logits_BTV, targets_BT).reshape(-1) / math.log(2)
         logits_NV = logits_BTV.flatten(0, 1)

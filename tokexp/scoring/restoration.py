@@ -149,7 +149,7 @@ class RestorationModel:
         ids, spans = self._tokenizer.encode_with_spans(text)
         trailing = 0
         if separated:
-            trailing = trailing_bytes(self._tokenizer, ids[-1], raw, spans[-1]) if ids else len(raw)
+            trailing = trailing_bytes(self._tokenizer, ids[-1], raw, spans[-1][0]) if ids else len(raw)
             spans = [*spans[:-1], *((start, end - trailing) for start, end in spans[-1:])]
         for i, (start, end) in zip(ids, spans, strict=True):
             piece = raw[start:end].decode("utf-8", errors="surrogateescape")

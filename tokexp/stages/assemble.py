@@ -40,7 +40,6 @@ def assemble_result(
     `rows`: all of the training. `trained_as_one`: how many runs were, this one among them.
     """
     spec, cfg, corpus = run.spec, run.cfg, run.corpus
-    settings = settings_of(cfg, corpus, spec.precision)
     return RunResult(
         schema_version=SCHEMA_VERSION,
         identity=Identity(

@@ -63,8 +63,12 @@ class RunSpec:
 
 def identify(cfg: RunConfig, folder: Path | str | None, device: torch.device) -> RunSpec:
     """Identify the run that `cfg` describes; `folder` is by default runs/SWEEP/NAME."""
+    return identify_on(load_corpus(cfg.data), cfg, folder, device)
+
+
+def identify_on(corpus: Corpus, cfg: RunConfig, folder: Path | str | None, device: torch.device) -> RunSpec:
+    """Identify the run that `cfg` describes on a corpus that is at hand."""
     git_state()  # asked now, and kept
-    corpus = load_corpus(cfg.data)
     precision = resolve_precision(cfg.precision, device)
     config_hash = identity.config_hash(cfg, corpus, precision)
     name = identity.run_name(cfg, config_hash)

@@ -45,8 +45,8 @@ def cached(what: dict[str, Any], build: Callable[[Path], None], *, resumable: bo
 
     Where the cache cannot be written the folder is a temporary one, built each time and removed as the process ends.
     """
-    name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
-    folder = places.CACHE / "cache" / name
+    folder = place_of(what)
+    name = folder.name
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = (folder.parent / f"{name}.lock").open("a")
@@ -67,6 +67,11 @@ def cached(what: dict[str, Any], build: Callable[[Path], None], *, resumable: bo
                 build(temporary)
                 write_json(temporary / CHECKSUMS, _checksums(temporary))
     return folder
+
+
+def place_of(what: dict[str, Any]) -> Path:
+    """Where the folder for `what` is, once it is there."""
+    return places.CACHE / "cache" / hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
 
 
 @contextmanager

@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
+import numpy as np
+
 from tokexp.config import InputError
 from tokexp.system.files import write_text
 from tokexp.system.reading import read_json as read_any_json
@@ -74,6 +76,10 @@ class Tokenizer(Protocol):
         written = self.token_bytes()
         ids = self.encode(text)
         return ids, spans_of_lengths([len(written[i]) for i in ids])
+
+    def encode_array(self, text: str) -> np.ndarray:
+        """The ids of `text`, (tokens,) uint32: for long texts, where lists take time."""
+        return np.array(self.encode(text), dtype=np.uint32)
 
     def never_drawn(self) -> list[int]:
         """The ids that a sampler must not draw, since no text has them; a lossy kind's UNK some text has."""

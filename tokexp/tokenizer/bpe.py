@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import PretokenEncoder, chunks, splitter
+from tokexp.tokenizer.split import PretokenEncoder, counted_chunks, splitter
 
 # GPT-2 shows each byte as a printable character: bytes that are printable in Latin-1 as themselves,
 # the rest shifted past U+0100. Sorted by that character, the bytes are numbered as Hugging Face
@@ -51,13 +53,17 @@ class BPETokenizer(Tokenizer):
         refuse_surrogates(text)
         check_vocab_size(vocab_size, len(SPECIALS) + len(ALPHABET), "256 bytes")
         split, pretokens = splitter(pattern), Counter[str]()
-        for chunk in [text] if pattern == "none" else chunks(text):
+        for chunk in [text] if pattern == "none" else counted_chunks(text):
             pretokens.update(split(chunk))
         words = Counter({symbols(pretoken): count for pretoken, count in pretokens.items()})
         pairs = learn_merges(words, ALPHABET, vocab_size - len(SPECIALS))
         return cls([(left + cls.first_id, right + cls.first_id) for left, right in pairs], pattern)
 
     def encode(self, text: str) -> list[int]:
+        ids: list[int] = self.encode_array(text).tolist()
+        return ids
+
+    def encode_array(self, text: str) -> np.ndarray:
         refuse_surrogates(text)
         return self._encode_pretokens(self._split(text))
 

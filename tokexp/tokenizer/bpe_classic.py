@@ -16,7 +16,7 @@ import numpy as np
 
 from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import PretokenEncoder, chunks
+from tokexp.tokenizer.split import PretokenEncoder, counted_chunks
 
 WORD_OR_NEWLINE = re.compile(r"[^\s]+|\n")
 FIRST = len(SPECIALS)  # symbol s has id s + FIRST
@@ -44,7 +44,7 @@ class BPEClassicTokenizer(Tokenizer):
         """Learn merges until there are `vocab_size` tokens, or no pair is left."""
         refuse_surrogates(text)
         words: Counter[str] = Counter()
-        for chunk in chunks(text):
+        for chunk in counted_chunks(text):
             words.update(WORD_OR_NEWLINE.findall(chunk))
         inner = "".join(sorted({char for word in words for char in word[:-1]}))
         final = "".join(sorted({word[-1] for word in words}))
@@ -57,7 +57,8 @@ class BPEClassicTokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
-        return self._encode_words(WORD_OR_NEWLINE.findall(text))
+        ids: list[int] = self._encode_words(WORD_OR_NEWLINE.findall(text)).tolist()
+        return ids
 
     def _encode_new(self, words: list[str]) -> list[list[int]]:
         groups = [itertools.groupby(characters(word), self._symbol_of.__contains__) for word in words]
@@ -75,7 +76,7 @@ class BPEClassicTokenizer(Tokenizer):
         """The white space before a word belongs to its first token."""
         refuse_surrogates(text)
         words = list(WORD_OR_NEWLINE.finditer(text))
-        ids = self._encode_words([word[0] for word in words])
+        ids = self._encode_words([word[0] for word in words]).tolist()
         lengths = [len(self._written[i].removesuffix(END)) for i in ids]
         end_of = np.array([i + 1 for word in words for i in range(*word.span())], dtype=np.int64)  # each character's
         ends = end_of[np.cumsum(lengths, dtype=np.int64) - 1].tolist()

@@ -11,12 +11,13 @@ from collections import Counter
 from itertools import groupby
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import regex
 
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates, unreachable_bytes
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import PretokenEncoder, chunks
+from tokexp.tokenizer.split import PretokenEncoder, counted_chunks
 
 FIRST_BYTE = len(SPECIALS)
 FIRST_CHAR = FIRST_BYTE + 256  # symbol s of the merges has id s + FIRST_CHAR
@@ -62,7 +63,7 @@ class BPEFallbackTokenizer(Tokenizer):
         alphabet = "".join(sorted(alphabet))
         words: Counter[str] = Counter()
         symbol_of = {char: chr(symbol) for symbol, char in enumerate(alphabet)}
-        for chunk in chunks(text):
+        for chunk in counted_chunks(text):
             for pretoken, count in Counter(PRETOKEN.findall(chunk)).items():
                 for known, chars in groupby(pretoken, symbol_of.__contains__):
                     if known:
@@ -71,6 +72,10 @@ class BPEFallbackTokenizer(Tokenizer):
         return cls(alphabet, [(left + FIRST_CHAR, right + FIRST_CHAR) for left, right in pairs])
 
     def encode(self, text: str) -> list[int]:
+        ids: list[int] = self.encode_array(text).tolist()
+        return ids
+
+    def encode_array(self, text: str) -> np.ndarray:
         refuse_surrogates(text)
         return self._encode_pretokens(PRETOKEN.findall(text))
 

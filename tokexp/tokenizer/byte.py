@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates, unreachable_bytes
 
 FIRST = len(SPECIALS)
@@ -23,6 +25,10 @@ class ByteTokenizer(Tokenizer):
     def encode(self, text: str) -> list[int]:
         refuse_surrogates(text)
         return [byte + FIRST for byte in text.encode()]
+
+    def encode_array(self, text: str) -> np.ndarray:
+        refuse_surrogates(text)
+        return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.uint32) + FIRST
 
     def decode(self, ids: list[int]) -> str:
         return bytes(i - FIRST for i in ids if i >= FIRST).decode("utf-8", errors="replace")

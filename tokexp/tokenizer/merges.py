@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from tokexp.config import InputError
+from tokexp.system.meter import Meter
 
 Piece = TypeVar("Piece", bytes, str)  # what a symbol writes
 Pair = tuple[int, int]  # two symbols
@@ -48,6 +49,7 @@ def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[
     written = list(alphabet)
     symbol_of = {piece: symbol for symbol, piece in enumerate(written)}
     merges: list[Pair] = []
+    meter = Meter("learning merges", max(1, size - len(written)))
     while heap and len(written) < size:
         negative, pair = heappop(heap)
         count = pairs.count[pair]
@@ -57,6 +59,7 @@ def learn_merges(words: Counter[str], alphabet: list[Piece], size: int) -> list[
             continue
         left, right = map(ord, pair)
         merges.append((left, right))
+        meter.advance()
         piece = written[left] + written[right]
         if piece not in symbol_of:
             symbol_of[piece] = len(written)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, UNK, Span, Tokenizer, check_vocab_size, refuse_surrogates, spans_of_ends
+from tokexp.tokenizer.split import counted_chunks
 
 TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 NO_SPACE_BEFORE = set(".,:;!?')]}-\n")
@@ -44,7 +45,12 @@ class WordTokenizer(Tokenizer):
         check_vocab_size(vocab_size, len(SPECIALS) + 1, "a word")
         if min_frequency < 1:
             raise InputError(f"tokenizer.min_frequency: got {min_frequency}, expected at least 1")
-        counts = Counter(fold(surface) for surface in TOKEN.findall(text))
+        surfaces: Counter[str] = Counter()
+        for chunk in counted_chunks(text):
+            surfaces.update(TOKEN.findall(chunk))
+        counts: Counter[str] = Counter()
+        for surface, count in surfaces.items():
+            counts[fold(surface)] += count
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, count in ranked if count >= min_frequency]
         if not words:

@@ -7,12 +7,13 @@ so nothing needs to be restored.
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain
 from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
-from tokexp.tokenizer.split import splitter
+from tokexp.tokenizer.split import PretokenEncoder, counted_chunks, splitter
 
 FIRST_BYTE = len(SPECIALS)
 FIRST_WORD = FIRST_BYTE + 256
@@ -28,7 +29,8 @@ class WordCasedTokenizer(Tokenizer):
         self.words = words
         self._split = splitter("gpt2")
         self._bytes = [b""] * FIRST_BYTE + [bytes([byte]) for byte in range(256)] + [w.encode() for w in words]
-        self._ids_of = _IdsOfWords({word: [i] for i, word in enumerate(words, start=FIRST_WORD)})
+        self._id_of = {word: i for i, word in enumerate(words, start=FIRST_WORD)}
+        self._encode_pretokens = PretokenEncoder(lambda new: list(map(self._ids_of, new)))
 
     @classmethod
     def train(cls, text: str, *, vocab_size: int | None = None, min_frequency: int = 2) -> Self:
@@ -37,14 +39,25 @@ class WordCasedTokenizer(Tokenizer):
         check_vocab_size(vocab_size, FIRST_WORD, "256 bytes")
         if min_frequency < 1:
             raise InputError(f"tokenizer.min_frequency: got {min_frequency}, expected at least 1")
-        counts = Counter(splitter("gpt2")(text))
+        split, counts = splitter("gpt2"), Counter[str]()
+        for chunk in counted_chunks(text):
+            counts.update(split(chunk))
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, count in ranked if count >= min_frequency]
         return cls(words if vocab_size is None else words[: vocab_size - FIRST_WORD])
 
     def encode(self, text: str) -> list[int]:
+        ids: list[int] = self.encode_array(text).tolist()
+        return ids
+
+    def encode_array(self, text: str) -> np.ndarray:
         refuse_surrogates(text)
-        return list(chain.from_iterable(map(self._ids_of.__getitem__, self._split(text))))
+        return self._encode_pretokens(self._split(text))
+
+    def _ids_of(self, word: str) -> list[int]:
+        """The id of a known word; of any other, the ids of its bytes."""
+        known = self._id_of.get(word)
+        return [known] if known is not None else [FIRST_BYTE + byte for byte in word.encode()]
 
     def decode(self, ids: list[int]) -> str:
         return b"".join([self._bytes[i] for i in ids]).decode("utf-8", errors="replace")
@@ -61,10 +74,3 @@ class WordCasedTokenizer(Tokenizer):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         return cls(data["words"])
-
-
-class _IdsOfWords(dict[str, list[int]]):
-    """The id of every known word; of any other word, the ids of its bytes."""
-
-    def __missing__(self, word: str) -> list[int]:
-        return [FIRST_BYTE + byte for byte in word.encode()]

@@ -20,6 +20,7 @@ from torch import Tensor
 from tokexp.model.gpt import GPT, KVCache
 from tokexp.scoring.ngram import KneserNey
 from tokexp.scoring.segmentations.excerpts import Excerpt, Matches
+from tokexp.system.meter import Meter
 
 FLOATS_AT_ONCE = 1 << 27  # logits and cached keys and values held in memory: about half a gigabyte
 
@@ -56,12 +57,14 @@ def weigh(
     most = max(1, min(rows // samples, FLOATS_AT_ONCE // (held + config.block_size * config.vocab_size)))
     rng = np.random.default_rng(seed)
     log_p, log_weights = [], []
+    meter = Meter("drawing other segmentations", len(excerpts))
     was_training = model.training
     model.eval()
     try:
         for _, same in itertools.groupby(excerpts, key=lambda excerpt: len(excerpt.context)):
             group = list(same)
             for i in range(0, len(group), most):
+                meter.advance(len(group[i : i + most]))
                 proposal = Proposal(model, group[i : i + most], bigrams)
                 log_p.append(proposal.log_p)
                 log_weights.append(proposal.draw(samples, rows, rng))

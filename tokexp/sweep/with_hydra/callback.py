@@ -38,10 +38,10 @@ class RunCallback(Callback):
                 line = f"python -m tokexp.run -m sweeps={named}"
                 raise InputError(f"sweeps={named} is a sweep of many runs; type: {line}")
             cfg = to_config(make_current(config))
-            check_run(cfg)
             if config.dry:
                 print_estimates([cfg])
                 sys.exit(0)
+            check_run(cfg)
             Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:

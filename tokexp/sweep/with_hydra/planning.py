@@ -72,6 +72,11 @@ def plan_sweep(composed: Sequence[DictConfig]) -> Sweep:
     return Sweep(runs, frozenset(done))
 
 
+def pin_corpora(jobs: Jobs, runs: Sequence[RunSpec]) -> Jobs:
+    """Add to the overrides of each job the SHA-256 of its corpus, so that it refuses a text that has changed since."""
+    return [[*job, f"data.sha256={run.corpus.pin}"] for job, run in zip(jobs, runs, strict=True)]
+
+
 def is_done(run: RunSpec, committed: Container[str]) -> bool:
     """Whether a run's result is in its folder, or among those committed, by the hash of its settings."""
     return run.has_result or run.config_hash in committed

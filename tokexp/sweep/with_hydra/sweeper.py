@@ -29,10 +29,11 @@ from tokexp.sweep.with_hydra.planning import (
     known_names,
     list_jobs,
     make_folders,
+    pin_corpora,
     plan_run,
     plan_sweep,
 )
-from tokexp.sweep.with_hydra.schema import register_schema
+from tokexp.sweep.with_hydra.schema import make_current, register_schema, to_config
 from tokexp.system.distributed import world_from_environment
 from tokexp.system.files import write_text
 
@@ -95,13 +96,14 @@ class ReportingSweeper(Sweeper):
             jobs = list_jobs(loader, [*(f"{key}={value}" for key, value in self._params.items()), *arguments])
             jobs = name_jobs(self.config, jobs)
             composed = compose_jobs(loader, self.config, jobs)
+            if composed[0].dry:
+                print_estimates(list({repr(cfg): cfg for cfg in map(to_config, map(make_current, composed))}.values()))
+                sys.exit(0)
             runs = [plan_run(one) for one in composed]
             if (kept := keep_labels(jobs, runs, known_names(runs[0].asked.sweep, runs[0].path.parent))) != jobs:
                 jobs, composed = kept, compose_jobs(loader, self.config, kept)
             sweep = plan_sweep(composed)
-            if composed[0].dry:
-                print_estimates([run.asked for run in sweep.runs])
-                sys.exit(0)
+            jobs = pin_corpora(jobs, runs)
             require_queue(self.config)
             make_folders(sweep)
             write_text(Path(self.config.hydra.sweep.dir, "multirun.yaml"), OmegaConf.to_yaml(self.config))

@@ -211,7 +211,7 @@ def _tiktoken(ranks: dict[bytes, int], pattern: str) -> Foreign:
     encode_pretokens = PretokenEncoder(encode_new)
 
     def encode(text: str) -> tuple[list[int], list[Span]]:
-        ids = encode_pretokens(split(text))
+        ids = encode_pretokens(split(text)).tolist()
         return ids, spans_of_lengths([len(bytes_of[i]) for i in ids])
 
     def decode(ids: list[int]) -> str:
