@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tokexp.config.checks import InputError, absolute, check, check_types, one_of, positive
+from tokexp.config.checks import InputError, absolute, check, check_types, one_of, positive, require_name
 
 NAMES = ("auto", "tinyshakespeare", "pydoc", "text", "documents", "dataset", "parallel")
+PARTS = ("train", "val", "test")
 OF_DOCUMENTS = ("documents", "dataset", "parallel")
 
 
@@ -85,4 +86,8 @@ def _further(held_out: Any) -> Any:
         held_out = named
     if not isinstance(held_out, dict) or not held_out:
         raise InputError(f"data.held_out: got {held_out!r}, expected texts by name: {{news: FILE, letters: FOLDER}}")
+    for name in map(str, held_out):
+        require_name("data.held_out", name)
+        if name in PARTS:
+            raise InputError(f"data.held_out: got the name {name!r}, which is a part's; write {{another name: path}}")
     return {str(name): absolute(f"data.held_out.{name}", path) for name, path in held_out.items()}
