@@ -109,8 +109,11 @@ def _interval(difference: Difference) -> str:
     if difference.over_seeds is None:
         return "one seed each"
     low, high = difference.over_seeds
+    over_seeds = f"95 %: {low:.3f} to {high:.3f} over seeds"
+    if difference.over_text is None:
+        return f"{over_seeds}; too few documents for an interval over the text"
     least, most = difference.over_text
-    return f"95 %: {low:.3f} to {high:.3f} over seeds, {least:.3f} to {most:.3f} over the text"
+    return f"{over_seeds}, {least:.3f} to {most:.3f} over the text"
 
 
 def name_of(cell: Cell) -> str:
