@@ -59,9 +59,7 @@ def leads(comparison: Comparison) -> list[Lead]:
     }
     if not marks:
         return []
-    ends = {
-        cell: _scores([*comparison.end_nats(cell)], comparison.scored_bytes) for cell in sorted(comparison.cells)
-    }
+    ends = {cell: _scores([*comparison.end_nats(cell)], comparison.scored_bytes) for cell in sorted(comparison.cells)}
     leads = []
     for at, scores in ((END, ends), (BEST, _best_checkpoints(comparison, ends))):
         pairs = [(cell, baseline) for cell in scores for baseline in marks]
