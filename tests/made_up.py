@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.comparison import Comparison, comparisons
-from tokexp.runs.result import columns
-from tokexp.runs.study import BLOCK_COLUMNS, TABLES, Study
+from tokexp.runs.result import added, columns
+from tokexp.runs.study import BLOCK_COLUMNS, TABLES, Study, complete_results
 from tokexp.scoring.samples.readability import MEASURES
 
 COLUMNS = list(columns())  # of results.csv
@@ -49,6 +49,7 @@ def run(
     """
     bpb, bytes_per_token = list(bpb), ARMS.get(arm, float(len(arm)))
     row: Row = dict.fromkeys(COLUMNS, 1)
+    row |= dict.fromkeys(added(), np.nan) | {"language": "", "scored_on": ""}
     row |= TEXT | {"arm": arm, "seed": seed, "size": "nano", "trained_on": "train", "tuned": "", "val_bytes": 640}
     row |= {"machine": "one", "device": "cpu", "git_commit": "abc", "git_dirty": "False", "versions": "v"}
     row |= {"bytes_per_token": bytes_per_token, "chars_per_token": bytes_per_token, "bytes_seen": bytes_per_token * end}
@@ -88,11 +89,13 @@ def study(runs: Sequence[Run], name: str = "made-up", **tables: Any) -> Study:
         "content": ["name", "partition", "class", "bytes", "bits"],
         "readability": ["name", "val_sha256", "chars", "temperature", "sample", *MEASURES],
         "baselines": ["val_sha256", "baseline", "family", "val_bpb", "val_bpb_restoration", *BLOCK_COLUMNS],
+        "texts": ["name", "text", "sha256", "units", "documents", "bytes", "tokens", "lines", "bpb_naive", "bpb"],
+        "units": ["name", "text", "baseline", "unit", "document", "bytes", "tokens", "lines", "nats"],
     }
     frames = {table: pd.DataFrame(tables.pop(table, []), columns=given) for table, given in columns.items()}
     made = Study(
         name,
-        pd.DataFrame([run.row for run in runs]),
+        complete_results(pd.DataFrame([run.row for run in runs])),
         pd.DataFrame([point for run in runs for point in run.curve]),
         pd.DataFrame(blocks),
         **frames,

@@ -70,7 +70,7 @@ def test_two_texts_are_two_comparisons() -> None:
     other = run("char", corpus="b", val_sha256="b", val_bytes=320)
     first, second = comparisons(study([run("bpe", bpb=[3.0]), run("char"), other]))
     assert (first.corpus, second.corpus) == ("b", "text")
-    assert (first.val_bytes, second.val_bytes) == (320, 640)
+    assert (first.scored_bytes, second.scored_bytes) == (320, 640)
     assert second.runs.arm.tolist() == ["char", "bpe"], "best first"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tokexp.analysis.statistics import (
+    Blocks,
     Difference,
     SeedScores,
     compare_all,
@@ -123,7 +124,7 @@ def test_holm_keeps_the_rate_of_false_claims() -> None:
     wrong = 0
     for _ in range(rounds):
         cells = {name: SeedScores(rng.normal(2, 0.02, 4), rng.normal(100, 1, (4, 64))) for name in "abcd"}
-        wrong += any(difference.resolved for difference in compare_all(cells, 64 * 100).values())
+        wrong += any(difference.resolved for difference in compare_all(cells, Blocks(64 * 100)).values())
     assert wrong / rounds < 0.05 + 3 * math.sqrt(0.05 * 0.95 / rounds)
 
 
@@ -137,7 +138,7 @@ def cells(gap: float, spread: float, seeds: int = 4) -> tuple[SeedScores, SeedSc
 
 
 def compared(first: SeedScores, second: SeedScores) -> Difference:
-    return compare_all({"first": first, "second": second}, n_bytes=64)["first", "second"]
+    return compare_all({"first": first, "second": second}, Blocks(64))["first", "second"]
 
 
 def test_resolved_needs_both_intervals() -> None:
@@ -149,11 +150,11 @@ def test_resolved_needs_both_intervals() -> None:
     assert clear.over_text[0] < clear.mean < clear.over_text[1]
     assert not compared(*cells(0.005, 0.05)).resolved, "seeds differ more"
     first, second = cells(0.5, 0.01)
-    one_block = second.blocks + np.where(np.arange(64) == 0, 40.0, 0)[None] - 0.9
+    one_block = second.nats + np.where(np.arange(64) == 0, 40.0, 0)[None] - 0.9
     by_text = compared(first, SeedScores(second.bpb, one_block))
     assert not by_text.resolved
     assert not by_text.text_suffices
-    alone = compared(*(SeedScores(cell.bpb[:1], cell.blocks[:1]) for cell in (first, second)))
+    alone = compared(*(SeedScores(cell.bpb[:1], cell.nats[:1]) for cell in (first, second)))
     assert (alone.over_seeds, alone.seeds, alone.resolved) == (None, None, False)
     assert alone.text_suffices
 
@@ -171,8 +172,8 @@ def test_seeds_that_would_do() -> None:
 def test_more_comparisons_are_judged_more_strictly() -> None:
     first, second = cells(0.1, 0.05)
     alone = compared(first, second)
-    others = {f"other {i}": SeedScores(first.bpb, first.blocks) for i in range(5)}
-    among = compare_all({"first": first, "second": second, **others}, n_bytes=64)
+    others = {f"other {i}": SeedScores(first.bpb, first.nats) for i in range(5)}
+    among = compare_all({"first": first, "second": second, **others}, Blocks(64))
     assert among["first", "second"].p > alone.p
     assert len(among) == 21
 

@@ -33,7 +33,7 @@ def test_the_best_vocabulary_by_hand() -> None:
 
 def test_the_best_at_the_edge_is_no_optimum() -> None:
     made = vocabularies()
-    falling = made.results.assign(val_bpb=3 - np.log(made.results.vocab_size) / 10)
+    falling = made.results.assign(bpb=3 - np.log(made.results.vocab_size) / 10)
     (row,) = optima(compared(dataclasses.replace(made, results=falling)))
     assert (row.best, row.vertex, row.over_seeds, row.over_text) == (8192, None, None, None)
 

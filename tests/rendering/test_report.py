@@ -47,8 +47,8 @@ def test_no_csv_has_an_interval_in_a_field(reports: Path) -> None:
     for path in (reports / "made-up/tables").glob("*.csv"):
         assert not set(path.read_text()) & set("±*"), path
     frame = pd.read_csv(reports / "made-up/tables/bits_per_byte.csv").set_index("run")
-    assert frame.val_bpb["bpe"] == pytest.approx(2.2)
-    assert frame.val_bpb_half["bpe"] == pytest.approx(12.706 * 0.05, rel=1e-3)
+    assert frame.bpb["bpe"] == pytest.approx(2.2)
+    assert frame.bpb_half["bpe"] == pytest.approx(12.706 * 0.05, rel=1e-3)
 
 
 def test_a_report_is_written_alike_again(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:

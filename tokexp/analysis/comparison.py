@@ -16,8 +16,10 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from tokexp.analysis.cells import Cell, cells_of
-from tokexp.analysis.statistics import Estimate
+from tokexp.analysis.statistics import Estimate, Text, Unknown
+from tokexp.analysis.texts.units import Units, baseline_units, blocks_of_evaluations, units_of_runs
 from tokexp.runs.study import Study, block_nats
+from tokexp.scoring.units import BLOCKS_OF_TEXT, DOCUMENTS
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -57,6 +59,8 @@ class Comparison:
         self.scored_bytes = int(runs.scored_bytes.iloc[0])
         self.scored_sha256 = str(runs.scored_sha256.iloc[0])
         self.corpus = str(runs.corpus.iloc[0])
+        self.language = _language(runs)
+        self.scored_on = str(runs.scored_on.iloc[0])  # val | test
         self._answers: dict[Any, Any] = {}
 
     def answer(self, question: Any, compute: Callable[[], T]) -> T:
@@ -147,9 +151,69 @@ class Comparison:
         gain, error = self.mean("marginal_gain_bpb")[cell], self.mean("marginal_gain_error")[cell]
         return None if np.isnan(gain) else Estimate(gain, 1.96 * error)
 
+    @property
+    def on_test(self) -> bool:
+        """Whether runs are ranked on a part that nothing was chosen on."""
+        return self.scored_on == "test"
+
+    @cached_property
+    def evaluates_all(self) -> bool:
+        """Whether every evaluation read the whole of the text that ranks."""
+        read = self.runs.eval_bytes
+        return not self.on_test and bool((read.isna() | (read == self.runs.val_bytes)).all())
+
+    @cached_property
+    def documents(self) -> int | None:
+        """How many the text that ranks has; None where it is a single text, or nobody knows."""
+        known = units_of_runs(self.study, self.runs, self.scored_on)
+        if known is None or known.kind != DOCUMENTS:
+            return None
+        counted = self.runs.test_documents if self.on_test else self.runs.val_documents
+        return len(known.n_bytes) if counted.isna().any() else int(counted.iloc[0])
+
+    @cached_property
+    def units(self) -> Units | None:
+        """What the text that ranks is made of: its documents or, where they are too few or not known, blocks of it."""
+        known = units_of_runs(self.study, self.runs, self.scored_on)
+        if known is not None and not known.few:
+            return known
+        return blocks_of_evaluations(self.study, self.runs) if self.evaluates_all else None
+
+    @property
+    def unit_kind(self) -> str | None:
+        """documents | blocks; None where there is no interval over the text."""
+        return self.units.kind if self.units else None
+
+    @property
+    def unit_bytes(self) -> np.ndarray:
+        """(units,), none where there is no interval over the text."""
+        return self.units.n_bytes if self.units else np.zeros(0)
+
+    @cached_property
+    def text(self) -> Text:
+        """The text that ranks, as `compare_all` asks for it."""
+        return self.units.text if self.units else Unknown()
+
     def end_nats(self, cell: Cell) -> np.ndarray:
-        """Nats of each block of the held-out text at the end of each run: (seeds, 64)."""
-        return block_nats(self.study.ends.loc[list(self.runs_of(cell)["name"])])
+        """Nats of each unit of the held-out text at the end of each run: (seeds, units), none where none are known."""
+        names = list(self.runs_of(cell)["name"])
+        return self.units.nats.loc[names].to_numpy() if self.units else np.zeros((len(names), 0))
+
+    @cached_property
+    def baseline_nats(self) -> dict[str, np.ndarray]:
+        """Nats of each unit of the held-out text, (units,), by baseline; those known only as a whole are left out."""
+        if self.unit_kind == DOCUMENTS and self.units:
+            return baseline_units(self.study, self.scored_sha256, self.units)
+        if self.unit_kind != BLOCKS_OF_TEXT:
+            return {}
+        by_name = zip(self.baselines.baseline, block_nats(self.baselines), strict=True)
+        return {str(name): nats for name, nats in by_name if not np.isnan(nats).any()}
+
+
+def _language(runs: pd.DataFrame) -> str:
+    """Of parallel texts, several joined by +; "" for others."""
+    language = runs.language.iloc[0]
+    return language if isinstance(language, str) else ""
 
 
 def by_cell(runs: pd.DataFrame) -> list[tuple[Cell, pd.DataFrame]]:

@@ -16,7 +16,7 @@ import pandas as pd
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import BaselineName, Comparison, baseline_of, computed_once
 from tokexp.analysis.statistics import STRETCHES
-from tokexp.runs.study import block_nats
+from tokexp.scoring.units import BLOCKS_OF_TEXT
 
 FEWEST = 100  # bytes with so much context, of which fewer say nothing
 WORDS_AND_SPACING = ("word_first", "word_rest", "spacing")  # since a word's end is paid by either of them
@@ -49,21 +49,24 @@ def shares_of_bytes(comparison: Comparison, partition: str) -> dict[str, float]:
         return {}
     content = comparison.study.content
     rows = content[(content.partition == partition) & (content.name == comparison.runs["name"].iloc[0])]
-    shares: dict[str, float] = (rows.set_index("class").bytes / comparison.scored_bytes).to_dict()
+    looked_at = content.bytes[(content.partition == "place") & (content.name == comparison.runs["name"].iloc[0])].sum()
+    shares: dict[str, float] = (rows.set_index("class").bytes / (looked_at or comparison.scored_bytes)).to_dict()
     return shares
 
 
 def bits_along(comparison: Comparison) -> dict[Cell | BaselineName, np.ndarray]:
     """Total bits per byte of each eighth of the held-out text at the end, (8,): of the cells, then of the baselines.
 
-    The best total first; baselines that are known only as a whole are left out.
+    The best total first; baselines that are known only as a whole are left out. None of documents, whose order is
+    drawn.
     """
+    if comparison.unit_kind != BLOCKS_OF_TEXT or comparison.documents is not None:
+        return {}
     nats: dict[Cell | BaselineName, np.ndarray] = {
         cell: comparison.end_nats(cell).mean(axis=0) for cell in comparison.cells
     }
-    baselines = comparison.baselines.sort_values("val_bpb", kind="stable")
-    for row, blocks in zip(baselines.itertuples(), block_nats(baselines), strict=True):
-        if not np.isnan(blocks).any():
-            nats[baseline_of(row)] = blocks
+    for row in comparison.baselines.sort_values("val_bpb", kind="stable").itertuples():
+        if row.baseline in comparison.baseline_nats:
+            nats[baseline_of(row)] = comparison.baseline_nats[str(row.baseline)]
     per_byte = STRETCHES / (np.log(2) * comparison.scored_bytes)
     return {who: blocks.reshape(STRETCHES, -1).sum(axis=1) * per_byte for who, blocks in nats.items()}

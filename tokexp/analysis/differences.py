@@ -12,6 +12,7 @@ from tokexp.analysis.comparison import BaselineName, Comparison, baseline_of, co
 from tokexp.analysis.statistics import Difference, SeedScores, compare_all
 from tokexp.runs.study import block_nats
 from tokexp.scoring.blocks import crossfit
+from tokexp.scoring.units import BLOCKS_OF_TEXT
 
 END, BEST = "end", "best, cross-fitted"
 
@@ -27,7 +28,7 @@ def differences(comparison: Comparison) -> dict[tuple[Cell, Cell], Difference]:
         for cell in comparison.cells
     }
     pairs = [(one, other) for one, other in itertools.combinations(scores, 2) if one.size == other.size]
-    return compare_all(scores, comparison.scored_bytes, pairs)
+    return compare_all(scores, comparison.text, pairs)
 
 
 @dataclass(frozen=True)
@@ -45,33 +46,45 @@ def leads(comparison: Comparison) -> list[Lead]:
     """Hold every cell, the best first, against the best baseline of each family, at the end and at its best checkpoint.
 
     A baseline is the same for every seed, so that Welch's t is that of one sample; over the text the two are paired,
-    block by block. Corrected for being read together, each point by itself. A cell that was best at its end has one
+    unit by unit. Corrected for being read together, each point by itself. A cell that was best at its end has one
     point; a family whose best baseline is known only as a whole is left out.
     """
-    best = comparison.best_baselines
-    best = best[~np.isnan(block_nats(best)).any(axis=1)].sort_values("family", ascending=False)  # static, adaptive
+    known = comparison.baseline_nats
+    best = comparison.best_baselines.sort_values("family", ascending=False)  # static, adaptive
     # Two seeds that do not differ add nothing to the variance, nor to its degrees of freedom.
     marks: dict[Cell | BaselineName, SeedScores] = {
-        baseline_of(row): _scores([nats] * 2, comparison.scored_bytes)
-        for row, nats in zip(best.itertuples(), block_nats(best), strict=True)
+        baseline_of(row): _scores([known[str(row.baseline)]] * 2, comparison.scored_bytes)
+        for row in best.itertuples()
+        if str(row.baseline) in known
     }
-    evaluated = {name: block_nats(rows) for name, rows in comparison.study.blocks.groupby("name")}
-    ends, chosen = {}, {}
-    for cell in sorted(comparison.cells):
-        nats = [evaluated[name] for name in comparison.runs_of(cell)["name"]]
-        ends[cell] = _scores([rows[-1] for rows in nats], comparison.scored_bytes)
-        paid_for = _scores([crossfit(rows) for rows in nats], comparison.scored_bytes)
-        if not np.array_equal(paid_for.blocks, ends[cell].blocks):
-            chosen[cell] = paid_for
+    if not marks:
+        return []
+    ends = {cell: _scores([*comparison.end_nats(cell)], comparison.scored_bytes) for cell in sorted(comparison.cells)}
     leads = []
-    for at, scores in ((END, ends), (BEST, chosen)):
+    for at, scores in ((END, ends), (BEST, _best_checkpoints(comparison, ends))):
         pairs = [(cell, baseline) for cell in scores for baseline in marks]
-        compared = compare_all({**scores, **marks}, comparison.scored_bytes, pairs)
+        compared = compare_all({**scores, **marks}, comparison.text, pairs)
         leads += [Lead(cell, at, baseline, compared[cell, baseline]) for cell, baseline in pairs]  # type: ignore[arg-type]
     return sorted(leads, key=lambda lead: comparison.cells.index(lead.cell))
 
 
+def _best_checkpoints(comparison: Comparison, ends: dict[Cell, SeedScores]) -> dict[Cell, SeedScores]:
+    """The cells whose best checkpoint is not their end, there, the choice paid for.
+
+    None where evaluations did not read all of the text that ranks, by the blocks of which a choice is paid for.
+    """
+    if not comparison.evaluates_all or comparison.unit_kind != BLOCKS_OF_TEXT:
+        return {}
+    evaluated = {name: block_nats(rows) for name, rows in comparison.study.blocks.groupby("name")}
+    chosen = {}
+    for cell, end in ends.items():
+        nats = [crossfit(evaluated[name]) for name in comparison.runs_of(cell)["name"]]
+        if not np.array_equal(nats, end.nats):
+            chosen[cell] = _scores(nats, comparison.scored_bytes)
+    return chosen
+
+
 def _scores(nats: list[np.ndarray], n_bytes: int) -> SeedScores:
-    """Of the nats of each block, (64,), of each seed."""
-    blocks = np.array(nats)
-    return SeedScores(blocks.sum(axis=1) / (np.log(2) * n_bytes), blocks)
+    """Of the nats of each unit, (units,), of each seed."""
+    units = np.array(nats)
+    return SeedScores(units.sum(axis=1) / (np.log(2) * n_bytes), units)

@@ -17,13 +17,14 @@ fewer than 30, nor for saying how a corpus of another kind would come out.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from scipy.special import stdtr, stdtridf, stdtrit
 
-from tokexp.analysis.statistics import DRAWS, LEVEL, Interval
+from tokexp.analysis.statistics import DRAWS, LEVEL, Interval, K, OverText
 
 FEWEST = 30  # documents, below which such a test is not to be trusted
 ROUNDING = 1e-12  # of the figures: a spread below that is none
@@ -80,6 +81,22 @@ def over_documents(nats: np.ndarray, n_bytes: np.ndarray) -> OverDocuments:
         likely = 1 - LEVEL / 2
         freedom[spread] = stdtridf(likely, np.clip(critical, stdtrit(count - 1, likely), stdtrit(1, likely)))
     return OverDocuments(ratio / math.log(2), error / math.log(2), freedom)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """A held-out text of many documents, as `compare_all` asks for it."""
+
+    n_bytes: np.ndarray  # (documents,)
+
+    def compare(self, nats: Mapping[K, np.ndarray], pairs: Sequence[tuple[K, K]]) -> list[OverText]:
+        if not pairs:
+            return []
+        over = over_documents(np.array([nats[second] - nats[first] for first, second in pairs]), self.n_bytes)
+        return [
+            OverText(Interval(float(low), float(high)), float(p))
+            for (low, high), p in zip(over.intervals(), over.p(), strict=True)
+        ]
 
 
 def document_error(nats: np.ndarray, n_bytes: np.ndarray) -> tuple[float, float]:

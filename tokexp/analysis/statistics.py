@@ -1,6 +1,7 @@
 """Is a difference between two cells real? Two intervals: over seeds, and over the held-out text.
 
-A cell is all runs that differ in the seed alone. A difference is called resolved where both intervals
+A cell is all runs that differ in the seed alone. What the held-out text is made of says how the second is had: of
+documents (`documents.py`), or of one text in blocks, here. A difference is called resolved where both intervals
 exclude zero, and still would if all the differences of a report were judged together (Holm): other
 seeds might turn it round, and so might another text. Not good for saying how another corpus would
 come out, nor a larger model.
@@ -19,7 +20,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from scipy.special import ndtr, stdtr, stdtrit
@@ -62,7 +63,21 @@ class SeedScores:
     """What the seeds of one contestant came to, at one point of their training."""
 
     bpb: np.ndarray  # (seeds,) bits per byte
-    blocks: np.ndarray  # (seeds, 64) nats of each block of the held-out text
+    nats: np.ndarray  # (seeds, units) of each document of the held-out text, or of each of 64 blocks
+
+
+class OverText(NamedTuple):
+    """How far a difference is that of a held-out text."""
+
+    interval: Interval | None  # None where the text cannot say
+    p: float
+
+
+class Text(Protocol):
+    """A held-out text, of whose kind there might have been another."""
+
+    def compare(self, nats: Mapping[K, np.ndarray], pairs: Sequence[tuple[K, K]]) -> list[OverText]:
+        """The differences of pairs, the second's bits less the first's. `nats`: (units,) of each contestant."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,7 @@ class Difference:
 
     mean: float
     over_seeds: Interval | None  # None where a cell has one seed
-    over_text: Interval
+    over_text: Interval | None  # None where it has too few documents
     p: float  # the larger of the two tests' p-values, corrected by Holm; 1 where a cell has one seed
     p_text: float  # of the text alone, not corrected
     text_suffices: bool  # whether it would be resolved with seeds enough, the others as they are
@@ -86,6 +101,8 @@ class Difference:
         """Resolved or not, and if not what would do."""
         if self.resolved:
             return Verdict(Reason.RESOLVED)
+        if self.over_text is None:
+            return Verdict(Reason.FEW_DOCUMENTS)
         if self.over_seeds is None:
             return Verdict(Reason.ONE_SEED)
         if self.p_text >= LEVEL:
@@ -99,6 +116,7 @@ class Reason(Enum):
     """Why a difference is resolved, or is not."""
 
     RESOLVED = auto()
+    FEW_DOCUMENTS = auto()  # of which the text has too few for an interval
     TEXT = auto()  # it does not tell the averages of these seeds apart
     SHORT_TEXT = auto()  # it is too short for so many comparisons
     ONE_SEED = auto()  # which cannot tell
@@ -117,17 +135,17 @@ class Verdict:
 
 
 def compare_all(
-    cells: Mapping[K, SeedScores], n_bytes: int, pairs: Sequence[tuple[K, K]] | None = None
+    cells: Mapping[K, SeedScores], text: Text, pairs: Sequence[tuple[K, K]] | None = None
 ) -> dict[tuple[K, K], Difference]:
-    """Compare pairs of cells, scored on the same `n_bytes`, and correct for their being read together.
+    """Compare pairs of cells, scored on the same `text`, and correct for their being read together.
 
     `pairs`: all, in the order of the cells, where it is None. A pair's p-value is the larger of Welch's over the
-    seeds and that of t over the stretches of the text, since both must reject (Berger 1982); Holm's (1979) correction
-    multiplies the smallest by the number of pairs, the next by one less, and so on, never decreasing.
+    seeds and that over the text, since both must reject (Berger 1982); Holm's (1979) correction multiplies the
+    smallest by the number of pairs, the next by one less, and so on, never decreasing.
     """
-    texts = {name: _Text.of(cell.blocks.mean(axis=0), n_bytes) for name, cell in cells.items()}
     pairs = list(itertools.combinations(cells, 2)) if pairs is None else pairs
-    by_text = [_text_p(texts[first], texts[second]) for first, second in pairs]
+    over_text = text.compare({name: cell.nats.mean(axis=0) for name, cell in cells.items()}, pairs)
+    by_text = [over.p for over in over_text]
     p = [max(_seeds_p(cells[a], cells[b]), text) for (a, b), text in zip(pairs, by_text, strict=True)]
     corrected, with_seeds_enough = holm(p), holm_of_each(by_text, p)
     differences = {}
@@ -137,7 +155,7 @@ def compare_all(
         differences[first, second] = Difference(
             mean=float(b.mean() - a.mean()),
             over_seeds=welch_interval(b, a) if several else None,
-            over_text=_text_interval(texts[first], texts[second]),
+            over_text=over_text[i].interval,
             p=corrected[i],
             p_text=by_text[i],
             text_suffices=with_seeds_enough[i] < LEVEL,
@@ -207,6 +225,24 @@ def seeds_needed(a: np.ndarray, b: np.ndarray, level: float) -> int | None:
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """A single text, in 64 blocks of equal length."""
+
+    n_bytes: int
+
+    def compare(self, nats: Mapping[K, np.ndarray], pairs: Sequence[tuple[K, K]]) -> list[OverText]:
+        texts = {name: _Text.of(each, self.n_bytes) for name, each in nats.items()}
+        return [OverText(_text_interval(texts[a], texts[b]), _text_p(texts[a], texts[b])) for a, b in pairs]
+
+
+class Unknown:
+    """A text whose units are not known, or too few."""
+
+    def compare(self, nats: Mapping[K, np.ndarray], pairs: Sequence[tuple[K, K]]) -> list[OverText]:
+        return [OverText(None, 1.0) for _ in pairs]
+
+
+@dataclass(frozen=True)
 class _Text:
     """A cell's bits per byte over the text."""
 
@@ -223,13 +259,12 @@ def _text_interval(first: _Text, second: _Text) -> Interval:
     return bootstrap_interval(second.drawn - first.drawn)
 
 
-def bootstrap_interval(figures: np.ndarray) -> Interval:
-    """The 95 % interval of a figure that was had from each of `resampled_texts`: (draws,).
+def bootstrap_interval(figures: np.ndarray, n: int = STRETCHES) -> Interval:
+    """The 95 % interval of a figure that was had from each of `resampled_texts`, (draws,), or from draws of `n` others.
 
     Percentiles, spread as far as t at eight stretches is wider than the normal, since a bootstrap over few
     is too narrow (Hesterberg 2015).
     """
-    n = STRETCHES
     tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, LEVEL / 2)))
     low, high = np.quantile(figures, [tail, 1 - tail])
     return Interval(float(low), float(high))

@@ -44,10 +44,11 @@ class Point:
 class View:
     """What the runs come to under one kind of terms; cells that differ in their budget alone are one here."""
 
-    axis: str | None  # of AXES; None: each at its best checkpoint, cross-fitted
+    axis: str | None  # of AXES; None: each at its best checkpoint, the choice paid for
     at: float | None  # the value of the axis
     place: str  # where seconds are compared: of which machine and threads; "" where all runs had the same
     points: dict[Cell, Point]
+    on_test: bool = False  # of best checkpoints: chosen on the validation part and scored on another
 
     @cached_property
     def ranking(self) -> list[Cell]:
@@ -67,10 +68,11 @@ def views(comparison: Comparison) -> list[View]:
     by_axis = [view for axis in AXES if (view := _equal(comparison, axis))]
     points: dict[Cell, Point] = {}
     for cell, runs in by_cell(comparison.runs):  # of a cell with several budgets, the best
-        point, key = Point(runs.best_val_bpb_crossfit.to_numpy(), 1.0, True), cell.without_budget()
-        if key not in points or point.bpb < points[key].bpb:
+        chosen = runs.best_test_bpb if comparison.on_test else runs.best_val_bpb_crossfit
+        point, key = Point(chosen.to_numpy(float), 1.0, True), cell.without_budget()
+        if not np.isnan(point.bpb) and (key not in points or point.bpb < points[key].bpb):
             points[key] = point
-    return [*by_axis, View(None, None, "", points)]
+    return [*by_axis, *([View(None, None, "", points, comparison.on_test)] if points else [])]
 
 
 @dataclass(frozen=True)

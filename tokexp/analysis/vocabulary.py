@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statistics import Interval, bootstrap_interval, resampled_texts
-from tokexp.runs.study import Study, block_nats
+from tokexp.analysis.documents import drawn_documents
+from tokexp.analysis.statistics import STRETCHES, Interval, bootstrap_interval, resampled_texts
+from tokexp.analysis.texts.units import Units
+from tokexp.scoring.units import DOCUMENTS
 
 FEWEST = 4  # sizes of vocabulary
 DRAWS = 2000
@@ -58,7 +60,7 @@ def _optimum(comparison: Comparison, arm: str, size: str, runs: pd.DataFrame) ->
         means[best],
         vertex(means) if inside else None,
         over_seeds(seeds) if inside and min(map(len, seeds.values())) > 1 else None,
-        over_text(_end_nats(comparison.study, runs)) if inside else None,
+        _over_units(comparison.units, runs) if inside and comparison.units else None,
     )
 
 
@@ -73,10 +75,11 @@ def vertex(bpb: dict[int, float]) -> float:
     return float(np.exp(-slope / (2 * curve))) if curve > 0 else float(sizes[i])
 
 
-def _end_nats(study: Study, runs: pd.DataFrame) -> dict[int, np.ndarray]:
-    """The nats of each block at the end, (64,), a mean over the seeds, by the size of the vocabulary."""
+def _over_units(units: Units, runs: pd.DataFrame) -> Interval:
+    """Of the vertex, over the units of the text at the end, a mean over the seeds."""
     names = {v: list(runs["name"][runs.vocab_size == v]) for v in runs.vocab_size.tolist()}
-    return {v: block_nats(study.ends.loc[some]).mean(axis=0) for v, some in names.items()}
+    nats = {v: units.nats.loc[some].to_numpy().mean(axis=0) for v, some in names.items()}
+    return over_text(nats, units.n_bytes if units.kind == DOCUMENTS else None)
 
 
 def over_seeds(seeds: dict[int, np.ndarray]) -> Interval:
@@ -95,10 +98,17 @@ def over_seeds(seeds: dict[int, np.ndarray]) -> Interval:
     return Interval(float(low), float(high))
 
 
-def over_text(blocks: dict[int, np.ndarray]) -> Interval:
-    """Of the vertex at 95 %: it is found again in texts made of stretches of this one."""
-    texts = resampled_texts()[:DRAWS]
-    drawn = {v: texts @ nats for v, nats in blocks.items()}
-    return bootstrap_interval(
-        np.array([vertex({v: float(nats[i]) for v, nats in drawn.items()}) for i in range(DRAWS)])
-    )
+def over_text(nats: dict[int, np.ndarray], documents: np.ndarray | None = None) -> Interval:
+    """Of the vertex at 95 %: it is found again in texts made of stretches of this one, or drawn of its documents.
+
+    `documents`: the bytes of each, since texts of others have other lengths; of blocks None.
+    """
+    if documents is None:
+        texts, n = resampled_texts()[:DRAWS], STRETCHES
+    else:
+        n = len(documents)
+        times = drawn_documents(n)[:DRAWS].astype(float)
+        texts = times / (times @ documents)[:, None]
+    drawn = {v: texts @ each for v, each in nats.items()}
+    vertices = [vertex({v: float(each[i]) for v, each in drawn.items()}) for i in range(DRAWS)]
+    return bootstrap_interval(np.array(vertices), n)

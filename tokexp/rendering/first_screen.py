@@ -13,6 +13,7 @@ from tokexp.analysis.statements.doubts import Doubt, Flaw, doubts
 from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.analysis.statements.settling import Settling, settling
 from tokexp.analysis.statistics import Difference
+from tokexp.rendering.corpora import corpus_line, ranked_line
 from tokexp.rendering.sentences import held_equal_line, question
 from tokexp.rendering.tables.columns import Column, Table, table
 from tokexp.rendering.text import Code, Line, Strong, capitalized, joined, listed
@@ -32,6 +33,8 @@ class FirstScreen:
     command: str | None  # to copy, where a command would settle it
     table: Table  # the main one, of few columns; a cell is its tokenizer, and where models have several sizes those
     held_equal: Line
+    ranked_on: Line  # on which text runs are ranked; nothing of older runs
+    corpus: Line  # how it is made up; nothing of older runs
 
 
 def first_screen(comparison: Comparison) -> FirstScreen:
@@ -43,6 +46,8 @@ def first_screen(comparison: Comparison) -> FirstScreen:
         command=None if reasons else command(comparison.study.name, needed),
         table=main_table(comparison),
         held_equal=held_equal_line(held_equal(comparison)),
+        ranked_on=ranked_line(comparison),
+        corpus=corpus_line(comparison),
     )
 
 
@@ -101,16 +106,20 @@ def _lead(leader: Leader, verb: str, unit: str) -> Line:
     if leader.second is None:
         return [Code(name_of(leader.cell)), " stands alone"]
     second, difference = leader.second
-    by = f" by {difference.mean:.3f}{unit} ({_interval(difference)})"
+    units = "documents" if leader.by_documents else "the text"
+    by = f" by {difference.mean:.3f}{unit} ({_interval(difference, units)})"
     return [Code(name_of(leader.cell)), f" {verb} ", Code(name_of(second)), by]
 
 
-def _interval(difference: Difference) -> str:
+def _interval(difference: Difference, units: str) -> str:
     if difference.over_seeds is None:
         return "one seed each"
     low, high = difference.over_seeds
+    over_seeds = f"95 %: {low:.3f} to {high:.3f} over seeds"
+    if difference.over_text is None:
+        return f"{over_seeds}; too few documents for an interval over the text"
     least, most = difference.over_text
-    return f"95 %: {low:.3f} to {high:.3f} over seeds, {least:.3f} to {most:.3f} over the text"
+    return f"{over_seeds}, {least:.3f} to {most:.3f} over {units}"
 
 
 def name_of(cell: Cell) -> str:
@@ -190,7 +199,8 @@ def settling_lines(needed: Settling, sweep: str) -> list[Line]:
     if needed.more_text:
         sizes = [size for size in needed.more_text if size]
         where = f" at size{'s' if len(sizes) > 1 else ''} {' and '.join(sizes)}" if sizes else ""
-        lines.append([f"Only a longer held-out text would settle the lead{where}; more seeds would not."])
+        text = "more held-out documents" if needed.by_documents else "a longer held-out text"
+        lines.append([f"Only {text} would settle the lead{where}; more seeds would not."])
     return lines
 
 

@@ -20,7 +20,8 @@ from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.style import STYLE
 from tokexp.rendering.first_screen import PICTURE, first_screen
 from tokexp.rendering.sentences import ranking_paragraphs, title
-from tokexp.rendering.tables.forms import html_table
+from tokexp.rendering.tables.across import tables_across
+from tokexp.rendering.tables.forms import html_table, numbers
 from tokexp.rendering.tables.sections import SECTIONS
 from tokexp.rendering.text import html, html_paragraph
 from tokexp.runs.study import Study, read_study
@@ -51,7 +52,8 @@ class StudyReport:
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table of the report by its name, as its CSV has it."""
-        tables = {section.name: self._rows(section.numbers) for section in SECTIONS}
+        tables = {section.name: numbers(made) for section, made in tables_across(self.comparisons)}
+        tables |= {section.name: self._rows(section.numbers) for section in SECTIONS}
         return {name: table for name, table in tables.items() if len(table)}
 
     @cached_property
@@ -79,13 +81,15 @@ def _shown(comparison: Comparison) -> Iterator[Markup]:
     """The first screen: the answer, the picture, the main table, what was held equal; and what stands behind it."""
     screen = first_screen(comparison)
     yield Markup("<h3>{}</h3>").format(title(comparison))
-    yield from map(html_paragraph, [*screen.warnings, screen.answer])
+    yield from map(html_paragraph, [*screen.warnings, screen.answer, *([screen.ranked_on] if screen.ranked_on else [])])
     yield from _picture(comparison)
     yield from map(html_paragraph, screen.settle)
     if screen.command:
         yield Markup("<pre>{}</pre>").format(screen.command)
     yield html_table(screen.table)
-    yield Markup("<p><small>{}</small></p>").format(html(screen.held_equal))
+    for line in (screen.held_equal, screen.corpus):
+        if line:
+            yield Markup("<p><small>{}</small></p>").format(html(line))
     yield from map(html_paragraph, ranking_paragraphs(ranking(comparison)))
 
 

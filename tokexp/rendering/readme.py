@@ -11,12 +11,13 @@ import pandas as pd
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import ranking
-from tokexp.rendering.figures.gallery import PICTURES
+from tokexp.rendering.figures.gallery import ACROSS, ACROSS_CAPTION, PICTURES
 from tokexp.rendering.figures.panels import MOST_PANELS, panel_names
 from tokexp.rendering.first_screen import PICTURE, FirstScreen, first_screen, report_title
 from tokexp.rendering.page.chart import caption
 from tokexp.rendering.page.pieces import passages, visible
 from tokexp.rendering.sentences import ranking_paragraphs, title
+from tokexp.rendering.tables.across import tables_across
 from tokexp.rendering.tables.forms import markdown_table
 from tokexp.rendering.tables.sections import ComparisonTables
 from tokexp.rendering.text import Line, html, markdown, markdown_paragraphs, printable, sentence
@@ -36,6 +37,7 @@ def write_readme(study: Study, parts: list[ComparisonTables], folder: Path) -> P
     if n := len(study.missing):
         of = f"{n} of {len(study.results) + n} runs {'is' if n == 1 else 'are'} missing"
         blocks.append(f"**{of}**; the end of this page says which.")
+    blocks += _across(parts, folder)
     for i, part in enumerate(parts):
         if len(parts) > 1:
             blocks.append(f"## {markdown([title(part.comparison)])}")
@@ -49,6 +51,18 @@ def write_readme(study: Study, parts: list[ComparisonTables], folder: Path) -> P
     return path
 
 
+def _across(parts: list[ComparisonTables], folder: Path) -> list[str]:
+    """What holds over all corpora: before any of them."""
+    comparisons = [part.comparison for part in parts]
+    blocks = []
+    for section, made in tables_across(comparisons):
+        blocks += [f"## {section.heading}", markdown(section.finding(comparisons)), markdown_table(made, MOST_ROWS)]
+        blocks.append(markdown(section.note(comparisons)))
+        if section.name == ACROSS and (folder / "figures" / f"{ACROSS}.png").exists():
+            blocks.append(f"![{ACROSS_CAPTION}](figures/{ACROSS}.png)")
+    return blocks
+
+
 def _runs(n: int) -> str:
     return f"{n} run{'' if n == 1 else 's'}"
 
@@ -56,12 +70,14 @@ def _runs(n: int) -> str:
 def _first(screen: FirstScreen, i: int, folder: Path) -> list[str]:
     """The answer, the ranking, what would settle it, the main table, the curves and the differences as pictures."""
     blocks = [markdown(sentence(*screen.warnings))] if screen.warnings else []
-    blocks += [markdown(screen.answer), *_picture(folder, PICTURE, i)]
+    blocks += [markdown(line) for line in (screen.answer, screen.ranked_on) if line]
+    blocks += _picture(folder, PICTURE, i)
     if screen.settle:
         blocks.append(f"**What would settle it.** {markdown(sentence(*screen.settle))}")
     if screen.command:
         blocks.append(f"```\n{screen.command}\n```")
-    blocks += [markdown_table(screen.table, MOST_ROWS), markdown(screen.held_equal)]
+    blocks += [markdown_table(screen.table, MOST_ROWS)]
+    blocks += [markdown(line) for line in (screen.held_equal, screen.corpus) if line]
     return blocks + [block for name in UNFOLDED for block in _picture(folder, name, i)]
 
 
@@ -77,7 +93,7 @@ def _folded(part: ComparisonTables, i: int, folder: Path) -> list[str]:
     comparison = part.comparison
     blocks = [_details("Behind the answer", markdown_paragraphs(ranking_paragraphs(ranking(comparison))))]
     for section, table in part.tables:
-        body = [markdown(section.note), markdown_table(table, MOST_ROWS)]
+        body = [markdown(section.explained(comparison)), markdown_table(table, MOST_ROWS)]
         if len(table) > MOST_ROWS:
             body.append(f"These are the first {MOST_ROWS} of {len(table):,}; `tables/{section.name}.csv` has them all.")
         blocks.append(_details(section.heading, *body, finding=section.finding(comparison, table)))

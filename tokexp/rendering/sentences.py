@@ -50,7 +50,8 @@ def question(name: str) -> str:
 def title(comparison: Comparison) -> str:
     """The held-out text, by which the parts of a report are told apart."""
     digest = comparison.scored_sha256[:8]
-    return f"{comparison.corpus} ({comparison.scored_bytes:,} held-out bytes, SHA-256 {digest})"
+    language = f" {comparison.language}" if comparison.language else ""
+    return f"{comparison.corpus}{language} ({comparison.scored_bytes:,} held-out bytes, SHA-256 {digest})"
 
 
 def lossless_line(leader: Leader) -> Line:
@@ -109,7 +110,8 @@ def view_name(view: View) -> str:
 def view_heading(view: View) -> str:
     """The view with its terms."""
     if view.axis is None or view.at is None:
-        return f"{view_name(view)} (cross-fitted)"
+        how = "chosen on validation, scored on test" if view.on_test else "cross-fitted"
+        return f"{view_name(view)} ({how})"
     place = f", only those with {view.place}" if view.place else ""
     return f"{view_name(view)} ({TERMS[view.axis].format(view.at)}{place})"
 
@@ -151,6 +153,8 @@ def tuned_line(ranking: Ranking) -> Line:
     if not ranking.tuned:
         return []
     chosen = plain(listed([[name] for name in ranking.tuned]))
+    if ranking.on_test:
+        return [f"Chosen by looking at the validation part, which ranks nothing: {chosen}."]
     return [f"Chosen by looking at held-out text, and so flattering these figures: {chosen}."]
 
 

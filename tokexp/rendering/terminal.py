@@ -162,9 +162,17 @@ def _restoration(row: dict[str, Any]) -> str:
 
 
 def answer_text(study: Study) -> str:
-    """The first sentence of the report, of each corpus."""
+    """The first sentence of the report, of each corpus; of several, what holds over all of them too."""
     from tokexp.analysis.comparison import comparisons
     from tokexp.rendering.first_screen import answer_lines
+    from tokexp.rendering.sentences import title
+    from tokexp.rendering.tables.across import tables_across
     from tokexp.rendering.text import plain
 
-    return "\n".join(plain(line) for comparison in comparisons(study) for line in answer_lines(comparison)[:1])
+    every = comparisons(study)
+    several = len(every) > 1
+    lines = [plain(section.finding(every)) for section, _ in tables_across(every)]
+    for comparison in every:
+        begin = f"{title(comparison)}: " if several else ""
+        lines += [f"{begin}{plain(line)}" for line in answer_lines(comparison)[:1]]
+    return "\n".join(lines)

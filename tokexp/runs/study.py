@@ -238,7 +238,7 @@ def complete_results(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of results.csv with the columns that those of older runs lack, and what is ranked under one name."""
     rows = rows.reindex(columns=[*rows, *(name for name in columns() if name in added() and name not in rows)])
     rows["bpb"] = rows.bpb.astype(float).fillna(rows.val_bpb)
-    rows["scored_on"] = rows.scored_on.fillna("val").replace("", "val")
+    rows["scored_on"] = rows.scored_on.astype(object).fillna("val").replace("", "val")
     on_test = rows.scored_on == "test"
     for name in RANKED:
         called = f"scored_{name}" if name in ("bytes", "tokens", "sha256") else name

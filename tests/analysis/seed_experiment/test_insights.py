@@ -47,7 +47,7 @@ def test_insights_follow_the_figures() -> None:
     assert named(granularity(comparison).context_chars) == {"word": 40, "bpe": 20, "char": 10}
 
     worse = made.results.assign(
-        val_bpb=[2.0, 2.5, 3.0], sample_chars_500=500, params_total=100, flops=[1, 2, 3], unk_rate=[0, 1, 1]
+        bpb=[2.0, 2.5, 3.0], sample_chars_500=500, params_total=100, flops=[1, 2, 3], unk_rate=[0, 1, 1]
     )
     against = with_samples(dataclasses.replace(made, results=worse), {"char": 0.0, "bpe": 1.0, "word": 2.0})
     assert judgements(against) == [OPEN, NOT, NOT, OPEN, OPEN, NOT]

@@ -37,9 +37,9 @@ def test_cells_stand_among_the_baselines() -> None:
     assert shown(made, "seeds") == ["", "3", "", "3", ""]
     rows = numbers(made).set_index("run")
     assert list(rows.index) == ["PPMd (adaptive)", "char", "Kneser-Ney (static)", "bpe", "gzip (adaptive)"]
-    assert rows.val_bpb["char"] == pytest.approx(2.01)
-    assert rows.val_bpb_half["char"] == pytest.approx(0.0248, rel=1e-2)
-    assert pd.isna(rows.val_bpb_half["PPMd (adaptive)"])
+    assert rows.bpb["char"] == pytest.approx(2.01)
+    assert rows.bpb_half["char"] == pytest.approx(0.0248, rel=1e-2)
+    assert pd.isna(rows.bpb_half["PPMd (adaptive)"])
 
 
 def test_what_restoration_costs_is_a_part_of_the_total() -> None:

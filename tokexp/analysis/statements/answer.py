@@ -10,6 +10,7 @@ from tokexp.analysis.differences import END, Lead, differences, leads
 from tokexp.analysis.statistics import Difference, Estimate
 from tokexp.analysis.views import Agreement, agreement
 from tokexp.runs.result import tuned_names
+from tokexp.scoring.units import DOCUMENTS
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Leader:
     second: tuple[Cell, Difference] | None  # the next one, and by how much it is behind
     restoration: float  # bits per byte of the total that bring back what the tokenizer loses
     lossless: tuple[Cell, Estimate] | None  # where it loses text: the best that does not
+    by_documents: bool  # whether the interval over the text is one over documents
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Ranking:
     best_per_token: Cell | None  # that has the lowest loss per token, where it is not the best
     leads: list[SizeLead]
     tuned: list[str]  # what was chosen by looking at held-out text
+    on_test: bool  # whether runs are ranked on another text than that
 
 
 def answer(comparison: Comparison) -> Answer:
@@ -78,6 +81,7 @@ def _leader(comparison: Comparison, size: Size, name: str | None) -> Leader:
         second,
         comparison.mean("bpb_restoration")[best],
         (lossless[0], comparison.total(lossless[0])) if lossless else None,
+        comparison.unit_kind == DOCUMENTS,
     )
 
 
@@ -89,6 +93,7 @@ def ranking(comparison: Comparison) -> Ranking:
         per_token if per_token != comparison.cells[0] else None,
         [lead for size in comparison.sizes if (lead := size_lead(comparison, size.name, size.cells))],
         sorted({name for text in comparison.runs.tuned for name in tuned_names(text)}),
+        comparison.on_test,
     )
 
 

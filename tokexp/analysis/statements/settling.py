@@ -9,6 +9,7 @@ from tokexp.analysis.statements.answer import answer
 from tokexp.analysis.statistics import Reason
 
 FIRST_SEEDS = 3  # a cell, where each has one
+OF_TEXT = (Reason.FEW_DOCUMENTS, Reason.TEXT, Reason.SHORT_TEXT)  # that are reasons of the text
 MOST_SEEDS = 20  # that anyone would type
 
 
@@ -21,6 +22,7 @@ class Settling:
     too_many: int | None  # how many seeds a cell would need, where that is more than anyone would train
     never: bool  # whether not even a thousand seeds would do
     more_text: list[str | None]  # the sizes where the held-out text is too short; None where all models have one size
+    by_documents: bool = False  # whether it is made of documents
 
 
 def settling(comparison: Comparison) -> Settling:
@@ -36,7 +38,8 @@ def settling(comparison: Comparison) -> Settling:
         one_seed=Reason.ONE_SEED in reasons,
         too_many=max(too_many) if too_many else None,
         never=Reason.TOO_MANY_SEEDS in reasons,
-        more_text=[size for size, verdict in verdicts if verdict.reason in (Reason.TEXT, Reason.SHORT_TEXT)],
+        more_text=[size for size, verdict in verdicts if verdict.reason in OF_TEXT],
+        by_documents=comparison.documents is not None,
     )
 
 

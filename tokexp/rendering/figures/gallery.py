@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison
-from tokexp.rendering.figures import dots, leads, progress, ranking, sizes
+from tokexp.rendering.figures import dots, languages, leads, progress, ranking, sizes
 from tokexp.rendering.figures.layout import headed
 from tokexp.rendering.figures.panels import panels, sweep_panel
 from tokexp.rendering.figures.style import STYLE
@@ -110,10 +110,27 @@ PICTURES = [
 ]
 
 
+ACROSS = "languages"  # the picture over all corpora of a study, its files and its caption
+ACROSS_CAPTION = "What a paragraph costs in each language"
+ACROSS_READING = (
+    "A row is a language, a mark a tokenizer. The pages are the same in each language, and further left they need "
+    "less. A hollow mark is a model of several languages."
+)
+
+
+def draw_across(comparisons: list[Comparison]) -> Figure | None:
+    """The picture over all corpora; None where they have no languages."""
+    figure = languages.languages(comparisons)
+    return None if figure is None else headed(figure, ACROSS_CAPTION, ACROSS_READING)
+
+
 def draw_figures(comparisons: list[Comparison], folder: Path) -> None:
     """Draw every figure that the comparisons have something for, as NAME.png and NAME.svg; old ones go."""
-    written = set()
+    written: set[Path] = set()
     with mpl.rc_context(STYLE):
+        across = draw_across(comparisons)
+        if across is not None:
+            written |= _save(across, folder, ACROSS, svg=True)
         for i, comparison in enumerate(comparisons):
             for picture in PICTURES:
                 figure = picture.draw(comparison)

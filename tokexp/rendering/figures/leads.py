@@ -29,7 +29,8 @@ def forest(comparison: Comparison) -> Figure | None:
             line = looking[cell].colour
             if difference.over_seeds:
                 axes.plot(difference.over_seeds, [row + 0.12] * 2, color=line, lw=2)
-            axes.plot(difference.over_text, [row - 0.12] * 2, color=line, lw=2, ls=(0, (1, 1)))
+            if difference.over_text:
+                axes.plot(difference.over_text, [row - 0.12] * 2, color=line, lw=2, ls=(0, (1, 1)))
             axes.plot(difference.mean, row, marker="o" if difference.resolved else "|", color=line, ms=6)
         axes.axvline(0, color="0.3", lw=0.8)
         axes.set_yticks(range(len(nearest)), [str(cell) for cell, _ in nearest])

@@ -26,20 +26,20 @@ from plotly.offline import get_plotlyjs
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statements.answer import ranking
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.panels import MOST_PANELS, panel_names
 from tokexp.rendering.figures.style import looks
-from tokexp.rendering.first_screen import PICTURE, first_screen, report_title
+from tokexp.rendering.first_screen import PICTURE, report_title
 from tokexp.rendering.page.chart import AXIS_TITLES, MEASURE_TITLES, MEASURES, caption, chart, island
 from tokexp.rendering.page.cutter import Cutter, cutter
 from tokexp.rendering.page.pictures import Drawing, drawing, for_dark, variable_of
 from tokexp.rendering.page.pieces import LEVELS, CutLine, passage_lines
-from tokexp.rendering.page.tables import Grid, grid
+from tokexp.rendering.page.screen import Across, FoldedTable, Screen, across_of, screen_of
+from tokexp.rendering.page.tables import grid
 from tokexp.rendering.readme import absent, provenance
-from tokexp.rendering.sentences import ranking_paragraphs, title
+from tokexp.rendering.sentences import title
 from tokexp.rendering.tables.sections import ComparisonTables
-from tokexp.rendering.text import html, html_paragraph, printable
+from tokexp.rendering.text import html, printable
 from tokexp.runs.files import SAMPLES
 from tokexp.runs.study import Study
 from tokexp.system.files import write_text
@@ -64,30 +64,6 @@ class Card:
     colour: str
     caption: str
     text: str
-
-
-@dataclass(frozen=True)
-class Screen:
-    """The first screen."""
-
-    warnings: list[Markup]
-    answer: Markup
-    settle: list[Markup]
-    command: str
-    held_equal: Markup
-    grid: Grid  # the main table
-    behind: list[Markup]  # what more is known of the leads, below
-
-
-@dataclass(frozen=True)
-class FoldedTable:
-    """A table below the first screen. `finding`: what stands beside its heading while it is folded."""
-
-    name: str
-    heading: str
-    finding: Markup
-    note: Markup
-    grid: Grid
 
 
 @dataclass(frozen=True)
@@ -158,6 +134,7 @@ def write_page(study: Study, parts: list[ComparisonTables], folder: Path) -> Pat
 
 def page(study: Study, parts: list[ComparisonTables], figures: Path) -> str:
     """The page; the same bytes for the same study and pictures."""
+    across = across_of([part.comparison for part in parts], figures)
     shown = [_part(part, figures, i) for i, part in enumerate(parts)]
     scripts = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS}
     measures = {name: {"short": short, "title": MEASURE_TITLES[name]} for name, (short, _) in MEASURES.items()}
@@ -167,13 +144,14 @@ def page(study: Study, parts: list[ComparisonTables], figures: Path) -> str:
         name=study.name,
         title=report_title(study),
         parts=shown,
+        across=across,
         missing=[absent(run) for run in study.missing],
         provenance=[*(part.title for part in shown), *provenance(study.results)],
         axes=AXIS_TITLES,
         measures=MEASURE_TITLES,
         headings={"main": MAIN, "leads": LEADS, "behind": BEHIND, "passage": PASSAGE, "cut": YOURS},
         levels=LEVELS,
-        colours={variable_of(colour): (colour, for_dark(colour)) for colour in sorted(_colours(shown))},
+        colours={variable_of(colour): (colour, for_dark(colour)) for colour in sorted(_colours(shown, across))},
         variable_of=variable_of,
         island=data,
         scripts={name: Markup(script) for name, script in scripts.items()},
@@ -183,9 +161,10 @@ def page(study: Study, parts: list[ComparisonTables], figures: Path) -> str:
     )
 
 
-def _colours(parts: list[PageOfComparison]) -> set[str]:
+def _colours(parts: list[PageOfComparison], across: list[Across]) -> set[str]:
     """Those of the cells, and those of the pictures."""
     colours = {colour for part in parts for colour in part.colours.values()}
+    colours |= {colour for table in across if table.picture for colour in table.picture.colours}
     for part in parts:
         images = [part.ranking, part.leads, *part.for_paper, *part.pictures, *part.panels]
         colours |= {colour for image in images if image for colour in image.colours}
@@ -221,11 +200,11 @@ def _part(part: ComparisonTables, figures: Path, i: int) -> PageOfComparison:
     elsewhere = {PICTURE, LEADS_PICTURE, *SHOWN_AS_CURVES}
     return PageOfComparison(
         title=title(comparison),
-        screen=_screen(comparison, colours),
+        screen=screen_of(comparison, colours),
         tables=[
             FoldedTable(
-                section.name, section.heading, html(section.finding(comparison, table)), html(section.note),
-                grid(table, colours),
+                section.name, section.heading, html(section.finding(comparison, table)),
+                html(section.explained(comparison)), grid(table, colours),
             )
             for section, table in part.tables
         ],
@@ -241,19 +220,6 @@ def _part(part: ComparisonTables, figures: Path, i: int) -> PageOfComparison:
         cutter=cutter(comparison),
         chart=chart(comparison, sampled(comparison)),
     )  # fmt: skip
-
-
-def _screen(comparison: Comparison, colours: dict[Cell, str]) -> Screen:
-    screen = first_screen(comparison)
-    return Screen(
-        warnings=[html(line) for line in screen.warnings],
-        answer=html(screen.answer),
-        settle=[html(line) for line in screen.settle],
-        command=screen.command or "",
-        held_equal=html(screen.held_equal),
-        grid=grid(screen.table, colours),
-        behind=[html_paragraph(block) for block in ranking_paragraphs(ranking(comparison))],
-    )
 
 
 def sampled(comparison: Comparison) -> list[str]:

@@ -19,6 +19,7 @@ from tokexp.analysis.views import Point
 from tokexp.rendering.text import Emphasis, Line, Strong
 
 UNRESOLVED = {
+    Reason.FEW_DOCUMENTS: "the held-out text has too few documents for an interval over them",
     Reason.TEXT: "this text does not tell them apart",
     Reason.SHORT_TEXT: "this text is too short for so many comparisons",
     Reason.ONE_SEED: "one seed is an anecdote; add seed=0,1,2",

@@ -15,11 +15,10 @@ from tokexp.rendering.sentences import view_heading
 from tokexp.rendering.tables.columns import Column, Table, table
 
 # heading, column of results.csv, form
-BITS = [
-    ("best (chosen on this text)", "best_val_bpb", ".3f"),
-    ("best, cross-fitted", "best_val_bpb_crossfit", ".3f"),
-    ("sliding context", "bpb_sliding", ".3f"),
-]
+BEST_HERE = ("best (chosen on this text)", "best_val_bpb", ".3f")
+BEST_CROSSFITTED = ("best, cross-fitted", "best_val_bpb_crossfit", ".3f")
+BEST_ON_TEST = ("best (chosen on validation, scored on test)", "best_test_bpb", ".3f")
+SLIDING = ("sliding context", "bpb_sliding", ".3f")
 LOSSES = [
     ("vocabulary", "vocab_size", ",.0f"),
     ("characters/token", "chars_per_token", ".2f"),
@@ -63,13 +62,22 @@ def bits_per_byte(comparison: Comparison) -> Table:
         column("naive", means.bpb_naive.tolist(), naive, ".3f", "bpb_naive"),
         column("+ restoration", means.bpb_restoration.tolist(), restoration, ".3f", "bpb_restoration"),
         column("= total", list(map(comparison.total, comparison.cells)), baselines.val_bpb.tolist(), ".3f", "bpb"),
-        *(column(heading, means[name].tolist(), nothing, form, name) for heading, name, form in BITS),
+        *(column(heading, means[name].tolist(), nothing, form, name) for heading, name, form in _further(comparison)),
         column("less, with all segmentations", marginal, nothing, ".4f", "marginal_gain_bpb"),
     )
 
 
+def _further(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """The columns of best checkpoints, by what they were chosen on, and of the wider context."""
+    if comparison.on_test:
+        return [BEST_ON_TEST, SLIDING]
+    return [BEST_HERE, *([BEST_CROSSFITTED] if comparison.evaluates_all else []), SLIDING]
+
+
 def loss_per_token(comparison: Comparison) -> Table:
-    return of_means(comparison, LOSSES)
+    """The losses that training looked at: with a test part, those of the validation part."""
+    part = "validation" if comparison.on_test else "held out"
+    return of_means(comparison, [(heading.replace("held out", part), name, form) for heading, name, form in LOSSES])
 
 
 def difference_columns(by: list[Difference], heading: str, form: str) -> list[Column]:
@@ -108,6 +116,8 @@ def baseline_table(comparison: Comparison) -> Table:
 
 def along_table(comparison: Comparison) -> Table:
     rows = bits_along(comparison)
+    if not rows:
+        return Table()
     eighths = np.array(list(rows.values())).T.tolist()
     return table(
         Column("run", list(rows)),

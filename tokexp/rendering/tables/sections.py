@@ -10,11 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from tokexp.analysis.comparison import Comparison, comparisons
+from tokexp.rendering import corpora
 from tokexp.rendering.sentences import title
-from tokexp.rendering.tables import findings, models, reading, scores, seed_experiment
+from tokexp.rendering.tables import findings, held_out, models, reading, scores, seed_experiment
+from tokexp.rendering.tables.across import write_across
 from tokexp.rendering.tables.columns import Table
 from tokexp.rendering.tables.forms import numbers, write_table
-from tokexp.rendering.text import Code, Emphasis, Line, Strong
+from tokexp.rendering.text import Code, Line, Strong
 from tokexp.runs.study import Study
 from tokexp.system.files import keep_only
 
@@ -23,10 +25,14 @@ from tokexp.system.files import keep_only
 class Section:
     name: str  # of its files in tables/
     heading: str
-    note: Line
+    note: Line | Callable[[Comparison], Line]
     make: Callable[[Comparison], Table]
     finding: Callable[[Comparison, Table], Line]  # what the table found, for who reads its heading alone
     for_machines: Callable[[Comparison], Table] | None = None  # where the rows that people read are not plain ones
+
+    def explained(self, comparison: Comparison) -> Line:
+        """What must be known to read the table."""
+        return self.note(comparison) if callable(self.note) else self.note
 
     def numbers(self, comparison: Comparison, table: Table | None = None) -> pd.DataFrame:
         """The table for machines, a number a column. `table`: what `make` returned, where that is known."""
@@ -40,30 +46,14 @@ SECTIONS = [
     Section(
         "bits_per_byte",
         "Bits per byte on held-out text",
-        [
-            "The ",
-            Emphasis("total"),
-            " at the end of the budget is ranked. It is the sum of two: the model's bits for its tokens (naive), and "
-            "the bits that bring back case, spacing or rare words where a tokenizer loses them (restoration), each "
-            "over the UTF-8 bytes of the original text. A figure is the mean over the seeds, ± half of its 95 % "
-            "interval. A checkpoint that was chosen on this text flatters itself; the cross-fitted figure does not. "
-            "Baselines are in italics: a static one learned from the training part alone, as the models did; an "
-            "adaptive one goes on learning as it reads.",
-        ],
+        corpora.scores_note,
         scores.bits_per_byte,
         findings.of_bits,
     ),
     Section(
         "differences",
         "Which differences are real",
-        [
-            "Every pair of cells whose models have one size has a row, and the better one stands first. The intervals "
-            "are at 95 %: over the seeds (Welch), and over the text (a paired bootstrap over its 64 blocks, in "
-            "stretches of eight, since neighbours are alike). A difference is ",
-            Emphasis("resolved"),
-            " where both tests reject, the one over the text by t over the stretches, after Holm's correction for the "
-            "number of pairs.",
-        ],
+        corpora.differences_note,
         scores.difference_table,
         findings.of_differences,
     ),
@@ -91,13 +81,23 @@ SECTIONS = [
     Section(
         "views",
         "Under other terms",
-        [
-            "The same runs are read where they had taken equal steps, read equally much, and so on. A figure in "
-            "brackets was read before the end of its run's schedule, and ranks nothing; to compare there, train with "
-            "that budget, or at a constant rate."
-        ],
+        corpora.views_note,
         scores.view_table,
         findings.of_views,
+    ),
+    Section(
+        "held_out",
+        "On further held-out texts",
+        held_out.NOTE,
+        held_out.held_out_table,
+        held_out.turns_line,
+    ),
+    Section(
+        "held_out_differences",
+        "The differences on every held-out text",
+        held_out.DIFFERENCES_NOTE,
+        held_out.held_out_differences,
+        held_out.turns_line,
     ),
     Section(
         "place",
@@ -250,7 +250,7 @@ def tables_of(comparison: Comparison) -> list[tuple[Section, Table]]:
 
 def write_tables(parts: list[ComparisonTables], folder: Path) -> None:
     """Write the files of every table; those of a section that has another name now, or nothing to say, go."""
-    written: set[Path] = set()
+    written = write_across([part.comparison for part in parts], folder)
     for section in SECTIONS:
         tables = [(part.comparison, table) for part in parts for this, table in part.tables if this is section]
         if tables:
