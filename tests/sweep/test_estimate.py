@@ -50,7 +50,7 @@ def test_of_a_long_corpus_the_beginning_is_looked_at(tmp_path: Path, monkeypatch
     beginning, times = peek_module.peek(cfg)
     assert beginning.train.n_bytes < 1_510_000
     every = whole.train.n_bytes + whole.val.n_bytes + (whole.test.n_bytes if whole.test else 0)
-    assert beginning.train.n_bytes * times == pytest.approx(every, rel=0.3), "read in blocks"
+    assert beginning.train.n_bytes * times == pytest.approx(every, rel=0.4), "read in blocks of a megabyte"
     assert describe_corpus(beginning, times).startswith("corpus docs: to train on about ")
 
 
