@@ -334,8 +334,7 @@ def language(name: str, sizes: float, arms: Sequence[str] = ("char", "bpe")) -> 
     """Forty pages in a language, in which a page has `sizes` times as many bytes as in English."""
     text = dict.fromkeys(("corpus_sha256", "val_sha256", "test_sha256", "language"), name)
     runs = [
-        on_test(arm, 0, 2.0 + (arm == "bpe"), name=f"{arm}-{name}", config_hash=f"{arm}-{name}", **text)
-        for arm in arms
+        on_test(arm, 0, 2.0 + (arm == "bpe"), name=f"{arm}-{name}", config_hash=f"{arm}-{name}", **text) for arm in arms
     ]
     return with_units(study(runs), sizes=sizes)
 

@@ -23,7 +23,7 @@ def test_the_order_may_be_another_on_a_further_text() -> None:
     assert ranking.ranks
     assert named(news.totals)["char"].value == pytest.approx(3.001, rel=1e-3)
     assert news.totals[compared(made).cells[0]].half is not None
-    by_text = [[one for one in text.differences.values()] for text in (ranking, letters, news)]
+    by_text = [list(text.differences.values()) for text in (ranking, letters, news)]
     assert [one.mean for (one,) in by_text] == pytest.approx([0.5, 0.5, -0.5], abs=0.02)
     assert by_text[1][0].verdict.reason is Reason.FEW_DOCUMENTS
     assert by_text[2][0].over_text is not None
