@@ -80,8 +80,8 @@ def test_neither_the_format_nor_the_order_of_the_files_matters(tmp_path: Path, s
 
 def test_the_parts_are_drawn_and_are_not_the_first_ones(tmp_path: Path) -> None:
     got = load(as_lines(tmp_path / "a.jsonl", texts(200)), val_fraction=0.3)
-    places = sorted(int(name[1:]) for name in got.names["test"])
-    assert got.names["test"] != tuple(f"d{i}" for i in places), "nor in their order"
+    places = sorted(int(name[1:]) for name in got.names["val"])
+    assert got.names["val"] != tuple(f"d{i}" for i in places), "nor in their order"
     assert got.test is None
     assert 30 < len(places) < 90
     assert places[0] < 40
@@ -320,6 +320,8 @@ def test_what_the_corpus_is_called_and_what_it_is_told_by(tmp_path: Path) -> Non
     assert got.measured.val is got.test
     assert len(got.names[got.scored_on]) == len(got.scored)
     store = dict(zip((f"d{i}" for i in range(40)), texts(40), strict=True))
-    assert [store[name] for name in got.names[got.scored_on]] == list(got.scored.documents()), "names are those of the documents"
+    assert [store[name] for name in got.names[got.scored_on]] == list(got.scored.documents()), (
+        "names are those of the documents"
+    )
     with pytest.raises(InputError, match=r"data=documents needs data\.path"):
         load()
