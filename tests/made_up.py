@@ -271,6 +271,80 @@ def whole_study(runs: Sequence[Run], name: str = "made-up", text: str = SAMPLE, 
     return dataclasses.replace(made, **changes)
 
 
+# Columns of results.csv of runs that are ranked on a test part.
+ON_TEST: Row = {"scored_on": "test", "test_sha256": "test text", "test_bytes": 4780, "test_documents": 40}
+ON_TEST |= dict.fromkeys(("test_bpb_naive", "test_bpb_restoration", "test_bpb_sliding"), 0.0)
+# And how a corpus of documents is made up.
+MADE_OF: Row = {"train_documents": 900, "val_documents": 30, "train_bytes": 5_000_000, "learned_bytes": 2_000_000}
+
+
+def on_test(
+    arm: str, seed: int = 0, bpb: float = 2.0, settings: Mapping[str, Any] | None = None, **columns: Any
+) -> Run:
+    """A run that is ranked on a test part, as good there as `bpb`, and on the validation part by one worse."""
+    best = {"best_val_bpb_crossfit": np.nan, "best_test_bpb": bpb + 0.1}
+    made = run(arm, seed, falling(bpb + 1), settings, test_bpb=bpb, **{**ON_TEST, **MADE_OF, **best, **columns})
+    return dataclasses.replace(made, row={**made.row, "bpb": bpb})
+
+
+def with_units(
+    made: Study,
+    text: str = "test",
+    count: int = 40,
+    more: Mapping[str, float] | None = None,
+    kind: str = "documents",
+    noise: float = 0.01,
+    sizes: float = 1.0,
+) -> Study:
+    """Of a held-out text of `count` documents, of 100 bytes and more, `p0`, `p1` and so on, in four lines each.
+
+    Runs are as good as their total, and by `more` worse, by arm; beside that there is noise of each arm's own, of which
+    documents differ but not the total. `sizes`: of a document, and of all that it costs, as in a longer language.
+    """
+    rows, texts = [], []
+    n_bytes = (100 + np.arange(count)) * sizes
+    for one in made.results.itertuples():
+        rng = np.random.default_rng(sum(map(ord, str(one.arm))))
+        nats = np.log(2) * n_bytes * (one.bpb + (more or {}).get(str(one.arm), 0.0))
+        own = rng.normal(0, noise, count) * n_bytes
+        nats += own - own.mean()
+        tokens = n_bytes // ARMS.get(str(one.arm), 1.0) + 1
+        who = {"name": one.name, "text": text}
+        for i in range(count):
+            figures = {"bytes": n_bytes[i], "tokens": tokens[i], "lines": 4, "nats": nats[i]}
+            rows.append({**who, "baseline": "", "unit": i, "document": f"p{i}", **figures})
+        bpb = nats.sum() / np.log(2) / n_bytes.sum()
+        sums = {"bytes": n_bytes.sum(), "tokens": tokens.sum(), "lines": 4 * count, "bpb_naive": bpb, "bpb": bpb}
+        texts.append({**who, "sha256": text, "units": kind, "documents": count, **sums})
+    both = {"units": rows, "texts": texts}
+    frames = {name: pd.DataFrame([*getattr(made, name).to_dict("records"), *new]) for name, new in both.items()}
+    return dataclasses.replace(made, **frames)
+
+
+def of_documents(gap: float = 0.5, count: int = 40, **columns: Any) -> Study:
+    """Two arms of three seeds, `gap` apart on a test part of documents."""
+    runs = [
+        on_test(arm, seed, 2 + gap * (arm == "bpe") + seed / 1000, **columns)
+        for arm in ("char", "bpe") for seed in range(3)
+    ]  # fmt: skip
+    return with_units(study(runs), count=count)
+
+
+def language(name: str, sizes: float, arms: Sequence[str] = ("char", "bpe")) -> Study:
+    """Forty pages in a language, in which a page has `sizes` times as many bytes as in English."""
+    text = dict.fromkeys(("corpus_sha256", "val_sha256", "test_sha256", "language"), name)
+    runs = [
+        on_test(arm, 0, 2.0 + (arm == "bpe"), name=f"{arm}-{name}", config_hash=f"{arm}-{name}", **text) for arm in arms
+    ]
+    return with_units(study(runs), sizes=sizes)
+
+
+def together(*studies: Study) -> Study:
+    """The runs of several studies as one."""
+    frames = {name: pd.concat([getattr(one, name) for one in studies], ignore_index=True) for name in TABLES}
+    return dataclasses.replace(studies[0], **frames)
+
+
 def write_data(made: Study, folder: Path) -> None:
     """As the data of a report lie in its folder."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -467,7 +467,7 @@ def test_what_is_recorded_is_the_ratio_of_sums_over_the_original_text(plain: Cor
     model = Unlike(GPTConfig(vocab_size=prepared.tokenizer.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8))
     restoration = restoration_cost(prepared.tokenizer, plain.train, plain.val)
     evaluator = Evaluator(model, prepared.data, make_targets(prepared, plain), None)
-    row, scores = evaluator(), evaluator.final_scores().val
+    row, scores = evaluator(), evaluator.final_scores({}).val
     raw = plain.val.text.encode()
     bits = row.val_loss * len(prepared.data.val) / math.log(2)
     assert scores.val_bpb_naive == pytest.approx(bits / len(raw))

@@ -67,7 +67,7 @@ def test_neither_the_format_nor_the_order_of_the_files_matters(tmp_path: Path, s
     both = load_corpus(DataConfig(name="documents", path=[*map(str, halves)], **THIRDS, split_by=split_by))
     assert folder.hashes == lines.hashes == both.hashes
     assert folder.pin == lines.pin == both.pin
-    assert folder.names == lines.names == both.names, "of the part that ranks"
+    assert folder.names["test"] == lines.names["test"] == both.names["test"], "of the part that ranks"
     assert len(folder.hashes) == 3
     assert list(folder.train.documents()) == list(lines.train.documents()), "in the same order too"
     train, val, test = parts_of(folder)
@@ -80,8 +80,8 @@ def test_neither_the_format_nor_the_order_of_the_files_matters(tmp_path: Path, s
 
 def test_the_parts_are_drawn_and_are_not_the_first_ones(tmp_path: Path) -> None:
     got = load(as_lines(tmp_path / "a.jsonl", texts(200)), val_fraction=0.3)
-    places = sorted(int(name[1:]) for name in got.names)
-    assert got.names != tuple(f"d{i}" for i in places), "nor in their order"
+    places = sorted(int(name[1:]) for name in got.names["val"])
+    assert got.names["val"] != tuple(f"d{i}" for i in places), "nor in their order"
     assert got.test is None
     assert 30 < len(places) < 90
     assert places[0] < 40
@@ -109,7 +109,7 @@ def test_a_limit_takes_whole_documents_and_says_nothing_of_the_rest(tmp_path: Pa
         assert one.n_bytes <= most < all_of_it.head(one.n_bytes + 1).n_bytes + all_of_it.lengths[n]
     assert cut.train.sha256 == whole.train.sha256, "what is not read is not trained on"
     assert len(load(path, **THIRDS, val_bytes=1).val) == 1
-    assert len(load(path, **THIRDS, val_bytes=1, test_bytes=1).names) == 1
+    assert len(load(path, **THIRDS, val_bytes=1, test_bytes=1).names["test"]) == 1
 
 
 def test_parts_given_apart(tmp_path: Path) -> None:
@@ -318,8 +318,10 @@ def test_what_the_corpus_is_called_and_what_it_is_told_by(tmp_path: Path) -> Non
     assert got.sha256 == got.pin
     assert (got.scored, got.scored_on) == (got.test, "test")
     assert got.measured.val is got.test
-    assert len(got.names) == len(got.scored)
+    assert len(got.names[got.scored_on]) == len(got.scored)
     store = dict(zip((f"d{i}" for i in range(40)), texts(40), strict=True))
-    assert [store[name] for name in got.names] == list(got.scored.documents()), "names are those of the documents"
+    assert [store[name] for name in got.names[got.scored_on]] == list(got.scored.documents()), (
+        "names are those of the documents"
+    )
     with pytest.raises(InputError, match=r"data=documents needs data\.path"):
         load()

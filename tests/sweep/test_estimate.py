@@ -38,7 +38,8 @@ def test_dry_says_what_it_would_cost_and_leaves_nothing(data: list[str], tmp_pat
 
 
 def test_of_a_long_corpus_the_beginning_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "docs.jsonl").write_text("".join(f'{{"text": "the king of {i} and his men"}}\n' for i in range(120_000)))
+    lines = (f'{{"text": "the king of {i} and his men"}}\n' for i in range(120_000))
+    (tmp_path / "docs.jsonl").write_text("".join(lines))
     cfg = DataConfig("documents", path=str(tmp_path / "docs.jsonl"), val_fraction=0.1, test_fraction=0.1)
     whole, times = peek_module.peek(cfg)
     assert times == 1
@@ -50,7 +51,7 @@ def test_of_a_long_corpus_the_beginning_is_looked_at(tmp_path: Path, monkeypatch
     beginning, times = peek_module.peek(cfg)
     assert beginning.train.n_bytes < 1_510_000
     every = whole.train.n_bytes + whole.val.n_bytes + (whole.test.n_bytes if whole.test else 0)
-    assert beginning.train.n_bytes * times == pytest.approx(every, rel=0.3), "read in blocks"
+    assert beginning.train.n_bytes * times == pytest.approx(every, rel=0.4), "read in blocks of a megabyte"
     assert describe_corpus(beginning, times).startswith("corpus docs: to train on about ")
 
 

@@ -47,7 +47,7 @@ class Corpus:
     held_out: dict[str, Part] = field(default_factory=dict)  # further texts, by name
     sha256: str = ""  # of the text before the split; where the held-out text is given apart, without that
     language: str | None = None  # of parallel texts
-    names: tuple[str, ...] = ()  # of the documents of the scored part
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of documents, by part or further text
     seen: int = 0  # held-out documents that the training part has word for word
     skipped: int = 0  # records that could not be read
 
@@ -143,7 +143,7 @@ def _load_corpus(settings: str, stamps: str) -> Corpus:
     corpus = _of_documents(cfg) if cfg.of_documents else _of_text(cfg)
     parts = [("training", corpus.train, cfg.train), ("validation", corpus.val, cfg.val)]
     parts += [("test", corpus.test, cfg.test)] if corpus.test is not None else []
-    parts += [(name, part, (cfg.held_out or {})[name]) for name, part in corpus.held_out.items()]
+    parts += [(name, part, (cfg.held_out or {}).get(name)) for name, part in corpus.held_out.items()]
     for name, part, source in parts:
         if not any(document.strip() for document in part.documents()):
             what = "is only white space" if part.n_bytes else "is empty"
@@ -160,15 +160,21 @@ def _of_documents(cfg: DataConfig) -> Corpus:
     drawn = draw(cfg)
     seen = drawn.seen_in_training()
     name = text_name(cfg.path or cfg.train) if cfg.name != "parallel" else "parallel"
-    test = drawn.part(drawn.test) if len(drawn.test) else None
+    scored = drawn.test if len(drawn.test) else drawn.val
+    further = {name: read_part(cfg, path) for name, path in (cfg.held_out or {}).items()}
+    names = {"test" if len(drawn.test) else "val": tuple(drawn.names(scored))}
+    if cfg.name == "parallel" and len(cfg.languages) > 1:  # what is ranked, by language
+        for source, language in enumerate(cfg.languages):
+            pages = drawn.of_source(source, scored)
+            further[language], names[language] = drawn.part(pages), tuple(drawn.names(pages))
     corpus = Corpus(
         name=name,
         train=drawn.part(drawn.train),
         val=drawn.part(drawn.val),
-        test=test,
-        held_out={name: read_part(cfg, path) for name, path in (cfg.held_out or {}).items()},
+        test=drawn.part(drawn.test) if len(drawn.test) else None,
+        held_out=further,
         language="+".join(cfg.languages) if cfg.name == "parallel" else None,
-        names=tuple(drawn.names(drawn.val if test is None else drawn.test)),
+        names=names,
         seen=len(seen),
         skipped=drawn.skipped,
     )

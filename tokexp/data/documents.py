@@ -15,8 +15,8 @@ import numpy as np
 
 from tokexp.config import DataConfig, InputError
 from tokexp.data.part import Part
-from tokexp.data.sources import Document, Fields, Skipped, fingerprint, read_dataset, read_documents, source_files
-from tokexp.data.store import NOT_GIVEN, PARTS, Store, given_part, store
+from tokexp.data.sources import Fields, Skipped, fingerprint, read_dataset, read_documents, source_files
+from tokexp.data.store import NOT_GIVEN, PARTS, Given, Store, given_part, store
 from tokexp.system import places
 from tokexp.system.cache import place_of
 from tokexp.system.files import sha256
@@ -43,6 +43,10 @@ class Drawn:
 
     def names(self, documents: np.ndarray) -> list[str]:
         return [self._store.name_of(int(document)) for document in documents]
+
+    def of_source(self, source: int, documents: np.ndarray) -> np.ndarray:
+        """Those of some documents that are from one source."""
+        return documents[self._store.sources[documents] == source]
 
     def seen_in_training(self) -> np.ndarray:
         """The held-out documents that the training part has word for word."""
@@ -130,11 +134,11 @@ def _keep(cfg: DataConfig, sources: list[tuple[Any, int]]) -> Store:
     fields, skipped = _fields(cfg), Skipped() if cfg.skip_bad else None
     total = sum(file.stat().st_size for path, _ in sources for file in source_files(path))
 
-    def read() -> Iterator[tuple[Document, int]]:
+    def read() -> Iterator[Given]:
         with Meter("reading the documents", total) as meter:
-            for path, part in sources:
+            for source, (path, part) in enumerate(sources):
                 for document in read_documents(path, fields, skipped, meter.advance):
-                    yield document, part if cfg.split_field is None else given_part(document)
+                    yield document, part if cfg.split_field is None else given_part(document), source
 
     return store(_what(cfg, sources), read(), skipped)
 
@@ -152,7 +156,7 @@ def _keep_dataset(cfg: DataConfig) -> Store:
         "skip_bad": cfg.skip_bad,
     }
     documents = read_dataset(cfg.path, subset=cfg.subset, split=cfg.split, fields=fields, skipped=skipped)
-    return store(what, ((document, given_part(document)) for document in documents), skipped)
+    return store(what, ((document, given_part(document), 0) for document in documents), skipped)
 
 
 def _fields(cfg: DataConfig) -> Fields:

@@ -22,6 +22,8 @@ PARTS = ("train", "val", "test")
 SYNONYMS = (("train", "training"), ("val", "valid", "validation", "dev"), ("test",))
 GIVEN = {name: code for code, names in enumerate(SYNONYMS) for name in names}
 NOT_GIVEN = 255
+COLUMNS = ("ends", "digests", "id_keys", "given", "sources", "name_ends")
+Given = tuple[Document, int, int]  # a document, the number of its part in PARTS, or NOT_GIVEN, and that of its source
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Store:
     digests: np.ndarray  # (documents, 16) uint8, of the content
     id_keys: np.ndarray  # (documents,) uint64, a hash of the id, or of the content of one that has none
     given: np.ndarray  # (documents,) uint8: the number in PARTS of the part that its source gives it, or NOT_GIVEN
+    sources: np.ndarray  # (documents,) uint16, the number of the source that each is from
     name_ends: np.ndarray  # (documents,) int64, in the file `names`
     skipped: list[str]  # what was left out: how many, and the first few places
     skipped_count: int
@@ -54,8 +57,8 @@ class Store:
             return names.read(int(self.name_ends[document]) - begin).decode()
 
 
-def store(what: dict[str, Any], documents: Iterable[tuple[Document, int]], skipped: Skipped | None) -> Store:
-    """Keep `documents`, each with its number in PARTS or NOT_GIVEN; they are read only where the cache has not `what`.
+def store(what: dict[str, Any], documents: Iterable[Given], skipped: Skipped | None) -> Store:
+    """Keep `documents`; they are read only where the cache has not `what`.
 
     Raises InputError where there are none.
     """
@@ -69,15 +72,16 @@ def store(what: dict[str, Any], documents: Iterable[tuple[Document, int]], skipp
         write_json(folder / "skipped.json", {"count": count, "first": skipped.first if skipped is not None else []})
 
     folder = cached(what, build)
-    columns = {name: np.load(folder / f"{name}.npy") for name in ("ends", "digests", "id_keys", "given", "name_ends")}
+    columns = {name: np.load(folder / f"{name}.npy") for name in COLUMNS}
     left_out = json.loads((folder / "skipped.json").read_bytes())
     lines = [f"{left_out['count']:,} records left out, the first of them {line}" for line in left_out["first"][:1]]
     return Store(folder, **columns, skipped=lines, skipped_count=left_out["count"])
 
 
-def _write(documents: Iterable[tuple[Document, int]], text: BinaryIO, names: BinaryIO) -> dict[str, np.ndarray]:
-    ends, name_ends, id_keys, given, digests = array("q"), array("q"), array("Q"), bytearray(), bytearray()
-    for document, part in documents:
+def _write(documents: Iterable[Given], text: BinaryIO, names: BinaryIO) -> dict[str, np.ndarray]:
+    ends, name_ends, id_keys, sources = array("q"), array("q"), array("Q"), array("H")
+    given, digests = bytearray(), bytearray()
+    for document, part, source in documents:
         raw = document.text.encode()
         digest = hashlib.sha256(raw).digest()
         of_id = digest if document.id is None else hashlib.sha256(document.id.encode()).digest()
@@ -89,12 +93,14 @@ def _write(documents: Iterable[tuple[Document, int]], text: BinaryIO, names: Bin
         id_keys.append(int.from_bytes(of_id[:8], "big"))
         digests += digest[:DIGEST]
         given.append(part)
+        sources.append(source)
     if not ends or not ends[-1]:
         raise InputError("data: got no documents; expected at least one for each part")
     return {
         "ends": np.array(ends),
         "name_ends": np.array(name_ends),
         "id_keys": np.array(id_keys, dtype=np.uint64),
+        "sources": np.array(sources),
         "given": np.frombuffer(bytes(given), dtype=np.uint8),
         "digests": np.frombuffer(bytes(digests), dtype=np.uint8).reshape(-1, DIGEST),
     }

@@ -154,7 +154,7 @@ def tuned_line(ranking: Ranking) -> Line:
         return []
     chosen = plain(listed([[name] for name in ranking.tuned]))
     if ranking.on_test:
-        return [f"Chosen by looking at the validation part, which ranks nothing: {chosen}."]
+        return [f"Chosen by looking at held-out text, though not at the test part: {chosen}."]
     return [f"Chosen by looking at held-out text, and so flattering these figures: {chosen}."]
 
 

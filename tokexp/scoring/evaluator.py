@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,10 +74,10 @@ class Evaluator:
         device = next(self._model.parameters()).device
         self.best_weights = {name: value.to(device) for name, value in best_weights.items()}
 
-    def final_scores(self, names: tuple[str, ...] = ()) -> EndScores:
+    def final_scores(self, names: Mapping[str, tuple[str, ...]]) -> EndScores:
         """The end of the budget, which is ranked, and beside it the best checkpoint and the wider context.
 
-        `names`: of the documents of the text that ranks.
+        `names`: of the documents of each text, where they are known.
         """
         ranked = self._targets.get("test", self._targets["val"])
         nats = {name: self._nats(one) for name, one in self._targets.items()}
@@ -84,7 +85,7 @@ class Evaluator:
         wider = ranked.bits_per_byte(sliding.sum() + ranked.restoration_nats.sum())
         only_read = self._reads_all and ranked.name == "val"  # by every evaluation: no checkpoint is scored anew
         best = {} if only_read else self._best_checkpoint(nats, ranked)
-        texts = [one.score(nats[name], names if one is ranked else ()) for name, one in self._targets.items()]
+        texts = [one.score(nats[name], names.get(name, ())) for name, one in self._targets.items()]
         texts.sort(key=lambda text: text.name != ranked.name)
         return EndScores(
             self._val_scores(nats["val"], None if ranked.name == "test" else wider, best),

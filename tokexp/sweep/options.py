@@ -19,6 +19,7 @@ def tokenizer_option(name: str, vocab_size: int | None, path: str | None) -> tup
     """
     settings = {key: value for key, value in option("tokenizer", name).items() if value is not None}
     kind = settings.pop("kind")
+    settings.pop("train_bytes", None)
     if vocab_size is not None:
         if kind not in ("char", "word", "word_cased") and "vocab_size" not in settings:
             raise InputError(f"--vocab-size: got {vocab_size}, but {name} leaves no choice; leave it out")

@@ -86,7 +86,7 @@ def difference_columns(by: list[Difference], heading: str, form: str) -> list[Co
         Column(heading, [one.mean for one in by], form, "difference"),
         Column("over seeds", [one.over_seeds for one in by], ".3f", "over_seeds"),
         Column("over the text", [one.over_text for one in by], ".3f", "over_text"),
-        Column("p", [one.p if one.over_seeds else None for one in by], ".2g"),
+        Column("p", [one.p if one.over_seeds and one.over_text else None for one in by], ".2g"),
         Column("verdict", [one.verdict for one in by]),
     ]
 

@@ -75,7 +75,8 @@ class Mirror:
 
 def _ranked(result: Mapping[str, Any]) -> dict[str, Any]:
     """Name the figure that ranks, and its two parts, as the summary of a run in W&B has them."""
-    parts = {"bpb": "val_bpb", "bpb_naive": "val_bpb_naive", "bpb_restoration": "val_bpb_restoration"}
+    on = result.get("scored_on", "val")
+    parts = {name: f"{on}_{name}" for name in ("bpb", "bpb_naive", "bpb_restoration")}
     return {name: result[column] for name, column in parts.items() if column in result}
 
 

@@ -12,7 +12,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from tokexp.config import GROUP_TYPES, BudgetConfig, RunConfig, from_dict
+from tokexp.config import GROUP_TYPES, BudgetConfig, RunConfig, TokenizerConfig, from_dict
 from tokexp.runs.identity import SINGLE
 from tokexp.stages.prepare import RunSpec, identify
 from tokexp.sweep.options import arm_of
@@ -24,7 +24,8 @@ from tokexp.tokenizer import check_settings
 class Schema(RunConfig):
     """`RunConfig` as Hydra checks it, with the settings of the command itself."""
 
-    tokenizer: Any = field(default_factory=dict)  # its settings are those that its yaml lists
+    # Its settings are those that its yaml lists, and this one, which every kind has.
+    tokenizer: Any = field(default_factory=lambda: {"train_bytes": TokenizerConfig().train_bytes})
     budget: BudgetConfig = MISSING
     dry: bool = False  # say what would be trained, and what it would cost, and train nothing
 
