@@ -90,9 +90,13 @@ def test_the_sha256_of_a_long_part_is_worked_out_once(
     (tmp_path / "a.txt").write_text(MIXED)
     want = [part.sha256 for part in cut_by_characters(Part.of_text(MIXED), [0.9])]
     first = [part.sha256 for part in cut_by_characters(read_single([tmp_path / "a.txt"]), [0.9])]
-    monkeypatch.setattr(module, "write_json", lambda *_: pytest.fail("worked out again"))
-    again = [part.sha256 for part in cut_by_characters(read_single([tmp_path / "a.txt"]), [0.9])]
+    with monkeypatch.context() as kept:
+        kept.setattr(module, "write_json", lambda *_: pytest.fail("worked out again"))
+        again = [part.sha256 for part in cut_by_characters(read_single([tmp_path / "a.txt"]), [0.9])]
     assert first == again == want
+    for share in (0.5, 0.7):
+        *_, last = cut_by_characters(read_single([tmp_path / "a.txt"]), [share])
+        assert last.sha256 == hashlib.sha256(last.text.encode()).hexdigest(), "of another cut it is another"
 
 
 @pytest.mark.parametrize("at", [0, 36, 37, 100, 148, 1000])

@@ -57,7 +57,16 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def long_text(text: str) -> str:
-    return "   " + text[:5000] + " né 日本\u3000\u2003 a\u00a0 b  " + text[:2000] + "".join(NASTY.values()) + " \n\t "
+    """With white space of all sorts where a piece may be cut."""
+    speech = text[:5000].replace(" king", "  king").replace("the ", "the\u00a0 ").replace("my ", "my\u3000  ")
+    return (
+        "   "
+        + speech.replace("good ", "good\n ")
+        + " né 日本\u3000\u2003 a\u00a0 b  "
+        + text[:2000]
+        + "".join(NASTY.values())
+        + " \n\t "
+    )
 
 
 def same(one: TokenStream, other: TokenStream) -> bool:
@@ -265,6 +274,16 @@ def test_pieces_are_the_part_cut_before_spaces_after_what_is_visible(
     assert 5 < len(whole) < len(documents), "short ones go together"
     last = [ends for piece in pieces(Part.of_texts(documents), True) for _, ends in piece]
     assert sum(last) == len(documents) < len(last)
+
+
+def test_white_space_without_a_token_is_the_next_ones_and_at_the_end_the_last_ones(
+    trained: dict[str, Tokenizer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PIECE", 1)
+    part = Part.of_texts(["  ", "the king", " \t ", " ", "of", " ", " "], separated=False)
+    assert encode_part(trained["word"], part).lengths.tolist() == [5, 5, 8]
+    write_stream(trained["word"], part, tmp_path, "x")
+    assert read_stream(tmp_path, "x").lengths.tolist() == [5, 5, 8]
 
 
 def test_a_part_without_tokens_is_refused(tmp_path: Path, trained: dict[str, Tokenizer]) -> None:
