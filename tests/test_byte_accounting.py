@@ -35,7 +35,7 @@ from tokexp.config import (
 )
 from tokexp.data.corpus import Corpus
 from tokexp.data.part import Part
-from tokexp.encoding.encode import encode_stream, write_stream
+from tokexp.encoding.encode import encode_part, encode_stream, write_stream
 from tokexp.encoding.prepare import prepare
 from tokexp.encoding.stream import TokenStream
 from tokexp.experiment import run_experiment
@@ -276,6 +276,9 @@ def liar(clean: Callable[[str], str], kind: type[Tokenizer] = ByteTokenizer) -> 
         def encode(self, text: str) -> list[int]:
             return super().encode(clean(text))
 
+        def encode_array(self, text: str) -> np.ndarray:
+            return super().encode_array(clean(text))
+
     return Liar
 
 
@@ -285,6 +288,9 @@ class Remembers(ByteTokenizer):
     def encode(self, text: str) -> list[int]:
         self.kept = text
         return super().encode(text.lower())
+
+    def encode_array(self, text: str) -> np.ndarray:
+        return np.array(self.encode(text), dtype=np.uint32)
 
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         return self.encode(text), spans_of_lengths([1] * len(text.lower().encode()))
@@ -349,7 +355,7 @@ def config(folder: Path, text: Corpus, kind: str) -> RunConfig:
 
 def refused(cfg: RunConfig, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """What a run says when it refuses, before its first step."""
-    monkeypatch.setattr(tokexp.stages.prepare, "train", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(tokexp.stages.prepare, "train", lambda *_, **__: pytest.fail("trained"))
     with pytest.raises(ValueError, match=r"got .*, expected ") as caught:
         run_experiment(cfg, folder)
     assert not (folder / "result.json").exists()
@@ -366,6 +372,18 @@ def test_a_miscount_is_refused_before_training(
     plant(monkeypatch, kind, bug)
     said = refused(config(tmp_path, plain, kind), tmp_path / "run", monkeypatch)
     assert re.search(message, said), said
+
+
+@pytest.mark.parametrize("name", [name for name, (_, bug, _) in MISCOUNTS.items() if bug.__name__ == "WrongSpans"])
+def test_spans_of_a_lossless_kind_count_for_nothing(name: str, plain: Corpus) -> None:
+    """Even unrefused: the bytes of its tokens are those that they write."""
+    _, bug, _ = MISCOUNTS[name]
+    honest = train_tokenizer("bpe", plain.train.text, vocab_size=400)
+    wrong = bug.from_json(honest.to_json())
+    for part in (plain.val, Part.of_texts(["the king", "Déjà vu\n"])):
+        one, other = encode_part(honest, part), encode_part(wrong, part)
+        assert np.array_equal(one.ids, other.ids)
+        assert np.array_equal(one.lengths, other.lengths)
 
 
 @pytest.mark.parametrize("name", LIES)

@@ -177,7 +177,7 @@ def test_figures_of_training_recomputed_from_its_rows(overfitted: tuple[RunConfi
     paid = (odd[even.argmin()] + even[odd.argmin()]) / math.log(2) / result.scores.val_bytes
     assert result.scores.best_val_bpb_crossfit == pytest.approx(paid)
     assert result.scores.best_val_bpb < paid, "the choice is paid for"
-    tokens = len(load_tokenizer(folder / "tokenizer.json").encode(load_corpus(cfg.data).train))
+    tokens = len(load_tokenizer(folder / "tokenizer.json").encode(load_corpus(cfg.data).train.text))
     assert result.cost.epochs == pytest.approx(150 * 8 * 16 / tokens)
     norms = [row.grad_norm for row in rows if isinstance(row, StepRow)]
     spikes = [norm > 3 * np.median(norms[i - 50 : i]) for i, norm in enumerate(norms) if i >= 50]
@@ -259,7 +259,7 @@ def test_sizes_that_follow_are_written_down(text_file: Path, tmp_path: Path) -> 
 
 
 def result_bytes_per_token(cfg: RunConfig) -> float:
-    train = load_corpus(cfg.data).train
+    train = load_corpus(cfg.data).train.text
     return len(train.encode()) / len(train_tokenizer("word", train).encode(train))
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pyppmd
 import pytest
-from corpora import corpus_of
+from corpora import corpus_of, documents_of
 
 from tokexp.data.corpus import Corpus
+from tokexp.encoding.encode import encode_part
 from tokexp.scoring import baselines as module
+from tokexp.scoring import units
 from tokexp.scoring.baselines import (
     Baseline,
     baselines,
@@ -23,7 +25,7 @@ from tokexp.scoring.baselines import (
     measure_baselines,
     uniform_bits,
 )
-from tokexp.scoring.ngram import CODE_POINTS, CharModel
+from tokexp.scoring.ngram import CODE_POINTS, CharModel, KneserNey
 from tokexp.scoring.restoration import restoration_cost
 from tokexp.system import places
 from tokexp.tokenizer import train_tokenizer
@@ -222,3 +224,87 @@ def test_kept_by_corpus(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert baselines(corpus) == first
     with pytest.raises(AssertionError, match="computed again"):
         baselines(other)
+
+
+# Documents.
+
+
+def test_documents_by_hand() -> None:
+    """Each end is a character that is counted once, in its document, and stands for no byte."""
+    rows = {row.name: row for row in measure_baselines(documents_of(["ab", "a"], ["b", "aa", "ab"]))}
+    a, b, end = -log2(0.39), -log2(0.19), -log2(0.39)  # of a b | a |, with a discount of 0.2 and four symbols
+    by_document = {
+        "uniform": [1 + 2 * log2(3), 3 * log2(3), 3 * log2(3)],
+        "Kneser-Ney 1": [b + end, a + a + end, a + b + end],
+    }
+    for name, bits in by_document.items():
+        assert rows[name].unit_nats == pytest.approx([each * math.log(2) for each in bits]), name
+        assert rows[name].val_bpb == pytest.approx(sum(bits) / 5), name
+    assert all(row.block_nats is None for row in rows.values())
+
+
+def documents(text: str) -> Corpus:
+    made = [text[i : i + 400] + ("", "\n", "  ")[i // 400 % 3] for i in range(0, 9200, 400)]
+    return documents_of(made[:18], [*made[18:], "né 日本 zyxw\n", " \n a"])
+
+
+def test_documents_add_up_to_the_whole(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = documents(text)
+    rows = measure_baselines(corpus)
+    assert [row.name for row in rows] == NAMES
+    assert [row.name for row in rows if row.unit_nats is None] == ["gzip", "bz2", "xz", "zstd"]
+    for row in rows:
+        if row.unit_nats is not None:
+            assert len(row.unit_nats) == len(corpus.val)
+            assert sum(row.unit_nats) / math.log(2) / corpus.val.n_bytes == pytest.approx(row.val_bpb), row.name
+            assert min(row.unit_nats) >= 0, row.name
+    monkeypatch.setattr(units, "MOST_UNITS", 3)
+    borders = [0, 3, 5]  # of 7 documents in 3 units
+    for row, fewer in zip(rows, measure_baselines(corpus), strict=True):
+        assert fewer.val_bpb == row.val_bpb
+        if row.unit_nats is not None:
+            assert fewer.unit_nats == pytest.approx(np.add.reduceat(row.unit_nats, borders).tolist()), row.name
+
+
+def test_words_of_documents_are_counted_with_their_ends(text: str) -> None:
+    """The ids are those that a model is scored on, and what the words lose is paid in each document."""
+    corpus = documents(text)
+    words = next(row for row in measure_baselines(corpus) if row.name == "word trigram")
+    tokenizer = train_tokenizer("word", corpus.train.lines, min_frequency=2)
+    train, val = (encode_part(tokenizer, part) for part in (corpus.train, corpus.val))
+    cost = restoration_cost(tokenizer, corpus.train, corpus.val).bits.sum(axis=1)
+    bits = KneserNey(train.ids, 3, tokenizer.vocab_size).bits(val.ids, train.ids) + cost
+    assert (val.ids == tokenizer.eos_id).sum() == len(corpus.val) == 7
+    by_document = np.bincount(val.document_of, weights=bits) * math.log(2)
+    assert words.unit_nats == pytest.approx(by_document.tolist())
+    assert words.val_bpb_restoration == pytest.approx(cost.sum() / corpus.val.n_bytes)
+
+
+def test_compressors_are_told_where_a_document_ends() -> None:
+    """By a byte that no text has: other borders are another text."""
+    one, other = documents_of(["abc"] * 9, ["ab", "c"]), documents_of(["abc"] * 9, ["a", "bc"])
+    for corpus, raw in ((one, b"ab\xffc\xff"), (other, b"a\xffbc\xff")):
+        val = module.Text(corpus.val, "\ufdd0")
+        assert (val.raw, val.n_bytes) == (raw, 3)
+        assert val.cuts().tolist() == [0, *(i + 1 for i, byte in enumerate(raw) if byte == 0xFF)]
+    raws = [b"abc\xff" * 9, b"ab\xffc\xff"]
+    ppmd_row = next(row for row in measure_baselines(one) if row.name == "PPMd 6")
+    assert ppmd_row.val_bpb == pytest.approx(conditional_bits(*raws, ppmd) / 3, abs=8 / 3)
+
+
+def test_the_character_of_an_end_is_one_that_no_document_has() -> None:
+    texts = ["a\ufdd0b", "\ufdd1"]
+    assert module._unused(*texts) == "\ufdd2"
+    rows = measure_baselines(documents_of(texts, texts[::-1]))
+    assert len(next(row for row in rows if row.name == "Kneser-Ney 2").unit_nats or []) == 2
+
+
+def test_what_is_ranked_is_measured_and_the_beginning_of_training_learned(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "CACHE", tmp_path)
+    each = [text[i : i + 300] for i in range(0, 6000, 300)]
+    corpus = documents_of(each[:12], each[12:15], each[15:])
+    assert baselines(corpus) == measure_baselines(documents_of(each[:12], each[15:]))
+    monkeypatch.setattr(module, "LEARNED_BYTES", 1000)
+    assert baselines(corpus) == measure_baselines(documents_of(each[:3], each[15:]))

@@ -43,7 +43,10 @@ def check_spans(tokenizer: Tokenizer, ids: list[int], spans: np.ndarray, raw: by
 
 
 def check_claim(tokenizer: Tokenizer, text: str) -> None:
-    """Raise ValueError where a tokenizer declares itself lossless and `text` shows that it is not."""
+    """Raise ValueError where a tokenizer declares itself lossless and `text` shows that it is not.
+
+    Its spans are checked too: its ids are counted by what they write, but samples are shown by spans.
+    """
     if not tokenizer.lossless:
         return
     got = tokenizer.decode(tokenizer.encode(text))
@@ -54,3 +57,5 @@ def check_claim(tokenizer: Tokenizer, text: str) -> None:
             f"at character {at}: got {got[at : at + 20]!r}, expected {text[at : at + 20]!r}; "
             "correct encode() or decode(), or declare it lossy"
         )
+    ids, spans = tokenizer.encode_with_spans(text)
+    check_spans(tokenizer, ids, np.array(spans, dtype=np.int64).reshape(-1, 2), text.encode())

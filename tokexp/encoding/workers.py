@@ -12,6 +12,7 @@ from typing import NamedTuple
 import loky
 import numpy as np
 
+from tokexp.config import InputError
 from tokexp.encoding.checks import check_spans
 from tokexp.encoding.ends import trailing_bytes
 from tokexp.system.provenance import cores, workers
@@ -76,6 +77,11 @@ def encode_piece(tokenizer: Tokenizer, piece: Piece) -> Encoded:
         of_ids, of_lengths = encode(raw)
         if ends_document:
             assert tokenizer.eos_id is not None, "asked before by `separator_of`"
+            if (of_ids == tokenizer.eos_id).any():
+                raise InputError(
+                    f"tokenizer kind {tokenizer.kind!r}: got its end-of-text token, id {tokenizer.eos_id}, from the "
+                    "text of a document, expected it after one only; take its name out of the text, or use another kind"
+                )
             trailing = len(raw) - int(of_lengths.sum())
             if len(of_ids):
                 trailing += trailing_bytes(tokenizer, int(of_ids[-1]), raw, len(raw) - int(of_lengths[-1]))

@@ -28,6 +28,7 @@ from tokexp.tokenizer.merges import Merges
 from tokexp.tokenizer.split import PretokenEncoder, splitter
 
 PROBE = "Ab  c\t\r\n\n é e\u0301 ﬁ İ ß ½ 日本 👩\u200d👩 \0 ▁ Ġ <unk> [UNK] </s> <|endoftext|> A"
+ENDS = ("<|endoftext|>", "</s>", "<eos>", "<|end_of_text|>", "<|im_end|>", "[SEP]")  # the first that a file has counts
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Foreign:
     encode: Callable[[str], tuple[list[int], list[Span]]]
     decode: Callable[[list[int]], str]
     unk_id: int | None = None
+    eos_id: int | None = None  # None where it has no token for an end
 
 
 class FileTokenizer(Tokenizer):
@@ -48,7 +50,7 @@ class FileTokenizer(Tokenizer):
     def __init__(self, content: bytes, pattern: str, lossless: bool) -> None:
         self.content, self.pattern, self.lossless = content, pattern, lossless
         self._foreign = _read(content, pattern)
-        self.unk_id = self._foreign.unk_id
+        self.unk_id, self.eos_id = self._foreign.unk_id, self._foreign.eos_id
 
     @classmethod
     def train(cls, text: str, *, path: str | None = None, pattern: str = "gpt4", vocab_size: None = None) -> Self:
@@ -142,7 +144,9 @@ def _hugging_face(settings: dict[str, Any]) -> Foreign:
         text: str = library.decode(ids, skip_special_tokens=False)
         return text
 
-    return Foreign(bytes_of, encode, decode, library.token_to_id(unk_name) if unk_name else None)
+    ids_of = {shown[i]: i for i in shown if shown[i] in specials}
+    end = next((ids_of[name] for name in ENDS if name in ids_of and name != unk_name), None)
+    return Foreign(bytes_of, encode, decode, ids_of.get(unk_name), end)
 
 
 def _sentencepiece(content: bytes) -> Foreign:
@@ -162,7 +166,8 @@ def _sentencepiece(content: bytes) -> Foreign:
         ends = [piece.end for piece in pieces[:-1]] + ([len(text.encode())] if pieces else [])
         return [piece.id for piece in pieces], list(itertools.pairwise([0, *ends]))
 
-    return Foreign(bytes_of, encode, library.decode, library.unk_id())
+    end = None if library.eos_id() < 0 else library.eos_id()
+    return Foreign(bytes_of, encode, library.decode, library.unk_id(), end)
 
 
 def _piece_bytes(piece: str) -> bytes:
