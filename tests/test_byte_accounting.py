@@ -276,8 +276,8 @@ def liar(clean: Callable[[str], str], kind: type[Tokenizer] = ByteTokenizer) -> 
         def encode(self, text: str) -> list[int]:
             return super().encode(clean(text))
 
-        def encode_array(self, text: str) -> np.ndarray:
-            return super().encode_array(clean(text))
+        def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+            return super().encode_arrays(list(map(clean, texts)))
 
     return Liar
 
@@ -289,8 +289,8 @@ class Remembers(ByteTokenizer):
         self.kept = text
         return super().encode(text.lower())
 
-    def encode_array(self, text: str) -> np.ndarray:
-        return np.array(self.encode(text), dtype=np.uint32)
+    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+        return [np.array(self.encode(text), dtype=np.uint32) for text in texts]
 
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         return self.encode(text), spans_of_lengths([1] * len(text.lower().encode()))

@@ -29,8 +29,8 @@ def test_older_runs_say_nothing() -> None:
 
 def test_on_what_runs_are_ranked() -> None:
     assert markdown(ranked_line(compared(of_documents()))) == (
-        "Runs are ranked on the test part: 4.78 kB in 40 documents. Nothing was chosen on it; checkpoints were chosen "
-        "on the validation part."
+        "Runs are ranked on the test part: 4.78 kB in 40 documents. Checkpoints were chosen on the validation part, "
+        "never on this one."
     )
     assert markdown(ranked_line(compared(with_units(study([run("char", **MADE_OF)]), "val")))) == (
         "Runs are ranked on the validation part: 640 bytes in 30 documents. **There is no test part**: what was chosen "

@@ -16,9 +16,8 @@ import numpy as np
 from tokexp.config import DataConfig, InputError
 from tokexp.data.part import Part
 from tokexp.data.sources import Fields, Skipped, fingerprint, read_dataset, read_documents, source_files
-from tokexp.data.store import NOT_GIVEN, PARTS, Given, Store, given_part, store
+from tokexp.data.store import NOT_GIVEN, PARTS, Given, Store, given_part, is_stored, store
 from tokexp.system import places
-from tokexp.system.cache import place_of
 from tokexp.system.files import sha256
 from tokexp.system.meter import Meter
 
@@ -118,7 +117,7 @@ def _sources(cfg: DataConfig) -> list[tuple[Any, int]]:
 
 def is_kept(cfg: DataConfig) -> bool:
     """Whether the documents of `cfg`, files and folders, have been read before."""
-    return place_of(_what(cfg, _sources(cfg))).exists()
+    return is_stored(_what(cfg, _sources(cfg)))
 
 
 def _what(cfg: DataConfig, sources: list[tuple[Any, int]]) -> dict[str, Any]:

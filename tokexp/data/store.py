@@ -15,7 +15,7 @@ import numpy as np
 from tokexp.config import InputError
 from tokexp.data.part import DIGEST
 from tokexp.data.sources import Document, Skipped
-from tokexp.system.cache import cached
+from tokexp.system.cache import cached, place_of, source_hash
 from tokexp.system.files import write_json
 
 PARTS = ("train", "val", "test")
@@ -71,11 +71,21 @@ def store(what: dict[str, Any], documents: Iterable[Given], skipped: Skipped | N
         count = skipped.count if skipped is not None else 0
         write_json(folder / "skipped.json", {"count": count, "first": skipped.first if skipped is not None else []})
 
-    folder = cached(what, build)
+    folder = cached(_with_code(what), build)
     columns = {name: np.load(folder / f"{name}.npy") for name in COLUMNS}
     left_out = json.loads((folder / "skipped.json").read_bytes())
     lines = [f"{left_out['count']:,} records left out, the first of them {line}" for line in left_out["first"][:1]]
     return Store(folder, **columns, skipped=lines, skipped_count=left_out["count"])
+
+
+def is_stored(what: dict[str, Any]) -> bool:
+    """Whether `store` has kept the documents of `what`."""
+    return place_of(_with_code(what)).exists()
+
+
+def _with_code(what: dict[str, Any]) -> dict[str, Any]:
+    """What another version of the code would keep in another form has another place."""
+    return {**what, "code": source_hash(__name__)}
 
 
 def _write(documents: Iterable[Given], text: BinaryIO, names: BinaryIO) -> dict[str, np.ndarray]:

@@ -78,7 +78,10 @@ def _say_once(line: str) -> None:
 def text_name(path: Any) -> str:
     """A name for the corpus of `path`: that of its first file, and how many more there are."""
     items = [path] if isinstance(path, str | Path) else list(path)
-    return Path(items[0]).stem + (f"+{len(items) - 1}" if len(items) > 1 else "")
+    stem = Path(items[0]).stem
+    if Path(items[0]).suffix in (".gz", ".zst"):
+        stem = Path(stem).stem
+    return stem + (f"+{len(items) - 1}" if len(items) > 1 else "")
 
 
 def read_text(path: Path) -> str:

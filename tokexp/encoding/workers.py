@@ -6,7 +6,6 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from functools import partial
 from typing import NamedTuple
 
 import loky
@@ -22,13 +21,14 @@ ALONE = 16 << 20  # bytes of a text that one process encodes by itself: the othe
 AHEAD = 4  # pieces for each process that wait for their turn
 
 Piece = list[tuple[bytes, bool]]  # texts, and of each whether a document ends with it
+Tokens = tuple[np.ndarray, np.ndarray]  # the ids of a text, and the bytes that each stands for
 
 
 class Encoded(NamedTuple):
     """A piece under a tokenizer."""
 
     ids: np.ndarray  # (tokens,)
-    lengths: np.ndarray  # (tokens,) int64, in bytes
+    lengths: np.ndarray  # (tokens,) uint32, in bytes
     n_bytes: int  # of the piece: more than its tokens stand for where it has none
 
 
@@ -70,44 +70,52 @@ def encode_piece(tokenizer: Tokenizer, piece: Piece) -> Encoded:
     White space that a lossy kind drops is that of the token after it. At the end of a document that is its separator,
     which otherwise stands for no byte; at the end of a single text its last token.
     """
-    written = tokenizer.token_bytes()
-    encode = _WritesAll(tokenizer, written) if tokenizer.lossless else partial(_by_spans, tokenizer)
+    texts = [raw for raw, _ in piece]
+    encoded = _by_bytes(tokenizer, texts) if tokenizer.lossless else [_by_spans(tokenizer, raw) for raw in texts]
     ids, lengths = [], []
-    for raw, ends_document in piece:
-        of_ids, of_lengths = encode(raw)
+    for (raw, ends_document), (of_ids, of_lengths) in zip(piece, encoded, strict=True):
         if ends_document:
-            assert tokenizer.eos_id is not None, "asked before by `separator_of`"
-            if (of_ids == tokenizer.eos_id).any():
-                raise InputError(
-                    f"tokenizer kind {tokenizer.kind!r}: got its end-of-text token, id {tokenizer.eos_id}, from the "
-                    "text of a document, expected it after one only; take its name out of the text, or use another kind"
-                )
-            trailing = len(raw) - int(of_lengths.sum())
-            if len(of_ids):
-                trailing += trailing_bytes(tokenizer, int(of_ids[-1]), raw, len(raw) - int(of_lengths[-1]))
-            of_lengths[-1:] -= trailing
-            of_ids, of_lengths = np.append(of_ids, tokenizer.eos_id), np.append(of_lengths, trailing)
+            of_ids, of_lengths = _with_separator(tokenizer, raw, of_ids, of_lengths)
         ids.append(of_ids)
         lengths.append(of_lengths)
-    kind = np.min_scalar_type(len(written) - 1)
-    return Encoded(np.concatenate(ids).astype(kind), np.concatenate(lengths), sum(len(raw) for raw, _ in piece))
+    kind = np.min_scalar_type(tokenizer.vocab_size - 1)
+    lengths_of_all = np.concatenate(lengths).astype(np.uint32)
+    return Encoded(np.concatenate(ids).astype(kind), lengths_of_all, sum(map(len, texts)))
 
 
-class _WritesAll:
-    """Encodes texts by a kind that is lossless: what its tokens write, end to end, must be the text."""
+def _with_separator(tokenizer: Tokenizer, raw: bytes, ids: np.ndarray, lengths: np.ndarray) -> Tokens:
+    """The ids and lengths of a document with its end."""
+    assert tokenizer.eos_id is not None, "asked before by `separator_of`"
+    if (ids == tokenizer.eos_id).any():
+        raise InputError(
+            f"tokenizer kind {tokenizer.kind!r}: got its end-of-text token, id {tokenizer.eos_id}, from the "
+            "text of a document, expected it after one only; take its name out of the text, or use another kind"
+        )
+    trailing = len(raw) - int(lengths.sum())
+    if len(ids):
+        trailing += trailing_bytes(tokenizer, int(ids[-1]), raw, len(raw) - int(lengths[-1]))
+    kept = np.append(lengths[:-1], lengths[-1:] - trailing)
+    return np.append(ids, tokenizer.eos_id), np.append(kept, trailing)
 
-    def __init__(self, tokenizer: Tokenizer, written: list[bytes]) -> None:
-        self._tokenizer, self._written = tokenizer, written
-        self._lengths = np.array(list(map(len, written)), dtype=np.int64)
 
-    def __call__(self, raw: bytes) -> tuple[np.ndarray, np.ndarray]:
-        ids = self._tokenizer.encode_array(raw.decode())
-        if b"".join(map(self._written.__getitem__, ids.tolist())) != raw:
-            return _by_spans(self._tokenizer, raw)  # which says what is wrong with it
-        return ids, self._lengths[ids]
+def _by_bytes(tokenizer: Tokenizer, texts: list[bytes]) -> list[Tokens]:
+    """Texts under a kind that is lossless: what its tokens write, end to end, must be the texts."""
+    each = tokenizer.encode_arrays([raw.decode() for raw in texts])
+    written = tokenizer.token_bytes()
+    of_token = np.array(list(map(len, written)))
+    ids = np.concatenate(each)
+    lengths = of_token[ids]
+    edges = np.cumsum(lengths)
+    n_bytes = int(edges[-1]) if len(edges) else 0
+    begins = np.cumsum(of_token) - of_token  # of each token in all that tokens write
+    at = np.arange(n_bytes) + np.repeat(begins[ids] - (edges - lengths), lengths)
+    writes = np.frombuffer(b"".join(written), dtype=np.uint8)[at]
+    if not np.array_equal(writes, np.frombuffer(b"".join(texts), dtype=np.uint8)):
+        return [_by_spans(tokenizer, raw) for raw in texts]  # which says what is wrong
+    return [(one, of_token[one]) for one in each]
 
 
-def _by_spans(tokenizer: Tokenizer, raw: bytes) -> tuple[np.ndarray, np.ndarray]:
+def _by_spans(tokenizer: Tokenizer, raw: bytes) -> Tokens:
     """The ids of a text and the length of the span of each, checked."""
     ids, spans = tokenizer.encode_with_spans(raw.decode())
     edges = np.array(spans, dtype=np.int64).reshape(-1, 2)

@@ -24,7 +24,7 @@ def ranked_line(comparison: Comparison) -> Line:
     if corpus.on_test:
         return [
             f"Runs are ranked on the test part: {_amount(corpus.ranked)}. "
-            "Nothing was chosen on it; checkpoints were chosen on the validation part."
+            "Checkpoints were chosen on the validation part, never on this one."
         ]
     return [
         f"Runs are ranked on the validation part: {_amount(corpus.ranked)}. ",

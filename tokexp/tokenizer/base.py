@@ -77,9 +77,9 @@ class Tokenizer(Protocol):
         ids = self.encode(text)
         return ids, spans_of_lengths([len(written[i]) for i in ids])
 
-    def encode_array(self, text: str) -> np.ndarray:
-        """The ids of `text`, (tokens,) uint32: for long texts, where lists take time."""
-        return np.array(self.encode(text), dtype=np.uint32)
+    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+        """The ids of each of `texts`, (tokens,) uint32: for long texts, where lists take time."""
+        return [np.array(self.encode(text), dtype=np.uint32) for text in texts]
 
     def never_drawn(self) -> list[int]:
         """The ids that a sampler must not draw, since no text has them; a lossy kind's UNK some text has."""

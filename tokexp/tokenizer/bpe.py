@@ -60,12 +60,13 @@ class BPETokenizer(Tokenizer):
         return cls([(left + cls.first_id, right + cls.first_id) for left, right in pairs], pattern)
 
     def encode(self, text: str) -> list[int]:
-        ids: list[int] = self.encode_array(text).tolist()
+        ids: list[int] = self.encode_arrays([text])[0].tolist()
         return ids
 
-    def encode_array(self, text: str) -> np.ndarray:
-        refuse_surrogates(text)
-        return self._encode_pretokens(self._split(text))
+    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+        for text in texts:
+            refuse_surrogates(text)
+        return self._encode_pretokens.each(list(map(self._split, texts)))
 
     def _encode_new(self, pretokens: list[str]) -> list[list[int]]:
         merged = self._merger.apply(list(map(symbols, pretokens)))

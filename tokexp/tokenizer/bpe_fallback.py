@@ -72,12 +72,13 @@ class BPEFallbackTokenizer(Tokenizer):
         return cls(alphabet, [(left + FIRST_CHAR, right + FIRST_CHAR) for left, right in pairs])
 
     def encode(self, text: str) -> list[int]:
-        ids: list[int] = self.encode_array(text).tolist()
+        ids: list[int] = self.encode_arrays([text])[0].tolist()
         return ids
 
-    def encode_array(self, text: str) -> np.ndarray:
-        refuse_surrogates(text)
-        return self._encode_pretokens(PRETOKEN.findall(text))
+    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+        for text in texts:
+            refuse_surrogates(text)
+        return self._encode_pretokens.each(list(map(PRETOKEN.findall, texts)))
 
     def _encode_new(self, pretokens: list[str]) -> list[list[int]]:
         known_or_not = self._symbol_of.__contains__

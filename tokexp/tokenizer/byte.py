@@ -26,9 +26,10 @@ class ByteTokenizer(Tokenizer):
         refuse_surrogates(text)
         return [byte + FIRST for byte in text.encode()]
 
-    def encode_array(self, text: str) -> np.ndarray:
-        refuse_surrogates(text)
-        return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.uint32) + FIRST
+    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+        for text in texts:
+            refuse_surrogates(text)
+        return [np.frombuffer(text.encode(), dtype=np.uint8).astype(np.uint32) + FIRST for text in texts]
 
     def decode(self, ids: list[int]) -> str:
         return bytes(i - FIRST for i in ids if i >= FIRST).decode("utf-8", errors="replace")

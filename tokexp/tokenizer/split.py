@@ -60,22 +60,27 @@ class PretokenEncoder:
 
     def __call__(self, pretokens: list[str]) -> np.ndarray:
         """The ids of `pretokens`, one after another: (tokens,) uint32."""
+        return self.each([pretokens])[0]
+
+    def each(self, texts: list[list[str]]) -> list[np.ndarray]:
+        """The ids of each text, given as its pretokens: what is new is encoded at once, which takes less time."""
         known = self._ids_of
-        new = list(set(pretokens).difference(known))
+        different = set(itertools.chain.from_iterable(texts))
+        new = list(different.difference(known))
         if len(known) + len(new) > self.MOST:
             known.clear()
-            new = list(set(pretokens))
+            new = list(different)
         if new:
             encoded = self._encode_new(new)
             lengths = [4 * len(ids) for ids in encoded]
             raw = np.array(list(itertools.chain.from_iterable(encoded)), dtype="<u4").tobytes()
             edges = itertools.accumulate(lengths, initial=0)
             known.update((word, raw[at : at + n]) for word, at, n in zip(new, edges, lengths, strict=False))
-        joined = b"".join(map(known.__getitem__, pretokens))
+        joined = [b"".join(map(known.__getitem__, pretokens)) for pretokens in texts]
         for pretoken in new:
             if len(pretoken) > self.KEPT:
                 del known[pretoken]
-        return np.frombuffer(joined, dtype="<u4")
+        return [np.frombuffer(raw, dtype="<u4") for raw in joined]
 
 
 # Between a visible character and the space after it a pretoken always ends, whatever comes before and after.

@@ -47,12 +47,13 @@ class WordCasedTokenizer(Tokenizer):
         return cls(words if vocab_size is None else words[: vocab_size - FIRST_WORD])
 
     def encode(self, text: str) -> list[int]:
-        ids: list[int] = self.encode_array(text).tolist()
+        ids: list[int] = self.encode_arrays([text])[0].tolist()
         return ids
 
-    def encode_array(self, text: str) -> np.ndarray:
-        refuse_surrogates(text)
-        return self._encode_pretokens(self._split(text))
+    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+        for text in texts:
+            refuse_surrogates(text)
+        return self._encode_pretokens.each(list(map(self._split, texts)))
 
     def _ids_of(self, word: str) -> list[int]:
         """The id of a known word; of any other, the ids of its bytes."""

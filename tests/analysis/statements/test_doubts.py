@@ -33,6 +33,11 @@ def test_a_flaw_of_the_leader_counts_and_one_of_another_does_not(flaw: Flaw, col
     assert found(study([run("word", bpb=[1.9]), run("char", **GOOD, **{column: value})])) == {}
 
 
+def test_of_a_large_corpus_nobody_reads_all() -> None:
+    part_of_it = {"epochs": 0.01, "bytes_seen": 10_000_000}
+    assert found(study([run("word", **GOOD, **part_of_it), run("char", **BAD)])) == {}
+
+
 def test_a_flaw_of_all_is_said_to_be() -> None:
     (doubt,) = doubts(compared(study([run("word", **GOOD, epochs=0.5), run("char", **BAD, epochs=0.25)])))
     assert doubt == Doubt(Flaw.LESS_THAN_A_PASS, doubt.cells, every=True)

@@ -23,7 +23,13 @@ def test_parts_and_limits() -> None:
 
 
 def test_a_single_text_has_no_documents() -> None:
-    single = {**MADE_OF, "train_documents": 1, "val_documents": 1, "learned_bytes": 5_000_000}
+    single = {
+        **MADE_OF,
+        "train_documents": 1,
+        "val_documents": 1,
+        "learned_bytes": 5_000_000,
+        "tokenizer_train_bytes": 5e6,
+    }
     made = composition(compared(study([run("char", **single, eval_bytes=320)])))
     assert made is not None
     assert [part.documents for part in made.parts] == [None, None]

@@ -58,6 +58,11 @@ def test_the_best_baseline_of_each_family_is_drawn() -> None:
     ]
 
 
+def test_baselines_of_another_text_than_the_curves_are_not_drawn() -> None:
+    made = whole_study([run("char", eval_bytes=320)])
+    assert charted(made)["baselines"] == []
+
+
 def test_every_look_has_its_like_in_plotly() -> None:
     assert set(LINES) == set(DASHES)
     assert set(MARKERS) == set(SYMBOLS)

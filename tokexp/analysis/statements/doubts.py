@@ -8,6 +8,7 @@ from enum import Enum, auto
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, computed_once
 
+ENOUGH = 10_000_000  # bytes that a model has read: of a large corpus nobody reads all
 MOST = 0.2  # of the tokens that are unknown, of the total that is restoration, of the steps that are warm-up
 
 
@@ -15,7 +16,7 @@ class Flaw(Enum):
     UNKNOWN = auto()  # too many of the tokens are unknown; the figure is their share
     RESTORATION = auto()  # too much of the total is restoration; its share
     WARM_UP = auto()  # the learning rate was rising for too long; for what share of the steps at least
-    LESS_THAN_A_PASS = auto()  # it has not read the training part once; how much of it
+    LESS_THAN_A_PASS = auto()  # it has read neither the training part once nor 10 MB of it; how much of it
     WORSE_THAN_GZIP = auto()  # so is every model; the total
 
 
@@ -41,7 +42,7 @@ def doubts(comparison: Comparison) -> list[Doubt]:
 
 
 def _flawed(comparison: Comparison) -> dict[Flaw, dict[Cell, float]]:
-    means, totals = comparison.means, comparison.mean("bpb")
+    means, totals, read = comparison.means, comparison.mean("bpb"), comparison.mean("bytes_seen")
     restoration = dict(zip(comparison.cells, (means.bpb_restoration / means.bpb).tolist(), strict=True))
     gzip = comparison.baselines.val_bpb[comparison.baselines.baseline == "gzip"]
     worse = len(gzip) > 0 and min(totals.values()) > gzip.iloc[0]
@@ -49,7 +50,9 @@ def _flawed(comparison: Comparison) -> dict[Flaw, dict[Cell, float]]:
         Flaw.UNKNOWN: _over(comparison.mean("unk_rate")),
         Flaw.RESTORATION: _over(restoration),
         Flaw.WARM_UP: _over(_warm_up(comparison)),
-        Flaw.LESS_THAN_A_PASS: {cell: passes for cell, passes in comparison.mean("epochs").items() if passes < 1},
+        Flaw.LESS_THAN_A_PASS: {
+            cell: passes for cell, passes in comparison.mean("epochs").items() if passes < 1 and read[cell] < ENOUGH
+        },
         Flaw.WORSE_THAN_GZIP: totals if worse else {},
     }
 

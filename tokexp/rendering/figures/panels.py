@@ -75,7 +75,8 @@ def sweep_panel(comparison: Comparison) -> Figure:
             named.append((mean.step.iloc[-1], mean[column].iloc[-1], str(cell), look.colour))
         rate.plot(mean.step, mean.lr, color=look.colour, ls=look.line)
         gain.plot(mean.step, -mean.val_bpb.diff(), color=look.colour, ls=look.line)
-    loss.set(title="Held-out text", ylabel="bits per byte, restoration included")
+    title = "Held-out text" if comparison.evaluates_all else "What evaluations read of the validation part"
+    loss.set(title=title, ylabel="bits per byte, restoration included")
     norm.set_title("Gradient norm before clipping")
     gain.set(title="Improvement per evaluation", ylabel="bits per byte")
     _scales(norm, rate, gain)

@@ -39,5 +39,6 @@ def _against(comparison: Comparison, column: str, label: str, unit: str) -> Figu
         axes.set(xscale="log", xlabel=label, title=side)
         engineering(axes, unit)
         name_ends(axes, ends)
-    figure.axes[0].set_ylabel("bits per byte, restoration included")
+    where = "" if comparison.evaluates_all else " of the validation part"
+    figure.axes[0].set_ylabel(f"bits per byte{where}, restoration included")
     return figure

@@ -93,7 +93,9 @@ def _numbers(values: pd.Series) -> list[float | int | None]:
 
 
 def _baselines(comparison: Comparison) -> list[dict[str, Any]]:
-    """The best one of each family."""
+    """The best one of each family; none where the curves are of another text than what they were scored on."""
+    if not comparison.evaluates_all:
+        return []
     best = comparison.best_baselines
     named = zip(best.itertuples(), best.val_bpb.tolist(), strict=True)
     return [{"name": str(baseline_of(row)), "bpb": round(bpb, 4)} for row, bpb in named]

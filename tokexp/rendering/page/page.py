@@ -84,6 +84,7 @@ class PageOfComparison:
     lines: list[list[CutLine]]  # of the held-out passage
     cutter: Cutter | None
     chart: dict[str, Any]
+    curves_elsewhere: bool  # whether the curves are of another text than what is ranked
 
     @property
     def has_bits(self) -> bool:
@@ -219,6 +220,7 @@ def _part(part: ComparisonTables, figures: Path, i: int) -> PageOfComparison:
         lines=passage_lines(comparison),
         cutter=cutter(comparison),
         chart=chart(comparison, sampled(comparison)),
+        curves_elsewhere=not comparison.evaluates_all,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from tokexp.rendering.text import Code, Line
 PART = {"val": "validation part", "test": "test part"}
 NOTE: Line = [
     "A column is a held-out text, the one that ranks first; a figure is its total bits per byte, the mean over the "
-    "seeds, ± half of its 95 % interval. Further texts rank nothing, and nothing was chosen on them."
+    "seeds, ± half of its 95 % interval. Further texts rank nothing, and no checkpoint was chosen on them."
 ]
 DIFFERENCES_NOTE: Line = [
     "The best of each size on the text that ranks stands beside each other one, on every text. A negative "
