@@ -299,6 +299,15 @@ class Remembers(ByteTokenizer):
         return self.kept
 
 
+class MovesBorders(ByteTokenizer):
+    """The last byte of a document is given to the next one."""
+
+    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+        honest = super().encode_arrays(texts)
+        ends = np.cumsum([len(one) for one in honest])[:-1]
+        return np.split(np.concatenate(honest), np.maximum(ends - 1, 0))
+
+
 class Unknown(CharTokenizer):
     """Claims that its alphabet holds whatever there is."""
 
@@ -384,6 +393,14 @@ def test_spans_of_a_lossless_kind_count_for_nothing(name: str, plain: Corpus) ->
         one, other = encode_part(honest, part), encode_part(wrong, part)
         assert np.array_equal(one.ids, other.ids)
         assert np.array_equal(one.lengths, other.lengths)
+
+
+def test_a_document_has_its_own_bytes_and_none_of_the_next_one() -> None:
+    """Of many that are encoded together each is checked, or encoded for itself."""
+    part = Part.of_texts(["the king", "é", "x", "of my lord\n"])
+    one, other = (encode_part(kind(), part) for kind in (ByteTokenizer, MovesBorders))
+    assert np.array_equal(one.ids, other.ids)
+    assert np.array_equal(one.lengths, other.lengths)
 
 
 @pytest.mark.parametrize("name", LIES)

@@ -102,8 +102,8 @@ def test_the_table_on_the_front_is_that_of_the_study() -> None:
     for arm, bytes_per_token, bpb, lossless in table:
         micro = means.loc[f"{arm.strip('`')} micro"]
         assert bytes_per_token == f"{micro.bytes_per_token:.2f}"
-        assert bpb == f"{micro.val_bpb:.3f} ± {micro.val_bpb_half:.3f}"
-        lost = micro.val_bpb_restoration
+        assert bpb == f"{micro.bpb:.3f} ± {micro.bpb_half:.3f}"
+        lost = micro.bpb_restoration
         assert lossless == (f"no: {lost:.3f} of its bits restore the text" if lost else "yes")
 
 

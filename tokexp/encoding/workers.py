@@ -110,9 +110,11 @@ def _by_bytes(tokenizer: Tokenizer, texts: list[bytes]) -> list[Tokens]:
     begins = np.cumsum(of_token) - of_token  # of each token in all that tokens write
     at = np.arange(n_bytes) + np.repeat(begins[ids] - (edges - lengths), lengths)
     writes = np.frombuffer(b"".join(written), dtype=np.uint8)[at]
-    if not np.array_equal(writes, np.frombuffer(b"".join(texts), dtype=np.uint8)):
+    encoded = [(one, of_token[one]) for one in each]
+    whole = all(int(of_text.sum()) == len(raw) for raw, (_, of_text) in zip(texts, encoded, strict=True))
+    if not whole or not np.array_equal(writes, np.frombuffer(b"".join(texts), dtype=np.uint8)):
         return [_by_spans(tokenizer, raw) for raw in texts]  # which says what is wrong
-    return [(one, of_token[one]) for one in each]
+    return encoded
 
 
 def _by_spans(tokenizer: Tokenizer, raw: bytes) -> Tokens:
