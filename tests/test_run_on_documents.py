@@ -63,7 +63,7 @@ def scored(kind: str, corpus: Corpus, eval_bytes: int | None = None) -> tuple[di
     model = Unlike(GPTConfig(vocab_size=prepared.tokenizer.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8))
     evaluator = Evaluator(model, prepared.data, targets, eval_bytes)
     evaluator()
-    return targets, model, prepared.data.context_id, evaluator.final_scores()
+    return targets, model, prepared.data.context_id, evaluator.final_scores({})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,7 +136,7 @@ def test_the_best_checkpoint_is_chosen_on_val_and_scored_on_test(corpus: Corpus)
     torch.nn.init.normal_(model.lm_head.weight, std=3)
     bad = {name: token_nats(model, before, target.stream.ids).sum() for name, target in targets.items()}
     evaluator()
-    scores, end = evaluator.final_scores(), model.lm_head.weight.clone()
+    scores, end = evaluator.final_scores({}), model.lm_head.weight.clone()
     assert (bad["val"] > 1.1 * good["val"], bad["test"] > 1.1 * good["test"]) == (True, True)
     assert scores.test.test_bpb == pytest.approx(targets["test"].bits_per_byte(bad["test"]))
     assert scores.test.best_test_bpb == pytest.approx(targets["test"].bits_per_byte(good["test"]))
@@ -238,7 +238,7 @@ def test_the_texts_of_a_run_are_whole(run: tuple[RunConfig, Path, RunResult]) ->
         assert sum(row["nats"]) / (LN2 * part.n_bytes) == pytest.approx(row["bpb"])
     assert rows[0]["bpb"] == pytest.approx(result.bpb)
     assert rows[1]["bpb"] == pytest.approx(result.scores.val_bpb)
-    assert rows[0]["names"] == list(corpus.names)
+    assert rows[0]["names"] == list(corpus.names["test"])
     assert rows[1]["names"] == []
     assert sum(rows[0]["tokens"]) == result.test.test_tokens
     facts = json.loads((folder / "corpus.json").read_text())
@@ -279,5 +279,7 @@ def test_a_further_text_is_not_called_as_a_part_is(tmp_path: Path) -> None:
     for name in ("val", "test", "train"):
         with pytest.raises(InputError, match=f"data.held_out: got the name '{name}', which is a part's"):
             DataConfig(name="documents", path="x", held_out=[f"/somewhere/{name}.jsonl"])
+    with pytest.raises(InputError, match="data.held_out: got the name 'de', which is a language's"):
+        DataConfig(name="parallel", language=["en-US", "de"], held_out={"de": "c"})
     with pytest.raises(InputError, match=r"data\.held_out: got 'a/b', expected letters"):
         DataConfig(name="documents", path="x", held_out={"a/b": "c"})

@@ -63,6 +63,8 @@ class DataConfig:
         languages = self.language if isinstance(self.language, list) else [self.language]
         plain = bool(languages) and all(type(one) is str for one in languages) and len(set(languages)) == len(languages)
         check(plain, "data.language", self.language, "the name of a language, or a list of different ones")
+        if self.name == "parallel" and (same := {*self.languages} & {*(self.held_out or {})}):
+            raise InputError(f"data.held_out: got the name {same.pop()!r}, which is a language's; give it another")
 
     @property
     def of_documents(self) -> bool:
