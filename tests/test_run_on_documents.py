@@ -279,7 +279,7 @@ def test_a_further_text_is_not_called_as_a_part_is(tmp_path: Path) -> None:
     for name in ("val", "test", "train"):
         with pytest.raises(InputError, match=f"data.held_out: got the name '{name}', which is a part's"):
             DataConfig(name="documents", path="x", held_out=[f"/somewhere/{name}.jsonl"])
-    with pytest.raises(InputError, match="data.held_out: got the name 'de', which is a language's"):
+    with pytest.raises(InputError, match=r"data\.held_out: got the name 'de', which is a language's"):
         DataConfig(name="parallel", language=["en-US", "de"], held_out={"de": "c"})
     with pytest.raises(InputError, match=r"data\.held_out: got 'a/b', expected letters"):
         DataConfig(name="documents", path="x", held_out={"a/b": "c"})

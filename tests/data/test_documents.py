@@ -175,6 +175,12 @@ def test_the_same_pages_are_held_out_in_every_language(tmp_path: Path) -> None:
     assert test == {f"Page {i.removeprefix('page-')} of many.\nAnd on.\n" for i in english[2]} | {
         f"Seite {i.removeprefix('page-')} von vielen.\nUnd so fort.\n" for i in german[2]
     }
+    assert {name: set(part.documents()) for name, part in corpus.held_out.items()} == {
+        language: {text for text in test if text.startswith(begin)}
+        for language, begin in (("en-US", "Page"), ("de", "Seite"))
+    }, "each language is scored apart too"
+    shared = [page for page in corpus.names["en-US"] if page in german[2]]
+    assert shared == list(corpus.names["de"]), "page by page, in one order"
     by_content = ids_of_content(folder)
     assert by_content != english[2], "not so where the text decides"
 
