@@ -104,7 +104,7 @@ class Part:
         return self._of(self.begins[:n], np.append(self.ends[: n - 1], last))
 
     def sample(self, n_bytes: int | None) -> Part:
-        """At most so many bytes from all over it: documents are in no order; a single text is sampled in stretches.
+        """About so many bytes from all over it: documents are in no order; a single text is sampled in stretches.
 
         The last of these ends where the text does, so that what comes after it follows on.
         """
