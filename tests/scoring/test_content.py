@@ -36,7 +36,7 @@ class Fixed(torch.nn.Module):
     def __init__(self, p: list[float]) -> None:
         super().__init__()
         self.logits = torch.nn.Parameter(torch.tensor(p).log(), requires_grad=False)
-        self.config = SimpleNamespace(block_size=4)
+        self.config = SimpleNamespace(block_size=4, vocab_size=8)
 
     def forward(self, idx_BT: torch.Tensor) -> torch.Tensor:
         return self.logits.expand(*idx_BT.shape, -1)
