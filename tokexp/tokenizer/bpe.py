@@ -12,11 +12,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import PretokenEncoder, counted_chunks, splitter
+from tokexp.tokenizer.split import EncodesPretokens, PretokenEncoder, counted_chunks, splitter
 
 # GPT-2 shows each byte as a printable character: bytes that are printable in Latin-1 as themselves,
 # the rest shifted past U+0100. Sorted by that character, the bytes are numbered as Hugging Face
@@ -32,7 +30,7 @@ def symbols(pretoken: str) -> str:
     return pretoken.encode().translate(_SYMBOL_OF_BYTE).decode("latin-1")
 
 
-class BPETokenizer(Tokenizer):
+class BPETokenizer(EncodesPretokens, Tokenizer):
     kind: ClassVar[str] = "bpe"
     lossless = True
     first_id = len(SPECIALS)  # symbol s has id s + first_id
@@ -58,15 +56,6 @@ class BPETokenizer(Tokenizer):
         words = Counter({symbols(pretoken): count for pretoken, count in pretokens.items()})
         pairs = learn_merges(words, ALPHABET, vocab_size - len(SPECIALS))
         return cls([(left + cls.first_id, right + cls.first_id) for left, right in pairs], pattern)
-
-    def encode(self, text: str) -> list[int]:
-        ids: list[int] = self.encode_arrays([text])[0].tolist()
-        return ids
-
-    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
-        for text in texts:
-            refuse_surrogates(text)
-        return self._encode_pretokens.each(list(map(self._split, texts)))
 
     def _encode_new(self, pretokens: list[str]) -> list[list[int]]:
         merged = self._merger.apply(list(map(symbols, pretokens)))

@@ -11,13 +11,12 @@ from collections import Counter
 from itertools import groupby
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import regex
 
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates, unreachable_bytes
 from tokexp.tokenizer.merges import Merges, Pair, learn_merges, read_pair
-from tokexp.tokenizer.split import PretokenEncoder, counted_chunks
+from tokexp.tokenizer.split import EncodesPretokens, PretokenEncoder, counted_chunks
 
 FIRST_BYTE = len(SPECIALS)
 FIRST_CHAR = FIRST_BYTE + 256  # symbol s of the merges has id s + FIRST_CHAR
@@ -27,7 +26,7 @@ FIRST_CHAR = FIRST_BYTE + 256  # symbol s of the merges has id s + FIRST_CHAR
 PRETOKEN = regex.compile(r" ?\p{L}[\p{L}\p{M}]*| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s")
 
 
-class BPEFallbackTokenizer(Tokenizer):
+class BPEFallbackTokenizer(EncodesPretokens, Tokenizer):
     kind: ClassVar[str] = "bpe_fallback"
     lossless = True
 
@@ -42,6 +41,7 @@ class BPEFallbackTokenizer(Tokenizer):
         self._symbol_of = {char: chr(symbol) for symbol, char in enumerate(alphabet)}
         self._bytes = [b""] * FIRST_BYTE + [bytes([byte]) for byte in range(256)]
         self._bytes += [piece.encode() for piece in self._merger.written]
+        self._split = PRETOKEN.findall
         self._encode_pretokens = PretokenEncoder(self._encode_new)
 
     @classmethod
@@ -70,15 +70,6 @@ class BPEFallbackTokenizer(Tokenizer):
                         words["".join(map(symbol_of.__getitem__, chars))] += count
         pairs = learn_merges(words, list(alphabet), vocab_size - FIRST_CHAR)
         return cls(alphabet, [(left + FIRST_CHAR, right + FIRST_CHAR) for left, right in pairs])
-
-    def encode(self, text: str) -> list[int]:
-        ids: list[int] = self.encode_arrays([text])[0].tolist()
-        return ids
-
-    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
-        for text in texts:
-            refuse_surrogates(text)
-        return self._encode_pretokens.each(list(map(PRETOKEN.findall, texts)))
 
     def _encode_new(self, pretokens: list[str]) -> list[list[int]]:
         known_or_not = self._symbol_of.__contains__

@@ -15,6 +15,7 @@ import regex
 
 from tokexp.config import InputError
 from tokexp.system.meter import Meter
+from tokexp.tokenizer.base import refuse_surrogates
 
 # The white space of ASCII as Unicode has it; Python's own \s would add U+001C to U+001F.
 _S = r"\t-\r "
@@ -81,6 +82,22 @@ class PretokenEncoder:
             if len(pretoken) > self.KEPT:
                 del known[pretoken]
         return [np.frombuffer(raw, dtype="<u4") for raw in joined]
+
+
+class EncodesPretokens:
+    """Encodes texts pretoken by pretoken, for a kind that has what cuts them and what encodes them."""
+
+    _split: Callable[[str], list[str]]
+    _encode_pretokens: PretokenEncoder
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self.encode_arrays([text])[0].tolist()
+        return ids
+
+    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+        for text in texts:
+            refuse_surrogates(text)
+        return self._encode_pretokens.each(list(map(self._split, texts)))
 
 
 # Between a visible character and the space after it a pretoken always ends, whatever comes before and after.

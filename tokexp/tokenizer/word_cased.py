@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
 from tokexp.config import InputError
 from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
-from tokexp.tokenizer.split import PretokenEncoder, counted_chunks, splitter
+from tokexp.tokenizer.split import EncodesPretokens, PretokenEncoder, counted_chunks, splitter
 
 FIRST_BYTE = len(SPECIALS)
 FIRST_WORD = FIRST_BYTE + 256
 
 
-class WordCasedTokenizer(Tokenizer):
+class WordCasedTokenizer(EncodesPretokens, Tokenizer):
     kind: ClassVar[str] = "word_cased"
     lossless = True
 
@@ -45,15 +43,6 @@ class WordCasedTokenizer(Tokenizer):
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, count in ranked if count >= min_frequency]
         return cls(words if vocab_size is None else words[: vocab_size - FIRST_WORD])
-
-    def encode(self, text: str) -> list[int]:
-        ids: list[int] = self.encode_arrays([text])[0].tolist()
-        return ids
-
-    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
-        for text in texts:
-            refuse_surrogates(text)
-        return self._encode_pretokens.each(list(map(self._split, texts)))
 
     def _ids_of(self, word: str) -> list[int]:
         """The id of a known word; of any other, the ids of its bytes."""
