@@ -41,7 +41,7 @@ def test_on_what_runs_are_ranked() -> None:
 def test_how_the_corpus_is_made_up() -> None:
     assert markdown(corpus_line(compared(of_documents()))) == (
         "The corpus has 5 MB in 900 documents for training, 640 bytes in 30 documents for validation and 4.78 kB in 40 "
-        "documents for test. Measures without a model learned from 2 MB of it."
+        "documents for test. Restoration and readability learned from 2 MB of it."
     )
     more = {"tokenizer_train_bytes": 1_500_000, "documents_seen": 1234, "records_skipped": 1, "eval_bytes": 320}
     said = markdown(corpus_line(compared(of_documents(**more))))

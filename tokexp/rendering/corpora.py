@@ -62,7 +62,7 @@ def _limits(corpus: Composition) -> list[str]:
         sizes = plain(listed([[size(n)] for n in corpus.tokenizer_bytes]))
         lines.append(f"Tokenizers learned from its first {sizes}.")
     if corpus.learned_bytes:
-        lines.append(f"Measures without a model learned from {size(corpus.learned_bytes)} of it.")
+        lines.append(f"Restoration and readability learned from {size(corpus.learned_bytes)} of it.")
     if corpus.evaluated_bytes:
         read = size(corpus.evaluated_bytes)
         lines.append(f"Evaluations along training read the first {read} of the validation part.")

@@ -25,7 +25,7 @@ class Composition:
     on_test: bool  # whether runs are ranked on a third part
     evaluated_bytes: int | None  # of the validation part, where evaluations read only its beginning
     tokenizer_bytes: list[int]  # of the training part, that tokenizers learned from, where that is not all
-    learned_bytes: int | None  # of it, that measures without a model learned from, where that is not all
+    learned_bytes: int | None  # of it, that restoration and readability learned from, where that is not all
     seen: int  # held-out documents that stand in the training part word for word
     skipped: int  # records that could not be read
 
