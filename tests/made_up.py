@@ -91,6 +91,7 @@ def study(runs: Sequence[Run], name: str = "made-up", **tables: Any) -> Study:
         "baselines": ["val_sha256", "baseline", "family", "val_bpb", "val_bpb_restoration", *BLOCK_COLUMNS],
         "texts": ["name", "text", "sha256", "units", "documents", "bytes", "tokens", "lines", "bpb_naive", "bpb"],
         "units": ["name", "text", "baseline", "unit", "document", "bytes", "tokens", "lines", "nats"],
+        "counts": ["tokenizer_sha256", "val_sha256", "order", "bpb", "unit", "nats"],
     }
     frames = {table: pd.DataFrame(tables.pop(table, []), columns=given) for table, given in columns.items()}
     made = Study(

@@ -52,7 +52,7 @@ def test_the_paths_that_others_rely_on() -> None:
     from tokexp.results import RESULTS_VERSION, load_run
     from tokexp.tokenizer import load_tokenizer, train_tokenizer
 
-    assert RESULTS_VERSION == 2
+    assert RESULTS_VERSION == 3
     assert (GPT, GPTConfig, load_run, run_experiment) == (
         tokexp.GPT, tokexp.GPTConfig, tokexp.load_run, tokexp.run_experiment,
     )  # fmt: skip

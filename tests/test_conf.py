@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from tokexp.config import GROUP_TYPES, RunConfig, from_dict, to_dict
+from tokexp.runs import identity
 from tokexp.runs.identity import config_hash
 from tokexp.sweep.with_hydra import schema
 from tokexp.sweep.with_hydra.planning import list_jobs
@@ -101,10 +102,12 @@ COMMITTED = [name for name in STUDIES if (ROOT / f"sweeps/{name}.yaml").is_file(
 
 
 @pytest.mark.parametrize("name", COMMITTED)
-def test_committed_sweeps_have_the_settings_that_they_had(name: str) -> None:
+def test_committed_sweeps_have_the_settings_that_they_had(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hashes of their results: else what is committed would count as not done, and be trained again."""
     rows = pd.read_csv(ROOT / f"reports/{name}/data/results.csv", dtype=str).set_index("config_hash")
     (val_sha256,) = set(rows.val_sha256)
+    (version,) = set(rows.get("results_version", pd.Series(["2"])).fillna("2"))  # older ones do not say it
+    monkeypatch.setattr(identity, "RESULTS_VERSION", int(version))
     parts = {"train": SimpleNamespace(n_bytes=1_003_854), "val": SimpleNamespace(n_bytes=111_540)}
     corpus: Any = SimpleNamespace(hashes={"train_sha256": TRAIN_SHA256, "val_sha256": val_sha256}, **parts)
     loader = GlobalHydra.instance().config_loader()

@@ -77,7 +77,7 @@ def test_folder_has_what_the_design_says(run: tuple[RunConfig, Path, RunResult])
     assert left == {
         "config.yaml", "status.json", "result.json", "metrics.jsonl", "tokenizer.json",
         "model.safetensors", "best.safetensors", "samples.jsonl", "run.log", "content.jsonl", "readability.jsonl",
-        "corpus.json", "segments.jsonl", "texts.jsonl",
+        "corpus.json", "segments.jsonl", "texts.jsonl", "counts.json",
     }  # fmt: skip
     assert json.loads((folder / "status.json").read_text())["state"] == "done"
 
@@ -242,6 +242,28 @@ def test_all_segmentations_where_there_is_a_choice(run: tuple[RunConfig, Path, R
         assert 0 <= result.marginal_gain_bpb < result.val_bpb
     else:
         assert result.marginal_gain_bpb is result.marginal_gain_error is None
+
+
+def test_counts_of_its_own_tokens_are_beside_it(run: tuple[RunConfig, Path, RunResult]) -> None:
+    _, folder, result = run
+    counts = json.loads((folder / "counts.json").read_text())
+    assert (result.counts.ngram_order, result.counts.ngram_bpb) == (counts["order"], counts["bpb"])
+    n_bytes = result.test.test_bytes or result.scores.val_bytes
+    assert sum(counts["nats"]) / (np.log(2) * n_bytes) == pytest.approx(counts["bpb"])
+
+
+def test_the_text_in_a_step_is_written_down(text_file: Path, tmp_path: Path) -> None:
+    cfg = settings(text_file, "bpe")
+    cfg = dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, batch_bytes=600))
+    result = run_experiment(cfg, tmp_path)
+    train = load_corpus(cfg.data).train.text
+    bytes_per_token = len(train.encode()) / len(load_tokenizer(tmp_path / "tokenizer.json").encode(train))
+    assert result.batch_size == round(600 / (result.model.block_size * bytes_per_token))
+    assert result.cost.bytes_seen / result.cost.steps == pytest.approx(600, rel=0.2)
+    assert result.identity.settings["train.batch_bytes"] == 600
+    assert "train.batch_size" not in result.identity.settings
+    saved, corpus = load_run(tmp_path).config, load_corpus(cfg.data)
+    assert config_hash(saved, corpus, "float32") == config_hash(cfg, corpus, "float32") == result.identity.config_hash
 
 
 def test_sizes_that_follow_are_written_down(text_file: Path, tmp_path: Path) -> None:

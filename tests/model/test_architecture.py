@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from tokexp.config import DataConfig, InputError, ModelConfig, RunConfig
+from tokexp.config import DataConfig, InputError, ModelConfig, RunConfig, TrainConfig
 from tokexp.model.architecture import fill_in_sizes, nearest_width, require_memory
 from tokexp.model.gpt import GPT, GPTConfig
 from tokexp.model.sizes import least_training_bytes, parameter_split
@@ -59,6 +59,20 @@ def test_context_in_bytes() -> None:
     assert fill_in_sizes(cfg, 69, 1.0).model.block_size == 256
     assert fill_in_sizes(cfg, 6551, 3.1).model.block_size == 83
     assert fill_in_sizes(RunConfig(data=DataConfig(block_bytes=1)), 6551, 3.1).model.block_size == 1
+
+
+def test_text_in_a_step() -> None:
+    """It stays as it is whatever the context, which is what tells the two apart."""
+    of = dataclasses.replace(RunConfig(model=SEED), train=TrainConfig(batch_bytes=4096))
+    assert fill_in_sizes(of, 69, 1.0).train.batch_size == 4096 // SEED.block_size
+    for block_bytes in (64, 256):
+        cfg = dataclasses.replace(of, data=DataConfig(block_bytes=block_bytes))
+        for bytes_per_token in (1.0, 3.1):
+            got = fill_in_sizes(cfg, 6551, bytes_per_token)
+            read = got.train.batch_size * got.model.block_size * bytes_per_token
+            assert read == pytest.approx(4096, rel=0.05)
+    least = dataclasses.replace(of, train=TrainConfig(batch_bytes=1))
+    assert fill_in_sizes(least, 6551, 3.1).train.batch_size == 1
 
 
 def test_a_total_beyond_all_machines_is_answered_at_once() -> None:

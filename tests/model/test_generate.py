@@ -12,7 +12,7 @@ from tokexp.config import InputError, SampleConfig
 from tokexp.model.generate import draw, generate, prompt_ids, sample_chars, sample_tokens
 from tokexp.model.gpt import GPT, GPTConfig, KVCache
 from tokexp.tokenizer import Tokenizer, train_tokenizer
-from tokexp.tokenizer.base import StreamingDecoder
+from tokexp.tokenizer.base import NO_UTF8, StreamingDecoder
 
 
 def run(model: GPT, prompt: torch.Tensor, **settings: Any) -> torch.Tensor:
@@ -103,7 +103,8 @@ def test_filters_keep_what_they_say() -> None:
 
 
 def test_forbidden_ids_are_never_drawn(model: GPT, bpe: Tokenizer) -> None:
-    assert bpe.never_drawn() == [0, 1, 2, 3]
+    assert bpe.never_drawn()[:4] == [0, 1, 2, 3]
+    assert {bpe.token_bytes()[i] for i in bpe.never_drawn()[4:]} == {bytes([byte]) for byte in NO_UTF8}
     banned = torch.arange(0, 290)
     got = run(model, torch.tensor([[295]]), forbidden=banned, tokens=49)
     assert (got[0] >= 290).all()
@@ -119,7 +120,7 @@ def test_prompt_is_left_out(model: GPT, bpe: Tokenizer) -> None:
     cfg = SampleConfig(prompt="the king", tokens=5, temperature=0)
     text = sample_tokens(model, bpe, cfg, seed=0)
     ids = prompt_ids(bpe, "the king")
-    want = run(model, torch.tensor([ids]), temperature=0, forbidden=torch.arange(4), tokens=5)
+    want = run(model, torch.tensor([ids]), temperature=0, forbidden=torch.tensor(bpe.never_drawn()), tokens=5)
     assert bpe.decode(want[0].tolist()) == "the king" + text
 
 

@@ -18,8 +18,11 @@ import numpy as np
 import pytest
 import sentencepiece
 from corpora import corpus_of
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tokexp.scoring.restoration
+from tokexp.config import InputError
 from tokexp.data.part import Part
 from tokexp.scoring.ngram import CODE_POINTS, Speller, WittenBell
 from tokexp.scoring.restoration import (
@@ -78,6 +81,57 @@ def test_case_probabilities_sum_to_one(text: str) -> None:
     escape = costs[0][2]  # the bits that say "this is the token's own word", the same for all
     assert sum(2 ** -cost[1] for cost in costs) == pytest.approx(1)
     assert all(cost[2] == escape for cost in costs)
+
+
+def test_an_unknown_word_is_none_of_the_vocabulary(text: str) -> None:
+    """So what the speller gives to those is shared out among all others."""
+    word = train_tokenizer("word", text)
+    model = RestorationModel(word, Part.of_text(text))
+    known = sum(2 ** -model._speller.bits(one) for one in word.never_unknown())
+    assert 0.05 < known < 0.9
+    spelling = model.cost(Part.of_text("the xyzzy")).bits[-1][2]
+    assert 2**-spelling == pytest.approx(2 ** -model._speller.bits("xyzzy") / (1 - known))
+
+
+ODD_CASES = (
+    "aA\u03c3\u03c2\u03a3\u0130\u0131ßǆǅéÉ \n"  # a sigma at the end of a word is another letter; a dotted I is two
+)
+
+
+@given(st.text(alphabet=ODD_CASES, max_size=12), st.text(alphabet=ODD_CASES, min_size=1, max_size=60))
+def test_no_casing_of_a_word_makes_its_cost_infinite(text: str, learned: str) -> None:
+    """A word that UNK is said never to stand for it never does, whatever Unicode does to its letters."""
+    try:
+        word = train_tokenizer("word", learned, min_frequency=1)
+    except InputError:  # no word
+        return
+    never = set(word.never_unknown())
+    assert np.isfinite(restoration_cost(word, Part.of_text(learned), Part.of_text(text)).total)
+    model = RestorationModel(word, Part.of_text(learned))
+    assert not never & {token.word for token in model._tokens(text) if token.id == word.unk_id}
+
+
+def test_of_characters_only_the_unknown_ones_are_paid_for(text: str) -> None:
+    """Their tokens say everything else, the white space too."""
+    char = train_tokenizer("char", text)
+    known = len(set(text))
+    bits = restoration_cost(char, Part.of_text(text), Part.of_text("the  é king 日")).bits
+    assert bits.shape == (14 - 1, len(ASPECTS))
+    assert np.flatnonzero(bits.sum(axis=1)).tolist() == [5, 12]
+    assert bits[[5, 12], 2] == pytest.approx(np.log2(CODE_POINTS - known))
+
+
+def test_unknown_characters_that_training_had_cost_less(text: str) -> None:
+    """A vocabulary may leave out some: then their share of the training text is known."""
+    char = train_tokenizer("char", text, vocab_size=24)
+    model = {char_: restoration_cost(char, Part.of_text(text), Part.of_text(char_)).total for char_ in "Zé"}
+    left_out = [each for each in text if each not in char.alphabet]
+    assert left_out
+    one = restoration_cost(char, Part.of_text(text), Part.of_text(left_out[0])).total
+    assert one < 16 < model["é"]
+    kinds, n = len(set(left_out)), len(left_out)
+    base = 1 / (CODE_POINTS - len(char.alphabet))
+    assert one == pytest.approx(-np.log2((left_out.count(left_out[0]) + kinds * base) / (n + kinds)))
 
 
 def test_trailing_space_is_paid_for(text: str) -> None:
@@ -276,7 +330,8 @@ def spell(
     coder: Any, speller: Speller, wanted: str | None, atoms: dict[str, float] | None = None, rest: float = 1
 ) -> str:
     """A string, character by character: of `speller`, or of `rest` of it mixed with `atoms`, the probabilities
-    of whole strings. Each decision is between the mixture's strings that go on in one way and another."""
+    of whole strings, below zero where they are taken out. Each decision is between the mixture's strings that go on
+    in one way and another."""
     symbols: list[str | None] = []
     done, atoms = "", dict(atoms or {})
     while True:
@@ -311,6 +366,7 @@ def restore(model: RestorationModel, coder: Any, ids: list[int], tokens: list[To
     """
     atoms_model = WittenBell(lambda _: 0.0)  # the gap model without what it leaves to the spelling of new gaps
     atoms_model._seen, atoms_model._total = model._gaps._seen, model._gaps._total
+    never = {word: -(2 ** -model._speller.bits(word)) for word in model._tokenizer.never_unknown()}
     text: list[str] = []
     last, kinds, shape = -1, ("start", "start"), None
     for n, i in enumerate(ids):
@@ -318,7 +374,7 @@ def restore(model: RestorationModel, coder: Any, ids: list[int], tokens: list[To
         word, surface = model._written[i].lstrip(" "), None
 
         if not model._written[i]:
-            word = spell(coder, model._speller, token and token.word)
+            word = spell(coder, model._speller, token and token.word, never)
         else:
             p = {x: model._escapes.probability([()], x) for x in (False, True)}
             if one_of(coder, p, token.shape is None if token else UNTOLD):

@@ -92,6 +92,7 @@ class ModelConfig:
 @dataclass(frozen=True)
 class TrainConfig:
     batch_size: int = 16  # sequences a step
+    batch_bytes: int | None = None  # text in a step: batch_size is worked out from it
     lr: float = 2e-3  # at the end of the warm-up
     min_lr: float = 2e-4  # at the end of the run
     warmup_steps: int | None = None  # null: a twentieth of the run's steps; a number: at most a tenth of them are used
@@ -107,7 +108,16 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_types("train.", self)
-        for name in ("batch_size", "lr", "grad_clip", "eval_every", "eval_bytes", "grad_accum", "checkpoint_every"):
+        for name in (
+            "batch_size",
+            "batch_bytes",
+            "lr",
+            "grad_clip",
+            "eval_every",
+            "eval_bytes",
+            "grad_accum",
+            "checkpoint_every",
+        ):
             positive(f"train.{name}", getattr(self, name))
         for name in ("min_lr", "warmup_steps", "weight_decay"):
             check(0 <= (got := getattr(self, name) or 0) < math.inf, f"train.{name}", got, "at least 0, and finite")

@@ -1,10 +1,14 @@
 """Fills in the sizes of a model that follow from its tokenizer.
 
-Usually nothing is left to decide: the architecture is that of `conf/model/` for every tokenizer. Two other
+Usually nothing is left to decide: the architecture is that of `conf/model/` for every tokenizer. Three other
 comparisons fix something else instead, and then a size follows from the tokenizer:
 
-    data.block_bytes   the context holds equally much text, so its length in tokens differs
-    params_total       the model is equally large, so its width differs
+    data.block_bytes    the context holds equally much text, so its length in tokens differs
+    train.batch_bytes   a step reads equally much text, so its number of sequences differs
+    params_total        the model is equally large, so its width differs
+
+A context in bytes alone changes the text in a step too, and with it the number of steps in a budget: whoever asks what
+context is worth sets both.
 """
 
 from __future__ import annotations
@@ -31,9 +35,12 @@ def fill_in_sizes(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> Ru
     `bytes_per_token`: over the training part. Raises InputError where no width comes within 2 % of
     `params_total`.
     """
-    model = cfg.model
+    model, train = cfg.model, cfg.train
     if cfg.data.block_bytes is not None:
         model = dataclasses.replace(model, block_size=max(1, round(cfg.data.block_bytes / bytes_per_token)))
+    if train.batch_bytes is not None:
+        sequences = max(1, round(train.batch_bytes / (model.block_size * bytes_per_token)))
+        train = dataclasses.replace(train, batch_size=sequences)
     if cfg.params_total is not None:
         model = dataclasses.replace(model, n_embd=nearest_width(model, vocab_size, cfg.params_total))
         got = _total(model, vocab_size)
@@ -45,7 +52,7 @@ def fill_in_sizes(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> Ru
                 "try fewer heads or another total"
             )
         log.info("n_embd=%d: %s parameters, %+.2f%% from params_total", model.n_embd, f"{got:,}", 100 * off)
-    return dataclasses.replace(cfg, model=model)
+    return dataclasses.replace(cfg, model=model, train=train)
 
 
 def nearest_width(model: ModelConfig, vocab_size: int, params_total: int) -> int:

@@ -40,12 +40,13 @@ SAMPLES = "samples.jsonl"  # of a study too
 SEGMENTS = "segments.jsonl"  # of a study too
 READABILITY = "readability.jsonl"
 TEXTS = "texts.jsonl"  # the score of each held-out text at the end, by document or block
+COUNTS = "counts.json"  # what counts of the tokenizer's tokens need for the text that ranks, by document or block
 HELD_OUT = "corpus.json"  # facts about the held-out text, the same for every run on it
 RESULT = "result.json"  # its presence alone says that the run is done
 
 # What a run leaves once it has begun to train, beside its tokenizer.
 LEFT = (
-    RESULT, METRICS, CONTENT, SAMPLES, READABILITY, HELD_OUT, SEGMENTS, TEXTS, END_WEIGHTS, BEST_WEIGHTS,
+    RESULT, METRICS, CONTENT, SAMPLES, READABILITY, HELD_OUT, SEGMENTS, TEXTS, COUNTS, END_WEIGHTS, BEST_WEIGHTS,
 )  # fmt: skip
 
 # In a sweep's folder, which has the folders of its runs.

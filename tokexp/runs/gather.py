@@ -50,7 +50,7 @@ from tokexp.runs.study import (
     load_segments,
     read_study,
 )
-from tokexp.runs.units import texts_and_units
+from tokexp.runs.units import counts_by_unit, texts_and_units
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
 from tokexp.system.files import replacing_together, settle, sha256, write_text
@@ -203,6 +203,7 @@ def read_run(folder: Path) -> RunRows:
         ],
         "baselines": [{**of_text, **_with_blocks(row)} for row in held_out["baselines"]],
         **texts_and_units(folder, result, held_out["baselines"]),
+        "counts": counts_by_unit(folder, result),
     }
     for table, rows in tables.items():
         if not rows and table not in ("readability", *LATER):

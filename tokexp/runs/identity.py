@@ -13,7 +13,7 @@ from tokexp.tokenizer import identity
 
 DEMO, SINGLE = "demo", "single"  # sweeps without a name of their own: the README's, and runs that are no sweep
 
-RESULTS_VERSION = 2  # raised when a change to the code changes figures, so that old runs are not mistaken for new
+RESULTS_VERSION = 3  # raised when a change to the code changes figures, so that old runs are not mistaken for new
 
 
 def settings_of(cfg: RunConfig, corpus: Corpus, precision: str) -> dict[str, Any]:
@@ -33,6 +33,8 @@ def settings_of(cfg: RunConfig, corpus: Corpus, precision: str) -> dict[str, Any
     flat |= {"data.block_bytes": cfg.data.block_bytes, "params_total": cfg.params_total}
     if cfg.data.block_bytes is not None:
         del flat["model.block_size"]  # it follows
+    if cfg.train.batch_bytes is not None:
+        del flat["train.batch_size"]
     if cfg.params_total is not None:
         del flat["model.n_embd"]
     return {**{name: value for name, value in flat.items() if value is not None}, "precision": precision}

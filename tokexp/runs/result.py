@@ -41,6 +41,7 @@ class Identity:
     size: str
     config_hash: str
     settings: dict[str, Any]  # what the hash is of, the seed and the texts left out, by dotted name
+    results_version: int | None = None  # of the code's figures, see `identity.py`; None is 2 or less
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,14 @@ class Ranked:
 
 
 @dataclass(frozen=True)
+class OwnCounts:
+    """What counts of the tokenizer's own tokens need for the text that ranks (`scoring/counts.py`)."""
+
+    ngram_order: int | None = None  # of Kneser-Ney, the best on validation; None in older runs
+    ngram_bpb: float | None = None  # restoration included
+
+
+@dataclass(frozen=True)
 class Architecture:
     """The model's settings, with what the tokenizer decided filled in."""
 
@@ -127,6 +136,7 @@ class RunResult:
     scores: Scores
     test: TestScores
     ranked: Ranked
+    counts: OwnCounts
     marginal_gain_bpb: float | None  # what all segmentations would save, see marginal.py; None without a choice
     marginal_gain_error: float | None  # its standard error
     intrinsic: IntrinsicFigures

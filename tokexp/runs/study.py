@@ -8,6 +8,7 @@ readability.csv a row a sample, and one a passage of the held-out text, which pe
 baselines.csv   a row a held-out text and baseline, with its nats of each block where they are known
 texts.csv       a row a run and held-out text: its score at the end
 units.csv       a row a run, held-out text and document of it (or block): its nats at the end; of baselines too
+counts.csv      a row a tokenizer and document (or block) of the text that ranks: nats by counts of its tokens
 samples.jsonl   a row a sample, a few of each run
 segments.jsonl  how its tokenizer cuts each of those and a held-out passage (`tokexp/scoring/samples/segments.py`)
 tokenizers.jsonl  a row a tokenizer, where it is small: its sha256 and its tokenizer.json
@@ -50,13 +51,24 @@ RANKED = (  # figures of the text that ranks, which is the test part or the vali
     "bytes", "tokens", "sha256", "bpb_naive", "bpb_restoration", "bpb_restoration_spacing", "bpb_restoration_case",
     "bpb_restoration_spelling", "bpb_sliding",
 )  # fmt: skip
-TABLES = ("results", "curves", "blocks", "content", "readability", "baselines", "texts", "units")  # NAME.csv each
-LATER = ("texts", "units")  # which older studies lack
+TABLES = (
+    "results",
+    "curves",
+    "blocks",
+    "content",
+    "readability",
+    "baselines",
+    "texts",
+    "units",
+    "counts",
+)  # NAME.csv each
+LATER = ("texts", "units", "counts")  # which older studies lack
 # What tells rows apart of which every run of a text brings the same.
 KEYS = {
     "readability": ["name", "corpus_sha256", "val_sha256", "chars", "temperature", "sample"],
     "baselines": ["corpus_sha256", "val_sha256", "baseline"],
     "units": ["name", "text", "baseline", "unit"],
+    "counts": ["tokenizer_sha256", "val_sha256", "unit"],
 }
 TEXT_COLUMNS = (
     "name", "class", "partition", "baseline", "family", "versions", "settings", "tuned", "text", "document", "units",
@@ -87,6 +99,7 @@ HELD_OUT_FACTS: Kinds = {
     "human": [MEASURED],
     "baselines": [{**BASELINE, "block_nats": Maybe((float,) * BLOCKS), "unit_nats": Maybe([float])}],
 }
+COUNTED: Kinds = {"order": Count, "bpb": float, "nats": [float]}
 RUN: Kinds = {"name": str}
 TOKENIZER_ROW: Kinds = {"tokenizer_sha256": str, "tokenizer": {"kind": str}}
 MISSING_RUN: Kinds = {**RUN, "state": str, "reason": str}
@@ -95,23 +108,16 @@ MISSING_RUN: Kinds = {**RUN, "state": str, "reason": str}
 _SPREAD = dict.fromkeys([f"{figure}_{of}" for figure in ("loss", "grad_norm") for of in ("mean", "min", "max")], Number)
 _CURVE = dict.fromkeys(["flops", "seconds", "val_bpb", "val_loss", "train_loss", "lr"], float)
 _SUMS = dict.fromkeys(["bytes", "tokens", "lines"], Count)
+_BPB = dict.fromkeys(["bpb_naive", "bpb"], float)
 COLUMNS: dict[str, Kinds] = {
     "curves": {**RUN, "step": Count, "bytes_seen": Count, **_CURVE, **_SPREAD},
     "blocks": {**RUN, "step": Count, **dict.fromkeys(BLOCK_COLUMNS, float)},
     "content": {**RUN, **CONTENT_ROW},
     "readability": {**RUN, **READABILITY_ROW, "val_sha256": str, "chars": Count, "temperature": float | None},
     "baselines": {**BASELINE, "val_sha256": str, **dict.fromkeys(BLOCK_COLUMNS, Maybe(float | None))},
-    "texts": {
-        **RUN,
-        "text": str,
-        "sha256": str,
-        "units": str,
-        "documents": Count,
-        **_SUMS,
-        "bpb_naive": float,
-        "bpb": float,
-    },
+    "texts": {**RUN, "text": str, "sha256": str, "units": str, "documents": Count, **_SUMS, **_BPB},
     "units": {**RUN, "text": str, "baseline": str, "unit": Count, **_SUMS, "nats": float},
+    "counts": {"tokenizer_sha256": str, "val_sha256": str, "unit": Count, **COUNTED, "nats": float},
 }
 
 
@@ -126,6 +132,7 @@ class Study:
     baselines: pd.DataFrame
     texts: pd.DataFrame
     units: pd.DataFrame
+    counts: pd.DataFrame
     samples: list[dict[str, Any]]
     missing: list[dict[str, str]]  # runs of the sweep that have no result: name, state and reason
     segments: list[dict[str, Any]] = field(default_factory=list)  # none of runs from before they were left

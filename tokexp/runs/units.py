@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tokexp.runs.files import TEXTS, load_lines
+from tokexp.runs.files import COUNTS, TEXTS, load_json, load_lines
 from tokexp.runs.result import RunResult
-from tokexp.runs.study import TEXT_SCORE
+from tokexp.runs.study import COUNTED, TEXT_SCORE
 from tokexp.scoring.units import DOCUMENTS
 
 Row = dict[str, Any]
@@ -40,3 +40,15 @@ def _units(of: Row, text: Row) -> list[Row]:
          "lines": lines, "nats": nats}
         for i, (document, size, tokens, lines, nats) in enumerate(columns)
     ]  # fmt: skip
+
+
+def counts_by_unit(folder: Path, result: RunResult) -> list[Row]:
+    """The rows of `counts` that a run brings; none of a run from before they were left."""
+    if not (folder / COUNTS).exists():
+        return []
+    counts = load_json(folder / COUNTS, COUNTED)
+    of = {
+        "tokenizer_sha256": result.tokenizer.tokenizer_sha256, "val_sha256": result.corpus.scored_sha256,
+        "order": counts["order"], "bpb": counts["bpb"],
+    }  # fmt: skip
+    return [{**of, "unit": unit, "nats": nats} for unit, nats in enumerate(counts["nats"])]

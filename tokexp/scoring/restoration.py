@@ -6,7 +6,8 @@ second: a normalised model, fitted on the training part, that writes the piece o
 left to right, given the tokens and what was written before. It has three aspects, in the order in which
 they are written, each given those before it:
 
-    spelling  the letters of an UNK (and, by an escape, whatever the other two cannot express)
+    spelling  the letters of an UNK, which is no word of the vocabulary (and, by an escape, whatever the other two
+              cannot express)
     spacing   the white space before a token, given it and its neighbour
     case      which letters are capitals, given the token and its neighbours
 
@@ -27,7 +28,7 @@ import numpy as np
 from tokexp.data.corpus import Corpus, cached_for
 from tokexp.data.part import Part
 from tokexp.encoding.ends import trailing_bytes
-from tokexp.scoring.ngram import Speller, WittenBell
+from tokexp.scoring.ngram import CODE_POINTS, Speller, WittenBell
 from tokexp.system.files import sha256
 from tokexp.tokenizer.base import Tokenizer
 
@@ -57,7 +58,38 @@ def restoration_cost(tokenizer: Tokenizer, train: Part, text: Part) -> Restorati
         restored = restored and tokenizer.decode(ids) == document
     if restored:
         return Restoration(np.zeros((tokens, len(ASPECTS))))
+    if tokenizer.exact_but_unk:
+        return unknown_characters(tokenizer, train, text)
     return RestorationModel(tokenizer, train).cost(text)
+
+
+def unknown_characters(tokenizer: Tokenizer, train: Part, text: Part) -> Restoration:
+    """The bits that say for each UNK which character it is, where nothing else is lost; as a word's, they are spelling.
+
+    P is Witten and Bell's of order one, fitted on the UNKs of `train`, over the characters that have no token: where
+    `train` has none all are equally probable.
+    """
+    known = sum(len(piece) > 0 for piece in tokenizer.token_bytes())
+    model = WittenBell(lambda _: 1 / (CODE_POINTS - known))
+    for _, characters in _unknown(tokenizer, train):
+        for char in characters.values():
+            model.add([()], char)
+    rows = []
+    for n_tokens, characters in _unknown(tokenizer, text):
+        bits = np.zeros((n_tokens, len(ASPECTS)))
+        for at, char in characters.items():
+            bits[at, ASPECTS.index("spelling")] = model.bits([()], char)
+        rows.append(bits)
+    return Restoration(np.concatenate(rows))
+
+
+def _unknown(tokenizer: Tokenizer, text: Part) -> Iterator[tuple[int, dict[int, str]]]:
+    """Of each document its tokens, the one that ends it too, and the characters of its UNKs by their places."""
+    for document in text.documents():
+        ids, spans = tokenizer.encode_with_spans(document)
+        raw = document.encode()
+        unknown = {n: raw[slice(*spans[n])].decode() for n, i in enumerate(ids) if i == tokenizer.unk_id}
+        yield len(ids) + text.separated, unknown
 
 
 def restoration_of(tokenizer: Tokenizer, corpus: Corpus, text: Part) -> Restoration:
@@ -105,6 +137,8 @@ class RestorationModel:
         self._known_gaps = {token.gap for token in tokens}
         self._gap_speller = Speller(self._known_gaps, order=2)
         self._speller = Speller({token.word for token in tokens if token.word != SEPARATOR}, order=5)
+        known = sum(2 ** -self._speller.bits(word) for word in tokenizer.never_unknown())
+        self._unknown = log2(1 - known)  # the probability that a word of the speller's is not one of those
         self._gaps = WittenBell(lambda gap: 1.0 if gap is NEW else 2 ** -self._gap_speller.bits(str(gap)))
         self._escapes = WittenBell(lambda _: 0.5)
         self._shapes = [_uniform(len(shapes)) for shapes in SHAPES]
@@ -128,7 +162,7 @@ class RestorationModel:
                 if token.shape is None:
                     spelling += self._speller.bits(token.surface)
             else:
-                spelling += self._speller.bits(token.word)
+                spelling += self._speller.bits(token.word) + self._unknown
             if token.shape:
                 letters = _letters(token.word)
                 case = self._shapes[min(letters, 2)].bits(shape_contexts, token.shape)

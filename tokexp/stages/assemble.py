@@ -9,13 +9,14 @@ import torch
 from tokexp.data.corpus import Corpus
 from tokexp.model.sizes import parameter_split
 from tokexp.runs.files import TOKENIZER
-from tokexp.runs.identity import settings_of
+from tokexp.runs.identity import RESULTS_VERSION, settings_of
 from tokexp.runs.result import (
     SCHEMA_VERSION,
     Architecture,
     CorpusFacts,
     Identity,
     Machine,
+    OwnCounts,
     Ranked,
     RunResult,
     TokenizerFacts,
@@ -43,7 +44,13 @@ def assemble_result(
     return RunResult(
         schema_version=SCHEMA_VERSION,
         identity=Identity(
-            spec.name, cfg.sweep, cfg.arm, cfg.size, spec.config_hash, settings_of(cfg, corpus, spec.precision)
+            spec.name,
+            cfg.sweep,
+            cfg.arm,
+            cfg.size,
+            spec.config_hash,
+            settings_of(cfg, corpus, spec.precision),
+            RESULTS_VERSION,
         ),
         provenance=provenance(),
         machine=Machine(torch.get_num_threads(), describe_device(spec.device), workers() * trained_as_one),
@@ -60,6 +67,7 @@ def assemble_result(
         scores=scores.val,
         test=scores.test,
         ranked=_ranked(corpus, scores),
+        counts=OwnCounts(measured.counts.order, measured.counts.bpb),
         marginal_gain_bpb=measured.segmentations.gain_bpb if measured.segmentations else None,
         marginal_gain_error=measured.segmentations.gain_error if measured.segmentations else None,
         intrinsic=intrinsic(run.tokenizer, corpus.scored.text, run.data.scored),

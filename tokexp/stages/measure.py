@@ -14,10 +14,11 @@ from tokexp.config import SampleConfig
 from tokexp.data.corpus import SCORED_BYTES, Corpus
 from tokexp.model.generate import sample_chars, sample_tokens
 from tokexp.model.gpt import GPT
-from tokexp.runs.files import CONTENT, HELD_OUT, READABILITY, SAMPLES, SEGMENTS, TEXTS, write_lines
+from tokexp.runs.files import CONTENT, COUNTS, HELD_OUT, READABILITY, SAMPLES, SEGMENTS, TEXTS, write_lines
 from tokexp.runs.progress import Phases
 from tokexp.scoring.baselines import baselines
 from tokexp.scoring.content import byte_bits, content
+from tokexp.scoring.counts import TokenCounts, token_counts
 from tokexp.scoring.restoration import Restoration
 from tokexp.scoring.samples.readability import Reader
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN, run_segments
@@ -40,6 +41,7 @@ class Measured:
     held_out_facts: dict[str, Any]  # about the text alone, the same for every run on it
     segmentations: Marginal | None  # None without a choice
     texts: list[TextScore]  # the scores of the held-out texts, what is ranked first
+    counts: TokenCounts
 
     def write(self, folder: Path) -> None:
         """Write the rows and facts to their files in a run's folder."""
@@ -47,6 +49,7 @@ class Measured:
         for name, lines in rows.items():
             write_lines(folder / name, lines)
         write_json(folder / HELD_OUT, self.held_out_facts)
+        write_json(folder / COUNTS, dataclasses.asdict(self.counts))
         write_lines(folder / TEXTS, [dataclasses.asdict(text) for text in self.texts])
 
 
@@ -79,6 +82,7 @@ def measure_run(
         readability = read_samples(reader, samples)
     with phases("baselines"):
         facts = held_out_facts(run.corpus, reader)
+        counts = token_counts(run.encoded, run.corpus, targets)
     return Measured(
         content=of_content,
         samples=samples,
@@ -87,6 +91,7 @@ def measure_run(
         held_out_facts=facts,
         segmentations=segmentations,
         texts=texts,
+        counts=counts,
     )
 
 

@@ -22,6 +22,8 @@ PAD, UNK, BOS, EOS = range(4)
 
 FORMAT_VERSION = 1
 
+NO_UTF8 = frozenset([0xC0, 0xC1, *range(0xF5, 0x100)])  # bytes that no text has
+
 Span = tuple[int, int]  # start and end, in UTF-8 bytes of the text that was encoded
 
 
@@ -37,6 +39,7 @@ class Tokenizer(Protocol):
     trained_on: str = "train"  # "external" for what learned from something else than the training part
     unk_id: int | None = UNK  # what stands for the unknown in kinds that are not lossless
     eos_id: int | None = EOS  # what stands after a document, where there are several; never made from text
+    exact_but_unk: bool = False  # every id stands for its own bytes, and UNK for one character: it is all that is lost
     cuts_at_spaces: bool = True  # a text may be encoded in `split.chunks`, and the ids joined
 
     @classmethod
@@ -83,8 +86,12 @@ class Tokenizer(Protocol):
 
     def never_drawn(self) -> list[int]:
         """The ids that a sampler must not draw, since no text has them; a lossy kind's UNK some text has."""
-        unwritten = [i for i, piece in enumerate(self.token_bytes()) if piece == b""]
-        return unwritten if self.lossless else [i for i in unwritten if i != self.unk_id]
+        never = [i for i, piece in enumerate(self.token_bytes()) if not piece or not NO_UTF8.isdisjoint(piece)]
+        return never if self.lossless else [i for i in never if i != self.unk_id]
+
+    def never_unknown(self) -> list[str]:
+        """Words, as their letters are spelled where UNK stands for a word, for which it never does."""
+        return []
 
     def fallback_ids(self) -> list[int]:
         """The ids that spell a byte of what has no token of its own."""
@@ -188,5 +195,4 @@ def check_vocab_size(got: int | None, smallest: int, what: str) -> None:
 
 def unreachable_bytes(alphabet: set[str]) -> list[int]:
     """The byte tokens that no text has, in a kind that spells only characters outside `alphabet` in bytes."""
-    impossible = [0xC0, 0xC1, *range(0xF5, 0x100)]  # in no UTF-8 text
-    return [byte for byte in range(128) if chr(byte) in alphabet] + impossible
+    return [byte for byte in range(128) if chr(byte) in alphabet] + sorted(NO_UTF8)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates, unreachable_bytes
+from tokexp.tokenizer.base import SPECIALS, Tokenizer, check_vocab_size, refuse_surrogates
 
 FIRST = len(SPECIALS)
 
@@ -36,9 +36,6 @@ class ByteTokenizer(Tokenizer):
 
     def token_bytes(self) -> list[bytes]:
         return [b""] * FIRST + [bytes([byte]) for byte in range(256)]
-
-    def never_drawn(self) -> list[int]:
-        return [*range(FIRST), *(byte + FIRST for byte in unreachable_bytes(set()))]
 
     def to_json(self) -> dict[str, Any]:
         return {}

@@ -26,6 +26,7 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # what UNK is shown as
 
 class CharTokenizer(Tokenizer):
     kind: ClassVar[str] = "char"
+    exact_but_unk = True
 
     def __init__(self, alphabet: str, byte_fallback: bool = False) -> None:
         if len(set(alphabet)) != len(alphabet):

@@ -68,6 +68,10 @@ class WordTokenizer(Tokenizer):
         """A token's span begins with the spacing before it; the last one's ends with the text."""
         return self.encode(text), spans_of_ends(text, [match.end() for match in TOKEN.finditer(text)])
 
+    def never_unknown(self) -> list[str]:
+        """Those of the vocabulary that are in it however their letters are cased (a last sigma may not be)."""
+        return [word for word in self.words if fold(word.upper()) == word]
+
     def decode(self, ids: list[int]) -> str:
         """Words joined by single spaces, none around newlines and where punctuation wants none."""
         words: list[str] = []
