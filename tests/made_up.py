@@ -14,7 +14,8 @@ import pandas as pd
 
 from tokexp.analysis.comparison import Comparison, comparisons
 from tokexp.runs.result import added, columns
-from tokexp.runs.study import BLOCK_COLUMNS, TABLES, Study, complete_results
+from tokexp.runs.study import Study, complete_results
+from tokexp.runs.study.tables import BLOCK_COLUMNS, TABLES
 from tokexp.scoring.samples.readability import MEASURES
 
 COLUMNS = list(columns())  # of results.csv

@@ -27,11 +27,11 @@ from tokexp.model.huggingface import load_hf, save_hf
 from tokexp.rendering.tables.sections import tables_of_study
 from tokexp.runs import study as studies
 from tokexp.runs.files import write_manifest
-from tokexp.runs.gather import collect, latest_runs, read_run
 from tokexp.runs.load import load_run
 from tokexp.runs.result import load_result
 from tokexp.runs.standing import standings, summary, table
 from tokexp.runs.study import read_study
+from tokexp.runs.study.gather import collect, latest_runs, read_run
 
 MOST = 6  # ways, of each file, in the fast test
 BY_RUN = ("result.json", "corpus.json", "metrics.jsonl", "content.jsonl", "samples.jsonl", "segments.jsonl",

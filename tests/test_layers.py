@@ -81,11 +81,12 @@ def test_a_room_can_be_seen_at_once() -> None:
 
 
 def test_a_modules_tests_are_found_by_its_name() -> None:
-    """tests/ROOM/test_x.py tests tokexp/ROOM/x.py; what is about several rooms stands flat in tests/."""
+    """tests/ROOM/test_x.py tests tokexp/ROOM/x.py, or ROOM/x/; what is about several rooms stands flat in tests/."""
     for path in TESTS.rglob("test_*.py"):
         folder = path.parent.relative_to(TESTS)
         if folder != Path() and path.stem not in ALL_KINDS:
-            assert (PACKAGE / folder / f"{path.stem.removeprefix('test_')}.py").is_file(), path
+            module = PACKAGE / folder / path.stem.removeprefix("test_")
+            assert module.with_suffix(".py").is_file() or (module / "__init__.py").is_file(), path
 
 
 def test_paths_in_docstrings_and_on_the_front_are_there() -> None:

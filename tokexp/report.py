@@ -14,8 +14,8 @@ from pathlib import Path
 from tokexp.config import InputError, require_name
 from tokexp.rendering.report import write_report
 from tokexp.rendering.terminal import ranking_rows
-from tokexp.runs.gather import all_runs, latest_runs
 from tokexp.runs.study import Study, read_study
+from tokexp.runs.study.gather import all_runs, latest_runs
 from tokexp.system.command import command
 
 

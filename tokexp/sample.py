@@ -15,7 +15,7 @@ from tokexp.model.generate import stream_tokens
 from tokexp.model.huggingface import Pretrained
 from tokexp.runs.files import SAMPLES, find_run, load_lines
 from tokexp.runs.load import Run, load_any
-from tokexp.runs.study import SAMPLE_ROW
+from tokexp.runs.study.tables import SAMPLE_ROW
 from tokexp.system.command import command
 
 

@@ -11,7 +11,8 @@ from made_up import compared, seeds, two_sizes
 
 from tokexp.analysis.differences import BEST, END, Lead, differences, leads
 from tokexp.analysis.statistics import Reason
-from tokexp.runs.study import BLOCK_COLUMNS, Study
+from tokexp.runs.study import Study
+from tokexp.runs.study.tables import BLOCK_COLUMNS
 
 
 def by_names(made: Study) -> dict[tuple[str, str, str], Lead]:

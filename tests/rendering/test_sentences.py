@@ -21,7 +21,9 @@ from tokexp.rendering.sentences import (
     view_name,
 )
 from tokexp.rendering.text import markdown_paragraphs, plain
-from tokexp.runs.study import BLOCK_COLUMNS, Study
+from tokexp.runs.identity import RESULTS_VERSION
+from tokexp.runs.study import Study
+from tokexp.runs.study.tables import BLOCK_COLUMNS
 
 
 def ranked(made: Study) -> str:
@@ -112,17 +114,20 @@ def test_what_is_equal_and_what_is_not() -> None:
     comparison = compared(seeds(0.5))
 
     def said(**columns: object) -> str:
-        rows = comparison.runs.drop(columns="cell").assign(block_size=10, flops=5.0, steps=100, params_total=100)
+        same = {"block_size": 10, "flops": 5.0, "steps": 100, "params_total": 100, "results_version": RESULTS_VERSION}
+        rows = comparison.runs.drop(columns="cell").assign(**same)
         return plain(held_equal_line(held_equal(Comparison(comparison.study, rows.assign(**columns)))))
 
     assert said().startswith("All runs have a budget of steps=100, the model nano, 1 layers, a width of 1, a context")
     assert "a warm-up of 5% of the steps" in said()
     assert "a warm-up of 100 steps, at most a tenth" in said(settings='{"train.warmup_steps": 100}')
     assert "The seeds are 0, 1 and 2. At equal steps they read unlike amounts of text: bpe 2.0 times" in said()
-    assert said().endswith("Within a size the runs differ in characters in a full context (10 to 20).")
+    context = "characters in a full context (10 to 20)"
+    assert said().endswith(f"Within a size the runs differ in bytes of text in a step (1 to 2) and {context}.")
     of_char = comparison.runs.arm == "char"
     assert "parameters (100 to 103)" in said(params_total=np.where(of_char, 103, 100))
-    assert said(chars_per_token=1).endswith("that of char.")
+    assert context not in said(chars_per_token=1)
+    assert "Figures of version 2 are among these; today's code has version" in said(results_version=2)
     assert "All read the same amount of text." in said(bytes_seen=7)
     assert "With these budgets they read" in said(budget=["bytes=1", *["steps=1"] * 5])
     alone = plain(held_equal_line(held_equal(compared(study([run("char")])))))

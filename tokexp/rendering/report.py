@@ -15,10 +15,10 @@ from tokexp.rendering.readme import write_readme
 from tokexp.rendering.sentences import question, title
 from tokexp.rendering.tables.sections import ComparisonTables, tables_of_study, write_tables
 from tokexp.rendering.text import to_json
-from tokexp.runs.gather import collect
 from tokexp.runs.progress import Phases
 from tokexp.runs.state import LOCK
 from tokexp.runs.study import Study, nothing_to_report, read_study
+from tokexp.runs.study.gather import collect
 from tokexp.system.files import write_json
 
 

@@ -12,6 +12,7 @@ from tokexp.analysis.statistics import Estimate
 from tokexp.analysis.views import Agreement, Turn, View
 from tokexp.rendering.tables.columns import line_of, verdict_line
 from tokexp.rendering.text import Bullets, Code, Line, Paragraph, listed, plain, sentence
+from tokexp.runs.identity import CHANGES, RESULTS_VERSION
 from tokexp.system.places import ROOT
 
 MOST_NAMED = 4  # cells in a list or a sentence
@@ -29,7 +30,10 @@ SHARED = {
     "precision": "precision {}",
     "seed": "seed {}",
 }
-UNEQUAL = {"parameters": ",.0f", "FLOPs": ".3g", "steps": ",.0f", "characters in a full context": ",.0f"}
+UNEQUAL = {
+    "parameters": ",.0f", "FLOPs": ".3g", "steps": ",.0f", "bytes of text in a step": ",.0f",
+    "characters in a full context": ",.0f",
+}  # fmt: skip
 TERMS = {
     "steps": "{:,.0f} steps",
     "bytes": "{:,.0f} bytes read",
@@ -183,7 +187,19 @@ def held_equal_line(held: HeldEqual) -> Line:
         ]
         if unequal:
             lines.append(f"Within a size the runs differ in {plain(listed(unequal))}.")
+    if held.older_versions:
+        lines.append(_older_line(held.older_versions))
     return [" ".join(lines)]
+
+
+def _older_line(versions: list[int]) -> str:
+    """That figures are of an earlier version of the code, and what it changed since."""
+    since = [what for version, what in sorted(CHANGES.items()) if version > versions[0]]
+    named = plain(listed([[str(version)] for version in versions]))
+    return (
+        f"Figures of version {named} are among these; today's code has version {RESULTS_VERSION}. Since then "
+        f"{'; '.join(since)}."
+    )
 
 
 def _read_line(held: HeldEqual) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from tokexp.config import DataConfig, InputError, RunConfig, TokenizerConfig, TrackingConfig
 from tokexp.experiment import run_experiment
 from tokexp.rendering.notebook import StudyReport
-from tokexp.runs.gather import collect
 from tokexp.runs.study import read_study
+from tokexp.runs.study.gather import collect
 from tokexp.stages.prepare import identify
 from tokexp.sweep.options import arm_of, tokenizer_option
 from tokexp.system.device import resolve_device

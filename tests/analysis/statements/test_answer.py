@@ -12,6 +12,7 @@ from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import answer, best_of, ranking
 from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.analysis.statistics import Reason
+from tokexp.runs.identity import RESULTS_VERSION
 
 
 def test_who_leads_and_against_which_baselines() -> None:
@@ -93,12 +94,20 @@ def test_what_is_not_equal_by_hand() -> None:
     assert (facts.seeds, facts.varied, facts.equal) == ([0, 1, 2], [], "steps")
     assert str(facts.read_least) == "char"
     assert [(str(cell), times) for cell, times in facts.read_more] == [("bpe", pytest.approx(2))]
-    (context,) = facts.unequal
+    text, context = facts.unequal
+    assert (text.name, text.least, text.most) == ("bytes of text in a step", 1, 2)
     assert (context.name, context.least, context.most) == ("characters in a full context", 10, 20)
     more = changed(comparison, params_total=np.where(comparison.runs.arm == "char", 103, 100))
     assert next((one.name, one.least, one.most) for one in held_equal(more).unequal) == ("parameters", 100, 103)
-    assert held_equal(changed(comparison, chars_per_token=1)).unequal == []
+    assert held_equal(changed(comparison, chars_per_token=1, bytes_seen=7)).unequal == []
     assert held_equal(changed(comparison, budget=["bytes=1", *["steps=1"] * 5])).equal is None
+
+
+def test_older_runs_are_known_by_their_version() -> None:
+    comparison = compared(seeds(0.5))
+    assert held_equal(comparison).older_versions == [2], "which they do not say"
+    assert held_equal(changed(comparison, results_version=RESULTS_VERSION)).older_versions == []
+    assert held_equal(changed(comparison, results_version=[1, 2, *[RESULTS_VERSION] * 4])).older_versions == [1, 2]
 
 
 def test_one_cell_alone_read_no_less_than_another() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tokexp.analysis.cells import Cell, varied
 from tokexp.analysis.comparison import Comparison, by_cell
+from tokexp.runs.identity import RESULTS_VERSION
 from tokexp.training.budget import WARMUP_SHARE
 
 
@@ -32,6 +33,7 @@ class HeldEqual:
     read_least: Cell | None  # that read the least text; None where there is one cell
     read_more: list[tuple[Cell, float]]  # the cells that read more, and how many times as much
     unequal: list[Unequal]
+    older_versions: list[int]  # of the code's figures, before today's, that some of the runs are of
 
 
 # Columns that runs share where a comparison is fair.
@@ -54,6 +56,7 @@ def held_equal(comparison: Comparison) -> HeldEqual:
         read_least=least if len(read) > 1 else None,
         read_more=[(cell, n / read[least]) for cell, n in read.items() if n / read[least] >= 1.05],
         unequal=_unequal(runs),
+        older_versions=sorted({int(version) for version in runs.results_version} - {RESULTS_VERSION}),
     )
 
 
@@ -76,6 +79,7 @@ def _unequal(runs: pd.DataFrame) -> list[Unequal]:
         "parameters": runs.params_total,
         "FLOPs": runs.flops,
         "steps": runs.steps,
+        "bytes of text in a step": runs.bytes_seen / runs.steps,
         "characters in a full context": runs.block_size * runs.chars_per_token,
     }
     unequal = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from tokexp.runs.files import COUNTS, TEXTS, load_json, load_lines
 from tokexp.runs.result import RunResult
-from tokexp.runs.study import COUNTED, TEXT_SCORE
+from tokexp.runs.study.tables import COUNTED, TEXT_SCORE
 from tokexp.scoring.units import DOCUMENTS
 
 Row = dict[str, Any]

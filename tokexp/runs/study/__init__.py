@@ -20,12 +20,10 @@ import io
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
 from tokexp.config import InputError
 from tokexp.runs.files import (
@@ -40,85 +38,31 @@ from tokexp.runs.files import (
     reading,
     table_file,
 )
-from tokexp.runs.result import POSITIVE, added, columns
-from tokexp.scoring.blocks import BLOCKS
-from tokexp.scoring.samples.readability import MEASURES
+from tokexp.runs.identity import FIRST_VERSION
+from tokexp.runs.result import added, columns
+from tokexp.runs.study.tables import (
+    BLOCK_COLUMNS,
+    COLUMNS,
+    LATER,
+    MISSING_RUN,
+    PIECES,
+    RUN,
+    SAMPLE_ROW,
+    SEGMENT_ROWS,
+    TABLES,
+    TEXT_COLUMNS,
+    TOKENIZER_ROW,
+    check_column,
+)
 from tokexp.system.files import reading_together, sha256
-from tokexp.system.reading import TABLE_BYTES, Count, Kinds, Maybe, Number, check, parse_json, read_bytes
+from tokexp.system.reading import TABLE_BYTES, Kinds, check, read_bytes
 from tokexp.tokenizer.base import saved_text
 
+BRING_BACK = "bring it back, or run again"
 RANKED = (  # figures of the text that ranks, which is the test part or the validation part
     "bytes", "tokens", "sha256", "bpb_naive", "bpb_restoration", "bpb_restoration_spacing", "bpb_restoration_case",
     "bpb_restoration_spelling", "bpb_sliding",
 )  # fmt: skip
-TABLES = (
-    "results",
-    "curves",
-    "blocks",
-    "content",
-    "readability",
-    "baselines",
-    "texts",
-    "units",
-    "counts",
-)  # NAME.csv each
-LATER = ("texts", "units", "counts")  # which older studies lack
-# What tells rows apart of which every run of a text brings the same.
-KEYS = {
-    "readability": ["name", "corpus_sha256", "val_sha256", "chars", "temperature", "sample"],
-    "baselines": ["corpus_sha256", "val_sha256", "baseline"],
-    "units": ["name", "text", "baseline", "unit"],
-    "counts": ["tokenizer_sha256", "val_sha256", "unit"],
-}
-TEXT_COLUMNS = (
-    "name", "class", "partition", "baseline", "family", "versions", "settings", "tuned", "text", "document", "units",
-)  # fmt: skip
-BLOCK_COLUMNS = [f"b{i}" for i in range(BLOCKS)]
-BRING_BACK = "bring it back, or run again"
-LARGEST = 1e30  # of the figures of a table
-
-# What the rows of a run's files have, and those of a study's with the run's name.
-PLACES = [(Count, Count)]
-MEASURED: Kinds = dict.fromkeys(MEASURES, float | None)
-CONTENT_ROW: Kinds = {"partition": str, "class": str, "bytes": Count, "bits": float}
-READABILITY_ROW: Kinds = {"temperature": float, "sample": Count, **MEASURED}
-DRAW: Kinds = {"equal": str, "temperature": float, "sample": Count}
-SAMPLE_ROW: Kinds = {**DRAW, "arm": str, "seed": int, "prompt": str, "text": str}
-PIECES: Kinds = {"of": str, "sample": Maybe(Count), "bytes": [Count], "unknown": [Count]}
-SEGMENT_ROWS: dict[str, Kinds] = {  # by what they are of
-    "sample": {**PIECES, **DRAW, "copied": PLACES, "new_words": PLACES},
-    "held out": {**PIECES, "text": str, "bits": Maybe([float])},
-}
-BASELINE: Kinds = {"baseline": str, "family": str, "val_bpb": float, "val_bpb_restoration": float}
-TEXT_SCORE: Kinds = {
-    "name": str, "sha256": str, "units": str, "names": [str], "bytes": [Count], "tokens": [Count], "lines": [Count],
-    "nats": [float], "bpb_naive": float, "bpb": float,
-}  # fmt: skip
-HELD_OUT_FACTS: Kinds = {
-    "chars": Count,
-    "human": [MEASURED],
-    "baselines": [{**BASELINE, "block_nats": Maybe((float,) * BLOCKS), "unit_nats": Maybe([float])}],
-}
-COUNTED: Kinds = {"order": Count, "bpb": float, "nats": [float]}
-RUN: Kinds = {"name": str}
-TOKENIZER_ROW: Kinds = {"tokenizer_sha256": str, "tokenizer": {"kind": str}}
-MISSING_RUN: Kinds = {**RUN, "state": str, "reason": str}
-
-# The columns of the tables that a report reads; there may be others.
-_SPREAD = dict.fromkeys([f"{figure}_{of}" for figure in ("loss", "grad_norm") for of in ("mean", "min", "max")], Number)
-_CURVE = dict.fromkeys(["flops", "seconds", "val_bpb", "val_loss", "train_loss", "lr"], float)
-_SUMS = dict.fromkeys(["bytes", "tokens", "lines"], Count)
-_BPB = dict.fromkeys(["bpb_naive", "bpb"], float)
-COLUMNS: dict[str, Kinds] = {
-    "curves": {**RUN, "step": Count, "bytes_seen": Count, **_CURVE, **_SPREAD},
-    "blocks": {**RUN, "step": Count, **dict.fromkeys(BLOCK_COLUMNS, float)},
-    "content": {**RUN, **CONTENT_ROW},
-    "readability": {**RUN, **READABILITY_ROW, "val_sha256": str, "chars": Count, "temperature": float | None},
-    "baselines": {**BASELINE, "val_sha256": str, **dict.fromkeys(BLOCK_COLUMNS, Maybe(float | None))},
-    "texts": {**RUN, "text": str, "sha256": str, "units": str, "documents": Count, **_SUMS, **_BPB},
-    "units": {**RUN, "text": str, "baseline": str, "unit": Count, **_SUMS, "nats": float},
-    "counts": {"tokenizer_sha256": str, "val_sha256": str, "unit": Count, **COUNTED, "nats": float},
-}
 
 
 @dataclass(frozen=True)
@@ -235,7 +179,7 @@ def _read_table(path: Path, table: str) -> pd.DataFrame:
         if table == "results":
             rows = complete_results(rows)
         for name, kind in COLUMNS.get(table, columns()).items():
-            _check_column(rows, name, kind)
+            check_column(rows, name, kind)
         if not isinstance(rows.index, pd.RangeIndex):
             raise ValueError("has rows of more fields than columns")
         return rows
@@ -245,55 +189,10 @@ def complete_results(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of results.csv with the columns that those of older runs lack, and what is ranked under one name."""
     rows = rows.reindex(columns=[*rows, *(name for name in columns() if name in added() and name not in rows)])
     rows["bpb"] = rows.bpb.astype(float).fillna(rows.val_bpb)
+    rows["results_version"] = rows.results_version.astype(float).fillna(FIRST_VERSION)
     rows["scored_on"] = rows.scored_on.astype(object).fillna("val").replace("", "val")
     on_test = rows.scored_on == "test"
     for name in RANKED:
         called = f"scored_{name}" if name in ("bytes", "tokens", "sha256") else name
         rows[called] = rows[f"val_{name}"].where(~on_test, rows[f"test_{name}"])
     return rows
-
-
-def _check_column(rows: pd.DataFrame, name: str, kind: Any) -> None:
-    """Raise ValueError where a column is not there, or has what is not of its kind."""
-    if name not in rows:
-        if isinstance(kind, Maybe):
-            return
-        raise ValueError(f"without a column {name}")
-    if name == "settings":
-        for value in rows[name]:
-            check(parse_json(value.encode()), dict[str, Any], name)
-    of = kind.kind if isinstance(kind, Maybe) else kind
-    kinds = get_args(of) or (of,)
-    if not len(rows) or name in TEXT_COLUMNS or str in kinds:
-        return
-    if bool in kinds:
-        damaged = (~rows[name].isin([True, False]) & rows[name].notna()).to_numpy(bool)
-    elif is_numeric_dtype(rows[name]):
-        damaged = _no_figures(rows[name].to_numpy(float), kinds)
-        if name in POSITIVE:
-            damaged |= rows[name].to_numpy(float) <= 0
-    else:
-        damaged = np.array([type(value) is not float for value in rows[name]])  # NaN, where nothing is
-    if damaged.any():
-        row = rows[damaged].iloc[0]
-        raise ValueError(f"has a {name} of {row.get('name', row.get('baseline'))} that is no {_called(name, kinds)}")
-
-
-def _no_figures(values: np.ndarray, kinds: tuple[Any, ...]) -> np.ndarray:
-    """Which of `values`, which may be NaN where nothing is, are not of one of `kinds`."""
-    if Number in kinds:
-        return np.zeros(len(values), bool)
-    damaged = np.isnan(values) if NoneType not in kinds else np.zeros(len(values), bool)
-    damaged |= np.abs(values) > LARGEST
-    if not {int, Count}.isdisjoint(kinds):
-        damaged |= (values < 0) | (np.where(damaged, 0, values) % 1 > 0)
-    return damaged
-
-
-def _called(name: str, kinds: tuple[Any, ...]) -> str:
-    if bool in kinds:
-        return "True or False"
-    above = name in POSITIVE
-    if {int, Count}.isdisjoint(kinds):
-        return "finite number above 0" if above else "finite number"
-    return "whole number above 0" if above else "whole number from 0"

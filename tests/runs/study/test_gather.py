@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from made_up import run, segments, whole_study
 
-from tokexp.runs import gather
 from tokexp.runs.files import write_manifest
-from tokexp.runs.gather import (
+from tokexp.runs.study import gather, read_study
+from tokexp.runs.study.gather import (
     MOST_TOKENIZER_BYTES,
     RunRows,
     add_tokenizer,
@@ -23,7 +23,7 @@ from tokexp.runs.gather import (
     read_segments,
     tokenizer_rows,
 )
-from tokexp.runs.study import TABLES, read_study
+from tokexp.runs.study.tables import TABLES
 from tokexp.sweep.with_hydra.planning import committed_results
 from tokexp.system.files import sha256
 from tokexp.tokenizer.base import saved_text

@@ -38,7 +38,8 @@ from tokexp.runs.files import (
 )
 from tokexp.runs.result import columns, csv_row, load_result
 from tokexp.runs.state import read_state
-from tokexp.runs.study import (
+from tokexp.runs.study import load_segments, read_study
+from tokexp.runs.study.tables import (
     BLOCK_COLUMNS,
     CONTENT_ROW,
     HELD_OUT_FACTS,
@@ -47,10 +48,8 @@ from tokexp.runs.study import (
     READABILITY_ROW,
     SAMPLE_ROW,
     TABLES,
-    load_segments,
-    read_study,
 )
-from tokexp.runs.units import counts_by_unit, texts_and_units
+from tokexp.runs.study.units import counts_by_unit, texts_and_units
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
 from tokexp.system.files import replacing_together, settle, sha256, write_text
