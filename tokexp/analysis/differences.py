@@ -9,7 +9,7 @@ import numpy as np
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import BaselineName, Comparison, baseline_of, computed_once
-from tokexp.analysis.statistics import Difference, SeedScores, compare_all
+from tokexp.analysis.verdicts import Difference, SeedScores, compare_all
 from tokexp.runs.study import block_nats
 from tokexp.scoring.blocks import crossfit
 from tokexp.scoring.units import BLOCKS_OF_TEXT
@@ -24,7 +24,7 @@ def differences(comparison: Comparison) -> dict[tuple[Cell, Cell], Difference]:
     That a larger model is better is no question here, and each question more makes an answer harder (Holm).
     """
     scores = {
-        cell: SeedScores(comparison.runs_of(cell).bpb.to_numpy(), comparison.end_nats(cell))
+        cell: SeedScores(comparison.runs_of(cell).bpb.to_numpy(), comparison.end_nats(cell), cell.size)
         for cell in comparison.cells
     }
     pairs = [(one, other) for one, other in itertools.combinations(scores, 2) if one.size == other.size]
@@ -45,21 +45,23 @@ class Lead:
 def leads(comparison: Comparison) -> list[Lead]:
     """Hold every cell, the best first, against the best baseline of each family, at the end and at its best checkpoint.
 
-    A baseline is the same for every seed, so that Welch's t is that of one sample; over the text the two are paired,
-    unit by unit. Corrected for being read together, each point by itself. A cell that was best at its end has one
-    point; a family whose best baseline is known only as a whole is left out.
+    A baseline is the same for every seed, so that only the cell's seeds are a source of chance; over the text the two
+    are paired, unit by unit. Corrected for being read together, each point by itself. A cell that was best at its end
+    has one point; a family whose best baseline is known only as a whole is left out.
     """
     known = comparison.baseline_nats
     best = comparison.best_baselines.sort_values("family", ascending=False)  # static, adaptive
-    # Two seeds that do not differ add nothing to the variance, nor to its degrees of freedom.
     marks: dict[Cell | BaselineName, SeedScores] = {
-        baseline_of(row): _scores([known[str(row.baseline)]] * 2, comparison.scored_bytes)
+        baseline_of(row): _scores([known[str(row.baseline)]], comparison.scored_bytes, None)
         for row in best.itertuples()
         if str(row.baseline) in known
     }
     if not marks:
         return []
-    ends = {cell: _scores([*comparison.end_nats(cell)], comparison.scored_bytes) for cell in sorted(comparison.cells)}
+    ends = {
+        cell: _scores([*comparison.end_nats(cell)], comparison.scored_bytes, cell.size)
+        for cell in sorted(comparison.cells)
+    }
     leads = []
     for at, scores in ((END, ends), (BEST, _best_checkpoints(comparison, ends))):
         pairs = [(cell, baseline) for cell in scores for baseline in marks]
@@ -80,11 +82,11 @@ def _best_checkpoints(comparison: Comparison, ends: dict[Cell, SeedScores]) -> d
     for cell, end in ends.items():
         nats = [crossfit(evaluated[name]) for name in comparison.runs_of(cell)["name"]]
         if not np.array_equal(nats, end.nats):
-            chosen[cell] = _scores(nats, comparison.scored_bytes)
+            chosen[cell] = _scores(nats, comparison.scored_bytes, cell.size)
     return chosen
 
 
-def _scores(nats: list[np.ndarray], n_bytes: int) -> SeedScores:
+def _scores(nats: list[np.ndarray], n_bytes: int, size: str | None) -> SeedScores:
     """Of the nats of each unit, (units,), of each seed."""
     units = np.array(nats)
-    return SeedScores(units.sum(axis=1) / (np.log(2) * n_bytes), units)
+    return SeedScores(units.sum(axis=1) / (np.log(2) * n_bytes), units, size)

@@ -20,13 +20,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import stdtr, stdtridf, stdtrit
 
-from tokexp.analysis.statistics import DRAWS, LEVEL, Interval, K, OverText
+from tokexp.analysis.statistics import DRAWS, LEVEL, Chance, Interval, K
 
-FEWEST = 30  # documents, below which such a test is not to be trusted
+FEWEST = 5  # documents, below which they are no sample of a kind of text
 ROUNDING = 1e-12  # of the figures: a spread below that is none
 AT_ONCE = 1000  # draws, which bounds the memory
 
@@ -85,17 +86,17 @@ def over_documents(nats: np.ndarray, n_bytes: np.ndarray) -> OverDocuments:
 
 @dataclass(frozen=True)
 class Documents:
-    """A held-out text of many documents, as `compare_all` asks for it."""
+    """A held-out text of five documents or more, as `compare_all` asks for it."""
 
     n_bytes: np.ndarray  # (documents,)
+    such_texts: ClassVar[bool] = True
 
-    def compare(self, nats: Mapping[K, np.ndarray], pairs: Sequence[tuple[K, K]]) -> list[OverText]:
+    def chances(self, nats: Mapping[K, np.ndarray], pairs: Sequence[tuple[K, K]]) -> list[Chance | None]:
         if not pairs:
             return []
         over = over_documents(np.array([nats[second] - nats[first] for first, second in pairs]), self.n_bytes)
         return [
-            OverText(Interval(float(low), float(high)), float(p))
-            for (low, high), p in zip(over.intervals(), over.p(), strict=True)
+            Chance(float(error) ** 2, float(freedom)) for error, freedom in zip(over.error, over.freedom, strict=True)
         ]
 
 

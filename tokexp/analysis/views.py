@@ -18,11 +18,13 @@ import pandas as pd
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, by_cell, computed_once
 from tokexp.analysis.curves import curves_by_run
-from tokexp.analysis.statistics import LEVEL, welch_p
+from tokexp.analysis.statistics import Unknown
+from tokexp.analysis.verdicts import Difference, Reason, SeedScores, compare_all
 
 # What may be held equal, and the column of curves.csv that counts it.
 AXES = {"steps": "step", "bytes": "bytes_seen", "FLOPs": "flops", "seconds": "seconds"}
 SAME = 0.01  # runs that end within this share of each other end at the same point
+Pair = tuple[Cell, Cell]
 PLACE = ["machine", "device", "threads", "workers"]  # of which all must be equal where seconds are compared
 
 
@@ -178,26 +180,33 @@ class Agreement:
 def agreement(comparison: Comparison) -> Agreement:
     """Ask every pair of cells for its order in every view.
 
-    Two cells have an order in a view where Welch's t tells them apart there; one seed each has any order.
+    Two cells have an order in a view where their difference is resolved there, among all pairs that it ranks; one seed
+    each has any order. Curves are of the whole text, so that the seeds alone are a source of chance.
     """
     cells = sorted({cell.without_budget() for cell in comparison.cells})
     pairs = [pair for pair in itertools.combinations(cells, 2) if pair[0].size == pair[1].size]
-    all_views = views(comparison)
-    ranked = [(view, sum(view.ranked.issuperset(pair) for pair in pairs)) for view in all_views]
-    turns = [turn for pair in pairs if (turn := _turn(all_views, *pair))]
-    return Agreement(len(pairs), ranked, turns)
+    by_view = [(view, _differences(view, pairs)) for view in views(comparison)]
+    turns = [turn for pair in pairs if (turn := _turn(by_view, pair))]
+    return Agreement(len(pairs), [(view, len(differences)) for view, differences in by_view], turns)
 
 
-def _turn(all_views: list[View], one: Cell, other: Cell) -> Turn | None:
+def _differences(view: View, pairs: list[Pair]) -> dict[Pair, Difference]:
+    """Of the pairs that a view ranks."""
+    scores = {cell: SeedScores(view.points[cell].seeds, np.zeros((1, 0)), cell.size) for cell in view.ranking}
+    return compare_all(scores, Unknown(), [pair for pair in pairs if view.ranked.issuperset(pair)])
+
+
+def _turn(by_view: list[tuple[View, dict[Pair, Difference]]], pair: Pair) -> Turn | None:
     """How the order of two cells depends on the view; None where it does not."""
     ahead: list[View] = []
     behind: list[View] = []
     one_seed = False
-    for view in all_views:
-        if one in view.ranked and other in view.ranked:
-            first, second = view.points[one].seeds, view.points[other].seeds
-            single = min(len(first), len(second)) < 2
-            if single or welch_p(second, first) < LEVEL:
-                one_seed |= single
-                (ahead if first.mean() < second.mean() else behind).append(view)
-    return Turn(one, other, ahead, behind, one_seed) if ahead and behind else None
+    for view, differences in by_view:
+        difference = differences.get(pair)
+        if difference is None:
+            continue
+        single = difference.verdict.reason is Reason.ONE_SEED
+        if single or difference.resolved:
+            one_seed |= single
+            (ahead if difference.mean > 0 else behind).append(view)
+    return Turn(*pair, ahead, behind, one_seed) if ahead and behind else None

@@ -77,35 +77,28 @@ def _amount(part: PartSize) -> str:
 
 def differences_note(comparison: Comparison) -> Line:
     """How the table of differences is read."""
-    begin = "Every pair of cells whose models have one size has a row, and the better one stands first. "
-    real: Line = [Emphasis("resolved"), " where both tests reject, "]
-    after = "after Holm's correction for the number of pairs."
-    if comparison.unit_kind == DOCUMENTS:
-        return [
-            f"{begin}The intervals are at 95 %: over the seeds (Welch), and over the {_documents(comparison)} of the "
-            "text (t, with the jackknife's error), since another text of the kind would have other documents. "
-            "A difference is ",
-            *real,
-            after,
-        ]
-    if comparison.unit_kind is None:
-        known = comparison.documents is not None
-        few = "It has too few documents" if known else "Its documents are not known one by one"
-        return [
-            f"{begin}The interval is at 95 %, over the seeds (Welch). There is none over the text. {few}, and what is "
-            "not known to hold on another text is not resolved."
-        ]
-    few = (
-        f" The text has only {_documents(comparison)}, too few for an interval over them."
-        if comparison.documents is not None
-        else ""
-    )
     return [
-        f"{begin}The intervals are at 95 %: over the seeds (Welch), and over the text (a paired bootstrap over its 64 "
-        f"blocks, in stretches of eight, since neighbours are alike).{few} A difference is ",
-        *real,
-        f"the one over the text by t over the stretches, {after}",
+        "Every pair of cells whose models have one size has a row, and the better one stands first. Other seeds might "
+        "turn a difference round, and so might other text: each has a standard error here, and one t carries both. Its "
+        "interval is at 95 % over all pairs together, as its p-value is (Holm), so that it excludes zero just where "
+        "the difference is ",
+        Emphasis("resolved"),
+        f". {_over_the_text(comparison)}",
     ]
+
+
+def _over_the_text(comparison: Comparison) -> str:
+    """What the error over the text is over, and of which texts a verdict holds."""
+    has = "It is one text" if comparison.documents is None else f"It has only {_documents(comparison)}"
+    if comparison.unit_kind == DOCUMENTS:
+        return f"The error over the text is over its {_documents(comparison)}: another text would have others."
+    if comparison.unit_kind is None:
+        why = "Its documents are not known one by one" if comparison.documents is None else has
+        return f"There is no error over the text. {why}, so that a verdict is of other seeds on this text alone."
+    return (
+        f"The error over the text is over eight stretches of it. {has}, so that a verdict is of this text, whose "
+        "passages vary so much, and not of other such texts."
+    )
 
 
 def _documents(comparison: Comparison) -> str:
@@ -138,7 +131,8 @@ def views_note(comparison: Comparison) -> Line:
     note = (
         "The same runs are read where they had taken equal steps, read equally much, and so on. A figure in "
         "brackets was read before the end of its run's schedule, and ranks nothing; to compare there, train with "
-        "that budget, or at a constant rate."
+        "that budget, or at a constant rate. Two cells have an order where t over the seeds tells them apart, among "
+        "all pairs of a column (Holm); of another text it says nothing."
     )
     if comparison.on_test:
         of = "Figures along training are of the validation part, those of best checkpoints of the test part."

@@ -12,7 +12,7 @@ from tokexp.analysis.statements.answer import Leader, answer
 from tokexp.analysis.statements.doubts import Doubt, Flaw, doubts
 from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.analysis.statements.settling import Settling, settling
-from tokexp.analysis.statistics import Difference
+from tokexp.analysis.verdicts import Difference
 from tokexp.rendering.corpora import corpus_line, ranked_line
 from tokexp.rendering.sentences import held_equal_line, question
 from tokexp.rendering.tables.columns import Column, Table, table
@@ -80,7 +80,8 @@ def answer_line(comparison: Comparison) -> Line:
 def _leads(leaders: list[Leader], unit: str) -> Line:
     """Of leaders whose lead is resolved."""
     leads = [[*_at(one), *_lead(one, "leads", unit if i == 0 else "")] for i, one in enumerate(leaders)]
-    return [*listed(leads), f"{',' if leaders[0].size else ';'} resolved"]
+    here = "" if leaders[0].such_texts else " on this text"
+    return [*listed(leads), f"{',' if leaders[0].size else ';'} resolved{here}"]
 
 
 def _no_leads(leaders: list[Leader], unit: str) -> Line:
@@ -106,20 +107,15 @@ def _lead(leader: Leader, verb: str, unit: str) -> Line:
     if leader.second is None:
         return [Code(name_of(leader.cell)), " stands alone"]
     second, difference = leader.second
-    units = "documents" if leader.by_documents else "the text"
-    by = f" by {difference.mean:.3f}{unit} ({_interval(difference, units)})"
+    by = f" by {difference.mean:.3f}{unit} ({_interval(difference, leader.pairs)})"
     return [Code(name_of(leader.cell)), f" {verb} ", Code(name_of(second)), by]
 
 
-def _interval(difference: Difference, units: str) -> str:
-    if difference.over_seeds is None:
+def _interval(difference: Difference, pairs: int) -> str:
+    if difference.interval is None:
         return "one seed each"
-    low, high = difference.over_seeds
-    over_seeds = f"95 %: {low:.3f} to {high:.3f} over seeds"
-    if difference.over_text is None:
-        return f"{over_seeds}; too few documents for an interval over the text"
-    least, most = difference.over_text
-    return f"{over_seeds}, {least:.3f} to {most:.3f} over {units}"
+    low, high = difference.interval
+    return f"95 %{f' over {pairs} pairs' if pairs > 1 else ''}: {low:.3f} to {high:.3f}"
 
 
 def name_of(cell: Cell) -> str:

@@ -7,6 +7,7 @@ few cells cannot tell is said to be open.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -18,7 +19,8 @@ from tokexp.analysis.comparison import Comparison, by_cell
 from tokexp.analysis.content import bits_by_content
 from tokexp.analysis.correlation import FEWEST, spearman, spearman_interval
 from tokexp.analysis.readability import Reading, lowest_temperature_distances, readings, temperatures
-from tokexp.analysis.statistics import LEVEL, Interval, holm, welch_p
+from tokexp.analysis.statistics import Interval, Unknown
+from tokexp.analysis.verdicts import SeedScores, compare_all
 
 Range = tuple[float, float]  # least and most
 
@@ -125,9 +127,10 @@ def insights(comparison: Comparison) -> list[Insight]:
 
 
 def loss_and_output(comparison: Comparison) -> LossAndOutput:
-    """For it: samples that are nearer to human text than those with the lowest loss per token, by Welch over seeds.
+    """For it: samples nearer to human text than those with the lowest loss per token, beyond the seeds' chance.
 
-    Against it: these are the nearest, by the same test against the next ones.
+    Against it: these are nearer than all others. Which cells stand beside each other is chosen by looking at them, so
+    all pairs are judged together.
     """
     losses, distances = comparison.mean("val_loss"), lowest_temperature_distances(comparison)
     if len(distances) < 2:
@@ -136,11 +139,11 @@ def loss_and_output(comparison: Comparison) -> LossAndOutput:
     nearest = min(distances, key=lambda cell: distances[cell].mean())
     one_seed, not_told, judgement = min(map(len, distances.values())) < 2, None, OPEN
     if not one_seed:
-        others = distances.keys() - {nearest}
-        other = min(others, key=lambda cell: distances[cell].mean()) if lowest == nearest else lowest
-        told = welch_p(distances[other], distances[nearest]) < LEVEL
-        not_told = None if told else other
-        judgement = (NOT if lowest == nearest else HOLDS) if told else OPEN
+        others = sorted(distances.keys() - {nearest}, key=lambda cell: distances[cell].mean())
+        told = _told_apart(distances, itertools.combinations(distances, 2))
+        not_told = next((other for other in (others if lowest == nearest else [lowest])
+                         if frozenset((nearest, other)) not in told), None)  # fmt: skip
+        judgement = OPEN if not_told else NOT if lowest == nearest else HOLDS
     return LossAndOutput(
         judgement,
         lowest,
@@ -170,17 +173,22 @@ def text_of_samples(comparison: Comparison) -> TextOfSamples:
 
 
 def stability(comparison: Comparison) -> Stability:
-    """For it: two cells of one size of model that Welch's t tells apart, all pairs taken together (Holm)."""
+    """For it: two cells of one size of model that the seeds tell apart, all pairs taken together."""
     seeds = {cell: runs.grad_norm_spikes.to_numpy() for cell, runs in by_cell(comparison.runs)}
     spikes = {cell: float(shares.mean()) for cell, shares in seeds.items()}
     if len(seeds) < 2 or min(map(len, seeds.values())) < 2:
         return Stability(OPEN, spikes, one_seed=True)
     if len(set(spikes.values())) == 1:
         return Stability(NOT, spikes)
-    pairs = [pair for pair in itertools.combinations(seeds, 2) if pair[0].size == pair[1].size]
-    p = [welch_p(seeds[one], seeds[other]) for one, other in pairs]
-    told = min(holm(p), default=1.0) < LEVEL
+    told = _told_apart(seeds, (pair for pair in itertools.combinations(seeds, 2) if pair[0].size == pair[1].size))
     return Stability(HOLDS if told else OPEN, spikes, not_told=not told)
+
+
+def _told_apart(figures: Mapping[Cell, np.ndarray], pairs: Iterable[tuple[Cell, Cell]]) -> set[frozenset[Cell]]:
+    """The pairs whose figures, (seeds,) each, differ beyond the seeds' chance, all pairs taken together."""
+    scores = {cell: SeedScores(values, np.zeros((1, 0)), cell.size) for cell, values in figures.items()}
+    differences = compare_all(scores, Unknown(), list(pairs))
+    return {frozenset(pair) for pair, difference in differences.items() if difference.resolved}
 
 
 def granularity(comparison: Comparison) -> Granularity:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, Size
 from tokexp.analysis.differences import END, Lead, differences, leads
-from tokexp.analysis.statistics import Difference, Estimate
+from tokexp.analysis.statistics import Estimate
+from tokexp.analysis.verdicts import Difference
 from tokexp.analysis.views import Agreement, agreement
 from tokexp.runs.result import tuned_names
-from tokexp.scoring.units import DOCUMENTS
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Leader:
     second: tuple[Cell, Difference] | None  # the next one, and by how much it is behind
     restoration: float  # bits per byte of the total that bring back what the tokenizer loses
     lossless: tuple[Cell, Estimate] | None  # where it loses text: the best that does not
-    by_documents: bool  # whether the interval over the text is one over documents
+    pairs: int  # with how many their difference is judged together
+    such_texts: bool  # whether a verdict holds of other such texts, too
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def _leader(comparison: Comparison, size: Size, name: str | None) -> Leader:
         second,
         comparison.mean("bpb_restoration")[best],
         (lossless[0], comparison.total(lossless[0])) if lossless else None,
-        comparison.unit_kind == DOCUMENTS,
+        len(differences(comparison)),
+        comparison.text.such_texts,
     )
 
 

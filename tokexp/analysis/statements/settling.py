@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import answer
-from tokexp.analysis.statistics import Reason
+from tokexp.analysis.verdicts import Reason
 
 FIRST_SEEDS = 3  # a cell, where each has one
-OF_TEXT = (Reason.FEW_DOCUMENTS, Reason.TEXT, Reason.SHORT_TEXT)  # that are reasons of the text
 MOST_SEEDS = 20  # that anyone would type
 
 
@@ -38,7 +37,7 @@ def settling(comparison: Comparison) -> Settling:
         one_seed=Reason.ONE_SEED in reasons,
         too_many=max(too_many) if too_many else None,
         never=Reason.TOO_MANY_SEEDS in reasons,
-        more_text=[size for size, verdict in verdicts if verdict.reason in OF_TEXT],
+        more_text=[size for size, verdict in verdicts if verdict.reason is Reason.TEXT],
         by_documents=comparison.documents is not None,
     )
 

@@ -11,8 +11,9 @@ from scipy.special import stdtrit
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, computed_once
 from tokexp.analysis.differences import differences
-from tokexp.analysis.statistics import Difference, Estimate, SeedScores, Unknown, compare_all
+from tokexp.analysis.statistics import Estimate, Unknown
 from tokexp.analysis.texts.units import units_of_runs
+from tokexp.analysis.verdicts import Difference, SeedScores, compare_all
 
 PARTS = ("val", "test")  # of the corpus itself
 Pair = tuple[Cell, Cell]  # of one size: the best on the text that ranks, and another
@@ -71,6 +72,7 @@ def _on_text(comparison: Comparison, name: str, rows: pd.DataFrame, pairs: list[
         cell: SeedScores(
             values,
             units.nats.loc[list(comparison.runs_of(cell)["name"])].to_numpy() if units else np.zeros((1, 0)),
+            cell.size,
         )
         for cell, values in seeds.items()
     }

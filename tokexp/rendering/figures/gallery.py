@@ -43,7 +43,8 @@ PICTURES = [
     Picture(
         "forest",
         "How far the best is ahead of the others",
-        "Lines are 95 % intervals: solid over the seeds, dotted over the text. A dot is resolved, a dash is not.",
+        "A line is the 95 % interval, corrected for all pairs; its thick part is what the seeds do. A dot is resolved, "
+        "a dash is not.",
         leads.forest,
     ),
     Picture(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 from matplotlib.axes import Axes
@@ -15,7 +16,10 @@ MOST_ROWS = 20  # of a panel: the nearest
 
 
 def forest(comparison: Comparison) -> Figure | None:
-    """The lead of each size's best cell, and of the best that loses no text: over the seeds, and over the text."""
+    """The lead of each size's best cell, and of the best that loses no text, with its interval.
+
+    The thick part of an interval is as much of its length as the seeds' error is of the whole error.
+    """
     leads, looking = leads_of_best(comparison), looks(comparison)
     if not leads:
         return None
@@ -27,10 +31,10 @@ def forest(comparison: Comparison) -> Figure | None:
         nearest = lead.ahead_of[:MOST_ROWS][::-1]
         for row, (cell, difference) in enumerate(nearest):
             line = looking[cell].colour
-            if difference.over_seeds:
-                axes.plot(difference.over_seeds, [row + 0.12] * 2, color=line, lw=2)
-            if difference.over_text:
-                axes.plot(difference.over_text, [row - 0.12] * 2, color=line, lw=2, ls=(0, (1, 1)))
+            if difference.interval:
+                axes.plot(difference.interval, [row] * 2, color=line, lw=1.2)
+                of_seeds = [(end - difference.mean) * math.sqrt(difference.seeds_share) for end in difference.interval]
+                axes.plot([difference.mean + far for far in of_seeds], [row] * 2, color=line, lw=3)
             axes.plot(difference.mean, row, marker="o" if difference.resolved else "|", color=line, ms=6)
         axes.axvline(0, color="0.3", lw=0.8)
         axes.set_yticks(range(len(nearest)), [str(cell) for cell, _ in nearest])

@@ -14,17 +14,17 @@ from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import BaselineName
 from tokexp.analysis.correlation import Correlation
 from tokexp.analysis.readability import Reading
-from tokexp.analysis.statistics import Estimate, Interval, Reason, Verdict
+from tokexp.analysis.statistics import Estimate, Interval
+from tokexp.analysis.verdicts import Reason, Verdict
 from tokexp.analysis.views import Point
 from tokexp.rendering.text import Emphasis, Line, Strong
 
+RESOLVED = {Reason.RESOLVED: "resolved", Reason.ON_THIS_TEXT: "resolved on this text"}
 UNRESOLVED = {
-    Reason.FEW_DOCUMENTS: "the held-out text has too few documents for an interval over them",
-    Reason.TEXT: "this text does not tell them apart",
-    Reason.SHORT_TEXT: "this text is too short for so many comparisons",
     Reason.ONE_SEED: "one seed is an anecdote; add seed=0,1,2",
-    Reason.TOO_MANY_SEEDS: "a thousand seeds would not settle it",
     Reason.SEEDS: "about {seeds} seeds a cell would settle it",
+    Reason.TOO_MANY_SEEDS: "a thousand seeds would not settle it",
+    Reason.TEXT: "only more text would settle it",
 }
 
 
@@ -174,7 +174,7 @@ def _figure(value: Any, form: str) -> str:
 
 def verdict_line(verdict: Verdict) -> Line:
     if verdict.resolved:
-        return ["resolved"]
+        return [RESOLVED[verdict.reason]]
     return [Strong("not resolved"), f": {UNRESOLVED[verdict.reason].format(seeds=verdict.seeds)}"]
 
 

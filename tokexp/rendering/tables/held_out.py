@@ -15,8 +15,8 @@ NOTE: Line = [
 ]
 DIFFERENCES_NOTE: Line = [
     "The best of each size on the text that ranks stands beside each other one, on every text. A negative "
-    "difference says that it is behind there. The interval over a text is one over its documents, where it has thirty "
-    "or more, or over blocks of a single text; Holm's correction is for the rows of one text."
+    "difference says that it is behind there. Chance over a text is that over its documents, where it has five or "
+    "more, or over stretches of a single text; intervals and p-values are corrected for the rows of one text."
 ]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from tokexp.analysis.comparison import Comparison, baseline_of
 from tokexp.analysis.content import bits_along
 from tokexp.analysis.differences import differences, leads
-from tokexp.analysis.statistics import STRETCHES, Difference
+from tokexp.analysis.statistics import STRETCHES
+from tokexp.analysis.verdicts import Difference
 from tokexp.analysis.views import views
 from tokexp.rendering.sentences import view_heading
 from tokexp.rendering.tables.columns import Column, Table, table
@@ -81,12 +82,13 @@ def loss_per_token(comparison: Comparison) -> Table:
 
 
 def difference_columns(by: list[Difference], heading: str, form: str) -> list[Column]:
-    """A difference with its intervals, p-value and verdict."""
+    """A difference with its interval, what each source of chance adds to its error, p-value and verdict."""
     return [
         Column(heading, [one.mean for one in by], form, "difference"),
-        Column("over seeds", [one.over_seeds for one in by], ".3f", "over_seeds"),
-        Column("over the text", [one.over_text for one in by], ".3f", "over_text"),
-        Column("p", [one.p if one.over_seeds and one.over_text else None for one in by], ".2g"),
+        Column("95 %, corrected", [one.interval for one in by], form, "interval"),
+        Column("error over seeds", [one.over_seeds and one.over_seeds.error for one in by], ".3f", "error_seeds"),
+        Column("error over the text", [one.over_text and one.over_text.error for one in by], ".3f", "error_text"),
+        Column("p", [one.p if one.interval else None for one in by], ".2g"),
         Column("verdict", [one.verdict for one in by]),
     ]
 

@@ -63,7 +63,7 @@ SECTIONS = [
         [
             "Every cell stands beside the best baseline of each family: at the end of the budget and, where its best "
             "checkpoint is another, there too, with the choice paid for. A positive difference says that the cell is "
-            "ahead. Intervals and verdicts are as above; over the seeds, only the cell varies."
+            "ahead. Intervals and verdicts are as above; only the cell varies over the seeds."
         ],
         scores.baseline_table,
         findings.of_baselines,
