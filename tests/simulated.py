@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,25 +119,21 @@ LEVELS = {
 GAPS = 0.02, 0.05, 0.1
 
 
-def level_table(rounds: int) -> str:
-    rows = [
-        "| 3 seeds of 8 arms, text error 0.02, but | a pair | the worst pair | any pair of a report |",
-        "|---|---|---|---|",
-    ]
+def level_rows(rounds: int) -> Iterator[str]:
+    yield "\n| 3 seeds of 8 arms, text error 0.02, but | a pair | the worst pair | any of a report |\n|---|---|---|---|"
     for what, world in LEVELS.items():
         one = rates(world, rounds)
-        rows.append(f"| {what} | {one.alone:.1%} | {one.worst:.1%} | {one.family:.1%} |")
-    return "\n".join(rows)
+        yield f"| {what} | {one.alone:.1%} | {one.worst:.1%} | {one.family:.1%} |"
 
 
-def power_table(rounds: int) -> str:
-    rows = ["| true difference | text error | one test | both must reject |", "|---|---|---|---|"]
+def power_rows(rounds: int) -> Iterator[str]:
+    yield "\n| true difference | text error | one test | both must reject |\n|---|---|---|---|"
     for error, gap in itertools.product((0.01, 0.02), GAPS):
         world = World(text_error=error, gap=gap)
         now, before = (rates(world, rounds, procedure).found for procedure in (one_test, both_must_reject))
-        rows.append(f"| {gap} | {error} | {now:.0%} | {before:.0%} |")
-    return "\n".join(rows)
+        yield f"| {gap} | {error} | {now:.0%} | {before:.0%} |"
 
 
 if __name__ == "__main__":
-    print(level_table(2000), power_table(400), sep="\n\n")
+    for row in itertools.chain(power_rows(100), level_rows(500)):
+        print(row, flush=True)

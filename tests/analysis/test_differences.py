@@ -10,7 +10,8 @@ import pytest
 from made_up import compared, seeds, two_sizes
 
 from tokexp.analysis.differences import BEST, END, Lead, differences, leads
-from tokexp.analysis.statistics import Reason
+from tokexp.analysis.statistics import Chance
+from tokexp.analysis.verdicts import Reason
 from tokexp.runs.study import Study
 from tokexp.runs.study.tables import BLOCK_COLUMNS
 
@@ -38,20 +39,20 @@ def test_a_difference_is_resolved_or_says_what_would_do() -> None:
 
 
 def test_a_cell_against_a_baseline_by_hand() -> None:
-    """Over the seeds the t of one sample, over the text paired: here without spread, since the noise is shared."""
+    """Over the seeds one variance of both cells, over the text paired: without spread, as the noise is shared."""
     by_name = by_names(seeds(0.5))
     assert len(by_name) == 2 * 2, "the best checkpoint is the end"
     char = by_name["char", END, "PPMd"].difference
-    half = 4.303 * 0.01 / np.sqrt(3)
     assert char.mean == pytest.approx(-0.005)
-    assert char.over_seeds == pytest.approx((-0.005 - half, -0.005 + half), rel=1e-3)
-    assert char.over_text == pytest.approx((-0.005, -0.005))
+    assert char.over_seeds == Chance(pytest.approx(1e-4 / 3), pytest.approx(4))
+    assert char.over_text == Chance(pytest.approx(0, abs=1e-20), 7)
+    half = 2.776 * 0.01 / np.sqrt(3)  # the level of a pair that is the only one left
+    assert char.interval == pytest.approx((-0.005 - half, -0.005 + half), rel=1e-3)
     assert not char.resolved
     kneser_ney = by_name["char", END, "Kneser-Ney"].difference
     assert kneser_ney.resolved
-    low, high = kneser_ney.over_text
-    assert low < 0.29 < high
-    assert high - low == pytest.approx(2 * 1.96 * 0.5 / 8, rel=0.2), "another text might have other noise"
+    assert kneser_ney.over_text is not None
+    assert kneser_ney.over_text.error == pytest.approx(0.5 / 8, rel=0.3), "another text might have other noise"
     bpe = [by_name["bpe", END, name].difference.mean for name in ("Kneser-Ney", "PPMd")]
     assert bpe == pytest.approx([-0.21, -0.505])
 

@@ -227,6 +227,16 @@ def test_it_rejects_what_is_true_in_one_of_twenty(documents: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("documents", [5, 8, 9, 15])
+@pytest.mark.parametrize("spread", [0.1, 1.2])
+def test_of_few_documents_it_rejects_no_more(documents: int, spread: float) -> None:
+    """Of plays that are about as long as each other, and of files that are not; with t at one less it would be 10 %."""
+    for effect, alike in (("normal", 0.02), ("t", 1.0), ("short", 0.02)):
+        assert 0.01 < rejected(documents, spread, effect, alike) < 0.065
+    assert 0.04 < rejected(documents, spread, "skewed") < 0.095
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("documents", "most"), [(30, 0.09), (60, 0.08), (180, 0.07), (600, 0.065)])
 def test_skewed_differences_of_unequal_documents_are_its_limit(documents: int, most: float) -> None:
     assert 0.05 < rejected(documents, 1.2, "skewed") < most

@@ -9,7 +9,7 @@ import pytest
 from made_up import ARMS, compared, equal_steps, named, run, seeds, study, turned_round
 
 from tokexp.analysis.cells import Cell
-from tokexp.analysis.views import Point, View, _turn, agreement, views
+from tokexp.analysis.views import Point, View, _differences, _turn, agreement, views
 from tokexp.runs.study import Study
 
 
@@ -131,9 +131,10 @@ def test_an_order_of_one_seed_is_told_whichever_view_has_it() -> None:
         points = {one: Point(np.array(first), 1.0, True), other: Point(np.array(second), 1.0, True)}
         return View(axis, 1.0, "", points)
 
+    pair = one, other
     single = view("steps", [1.0], [2.0])
     several = view("bytes", [2.0, 2.01, 2.02], [1.0, 1.01, 1.02])
     for views_ in ([single, several], [several, single]):
-        turn = _turn(views_, one, other)
+        turn = _turn([(each, _differences(each, [pair])) for each in views_], pair)
         assert turn is not None
         assert (turn.ahead, turn.behind, turn.one_seed) == ([single], [several], True)

@@ -58,33 +58,35 @@ def test_sizes(n_bytes: float, said: str) -> None:
 
 
 def test_what_the_interval_is_over() -> None:
-    assert "over the 40 documents of the text (t, with" in markdown(differences_note(compared(of_documents())))
-    few = markdown(differences_note(compared(of_documents(count=12, test_documents=12))))
-    assert "There is none over the text. It has too few documents" in few
-    blocks = markdown(differences_note(compared(with_units(seeds(0.5), "val", count=12))))
-    assert "over its 64 blocks" in blocks.replace("(a paired bootstrap over its 64", "over its 64")
-    assert "The text has only 12 documents, too few for an interval over them." in blocks
-    old = markdown(differences_note(compared(seeds(0.5))))
-    assert "documents" not in old
-    assert "over the text (a paired bootstrap over its 64 blocks" in old
+    def said(made: Study) -> str:
+        return markdown(differences_note(compared(made)))
+
+    assert said(of_documents()).endswith("over its 40 documents: another text would have others.")
+    assert said(of_documents(count=4, test_documents=4)).endswith(
+        "There is no error over the text. It has only 4 documents, so that a verdict is of other seeds on this text "
+        "alone."
+    )
+    blocks = said(with_units(seeds(0.5), "val", count=4))
+    assert "over eight stretches of it. It has only 4 documents, so that a verdict is of this text, whose" in blocks
+    assert "over eight stretches of it. It is one text, so that a verdict is of this text, whose" in said(seeds(0.5))
+    beginning = said(study([run(arm, eval_bytes=320) for arm in ("char", "bpe")]))
+    assert "There is no error over the text. Its documents are not known one by one, so" in beginning
 
 
-def test_the_answer_names_what_its_interval_is_over() -> None:
+def test_the_answer_names_the_texts_of_which_it_holds() -> None:
     def said(made: Study) -> str:
         return markdown(answer_line(compared(made)))
 
-    assert said(of_documents()).startswith("`char` leads `bpe` by 0.500 bits per byte (95 %: 0.498 to 0.502 over seeds")
-    assert said(of_documents()).endswith(" over documents); resolved.")
-    few = of_documents(count=12)
-    assert said(few).endswith(
-        "(95 %: 0.498 to 0.502 over seeds; too few documents for an interval over the text); **not resolved**."
-    )
-    lines = [markdown(line) for line in settling_lines(settling(compared(few)), "")]
-    assert lines == ["Only more held-out documents would settle the lead; more seeds would not."]
+    assert said(of_documents()) == "`char` leads `bpe` by 0.500 bits per byte (95 %: 0.494 to 0.506); resolved."
+    few = of_documents(count=4)
+    assert said(few).endswith("(95 %: 0.498 to 0.502); resolved on this text.")
     table = difference_table(compared(few))
-    assert [markdown(value) for value in table.rows()[0]][-3:] == [
-        "", "", "**not resolved**: the held-out text has too few documents for an interval over them",
-    ]  # fmt: skip
+    assert [markdown(value) for value in table.rows()[0]][3:5] == ["0.001", ""]
+    assert markdown(table.rows()[0][-1]) == "resolved on this text"
+    close = with_units(study([on_test(arm, seed, 2 + 0.001 * (arm == "bpe") + seed / 1e5)
+                              for arm in ("char", "bpe") for seed in range(3)]), noise=0.02)  # fmt: skip
+    lines = [markdown(line) for line in settling_lines(settling(compared(close)), "")]
+    assert lines == ["Only more held-out documents would settle the lead; more seeds would not."]
 
 
 def test_best_checkpoints_say_what_they_were_chosen_on() -> None:

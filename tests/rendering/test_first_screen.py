@@ -20,8 +20,7 @@ def said(made: Study) -> str:
 
 def test_a_lead_that_is_resolved_is_one_sentence() -> None:
     assert said(seeds(0.5)) == (
-        "`char` leads `bpe` by 0.500 bits per byte (95 %: 0.477 to 0.523 over seeds, 0.500 to 0.500 "
-        "over the text); resolved."
+        "`char` leads `bpe` by 0.500 bits per byte (95 %: 0.477 to 0.523); resolved on this text."
     )
     screen = first_screen(compared(seeds(0.5)))
     assert (screen.warnings, screen.settle, screen.command) == ([], [], None)
@@ -29,9 +28,7 @@ def test_a_lead_that_is_resolved_is_one_sentence() -> None:
 
 def test_nobody_leads_where_it_is_not_resolved() -> None:
     assert said(seeds(0.002)) == (
-        "No tokenizer leads: `char` is ahead of `bpe` by 0.002 bits per byte (95 %: -0.021 to 0.025 over seeds, "
-        "0.002 to 0.002 over the text); "
-        "**not resolved**."
+        "No tokenizer leads: `char` is ahead of `bpe` by 0.002 bits per byte (95 %: -0.021 to 0.025); **not resolved**."
     )
     assert said(equal_steps()) == (
         "No tokenizer leads: `char` is ahead of `word` by 0.200 bits per byte (one seed each); **not resolved**."
@@ -44,9 +41,8 @@ def test_one_tokenizer_alone_leads_nobody() -> None:
 
 def test_sizes_are_joined_and_the_unit_is_said_once() -> None:
     assert said(two_sizes()) == (
-        "At size nano `word` leads `char` by 0.100 bits per byte (95 %: 0.098 to 0.102 over seeds, 0.100 to 0.100 "
-        "over the text) and at size micro "
-        "`word` leads `bpe` by 0.100 (95 %: 0.098 to 0.102 over seeds, 0.100 to 0.100 over the text), resolved."
+        "At size nano `word` leads `char` by 0.100 bits per byte (95 % over 6 pairs: 0.098 to 0.102) "
+        "and at size micro `word` leads `bpe` by 0.100 (95 % over 6 pairs: 0.098 to 0.102), resolved on this text."
     )
 
 
@@ -58,10 +54,10 @@ def test_a_size_that_is_resolved_stands_beside_one_that_is_not() -> None:
     ]  # fmt: skip
     text = said(study(runs))
     assert text.startswith(
-        "No tokenizer leads at size nano, where `char` is ahead of `bpe` by 0.001 bits per byte (95 %:"
+        "No tokenizer leads at size nano, where `char` is ahead of `bpe` by 0.001 bits per byte (95 % over 2 pairs:"
     )
-    assert "), **not resolved**; at size micro `char` leads `bpe` by 0.300 (95 %: " in text
-    assert text.endswith("), resolved.")
+    assert "), **not resolved**; at size micro `char` leads `bpe` by 0.300 (95 % over 2 pairs: " in text
+    assert text.endswith("), resolved on this text.")
 
 
 def test_warnings_come_before_any_figure_and_no_leader_is_named() -> None:

@@ -30,7 +30,7 @@ def test_what_a_report_has(tmp_path: Path) -> None:
         (tmp_path / f"figures/{name}_0.png").write_bytes(b"")
     text = written(whole_study(several()), tmp_path)
     order = ["# Which of bpe, char and words needs the fewest bits per byte on text?", "<sub>made-up, 6 runs</sub>",
-             "No tokenizer leads: `bpe` is ahead of `char` by 0.050 bits per byte (95 %: ",
+             "No tokenizer leads: `bpe` is ahead of `char` by 0.050 bits per byte (95 % over 3 pairs: ",
              "![Bits per byte of each tokenizer](figures/ranking_0.png)",
              "**What would settle it.** ", "tokenizer |", "All runs have ",
              "![How far the best is ahead of the others](figures/forest_0.png)",

@@ -8,10 +8,11 @@ then the difference of their nats. A long document weighs more than a short one,
 and many short ones tells less than its number of documents says.
 
 One device gives interval and p-value, so that they never contradict each other: t, with the jackknife's standard
-error, at the degrees of freedom that a bootstrap over documents finds (`over_documents`). In simulations it rejects
-3 to 6 % of what is true, at 5 %, from 30 documents on; where documents differ much in length and differences are
-skewed as well, that is where a few documents make the difference, 8 % of 30 documents and 6 % of 180. Not good for
-fewer than 30, nor for saying how a corpus of another kind would come out.
+error, at the degrees of freedom that a bootstrap over documents finds, one less than documents at most
+(`over_documents`). In simulations of 5 to 600 documents it rejects 2 to 6 % of what is true, at 5 %; where documents
+differ much in length and differences are skewed as well, that is where a few documents make the difference, 7 to 8 %
+of 5 to 30 documents and 6 % of 180. Not good for saying how a corpus of another kind would come out; fewer than five
+are no sample of a kind.
 """
 
 from __future__ import annotations

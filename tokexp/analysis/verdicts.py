@@ -17,6 +17,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def compare_all(
         )
         for (first, second), of_text in zip(pairs, over_text, strict=True)
     ]  # fmt: skip
-    p = [test.p() for test in tests]
+    p = [test.chance.p(test.mean) if test.chance else 1.0 for test in tests]
     level = holm_level(p)
     judged = zip(pairs, tests, holm(p), strict=True)
     return {pair: _difference(test, corrected, level, such_texts=text.such_texts) for pair, test, corrected in judged}
@@ -113,32 +114,37 @@ class _Test:
     seeds: list[tuple[Seeds, list[Any]]]  # of each size that the two have, and which of them have it
     over_text: Chance | None
 
-    def over_seeds(self, n: float | None = None) -> Chance | None:
-        """`n`: as if each cell had so many seeds. None where no seeds tell."""
+    @cached_property
+    def over_seeds(self) -> Chance | None:
+        """None where no seeds tell."""
+        return self.with_seeds(None)
+
+    @cached_property
+    def chance(self) -> Chance | None:
+        """Of both sources; None where no seeds tell."""
+        return self.over_seeds and Chance.together(*filter(None, (self.over_seeds, self.over_text)))
+
+    def with_seeds(self, n: float | None) -> Chance | None:
+        """Over the seeds, as if each cell had so many."""
         sources = [seeds.chance(names, n) for seeds, names in self.seeds]
         return None if None in sources else Chance.together(*filter(None, sources))
 
-    def chance(self, n: float | None = None) -> Chance | None:
-        over_seeds = self.over_seeds(n)
-        return over_seeds and Chance.together(*filter(None, (over_seeds, self.over_text)))
-
-    def p(self, n: float | None = None) -> float:
-        chance = self.chance(n)
-        return chance.p(self.mean) if chance else 1.0
+    def p(self, n: float) -> float:
+        """As if each cell had so many seeds, and variances stayed as they are."""
+        return Chance.together(*filter(None, (self.with_seeds(n), self.over_text))).p(self.mean)
 
 
 def _difference(test: _Test, p: float, level: float, *, such_texts: bool) -> Difference:
-    chance = test.chance()
-    interval = chance.interval(test.mean, level) if chance else None
+    interval = test.chance.interval(test.mean, level) if test.chance else None
     if p < LEVEL:
         verdict = Verdict(Reason.RESOLVED if such_texts else Reason.ON_THIS_TEXT)
     else:
-        verdict = _unresolved(test, level) if chance else Verdict(Reason.ONE_SEED)
-    return Difference(test.mean, test.over_seeds(), test.over_text, interval, p, verdict)
+        verdict = _unresolved(test, level) if test.chance else Verdict(Reason.ONE_SEED)
+    return Difference(test.mean, test.over_seeds, test.over_text, interval, p, verdict)
 
 
 def _unresolved(test: _Test, level: float) -> Verdict:
-    """What would do, if means and variances stayed as they are: a first guess, from variances that are uncertain."""
+    """What would do, as a first guess from variances that are themselves uncertain."""
     if test.p(math.inf) >= level:
         return Verdict(Reason.TEXT)
     numbers = range(2, MOST_SEEDS + 1)

@@ -11,9 +11,10 @@ from made_up import baseline, compared, of_documents, on_test, run, seeds, sever
 
 from tokexp.analysis.content import bits_along
 from tokexp.analysis.differences import END, differences, leads
-from tokexp.analysis.documents import document_interval, document_p
+from tokexp.analysis.documents import document_error
 from tokexp.analysis.statements.settling import settling
-from tokexp.analysis.statistics import Reason
+from tokexp.analysis.statistics import Chance
+from tokexp.analysis.verdicts import Reason
 from tokexp.analysis.views import views
 from tokexp.analysis.vocabulary import optima
 from tokexp.runs.study import Study
@@ -32,35 +33,41 @@ def test_an_interval_over_documents_is_that_of_their_paired_differences() -> Non
     assert comparison.end_nats(comparison.cells[0]).shape == (3, 40)
     ((_, difference),) = differences(comparison).items()
     behind = by_document(made, "bpe") - by_document(made, "char")
-    assert difference.over_text == pytest.approx(document_interval(behind, comparison.unit_bytes))
-    assert difference.p_text == pytest.approx(document_p(behind, comparison.unit_bytes))
-    assert difference.resolved
+    error, freedom = document_error(behind, comparison.unit_bytes)
+    assert difference.over_text == Chance(pytest.approx(error**2), pytest.approx(freedom))
+    assert difference.verdict.reason is Reason.RESOLVED
 
 
-@pytest.mark.parametrize("gap", [0.0005, 0.002, 0.004, 0.006, 0.01])
-def test_interval_and_p_never_contradict_each_other(gap: float) -> None:
-    runs = [on_test(arm, seed, 2 + gap * (arm == "bpe")) for arm in ("char", "bpe") for seed in range(2)]
-    ((_, difference),) = differences(compared(with_units(study(runs), noise=0.02))).items()
-    assert difference.over_text is not None
-    assert (difference.p_text < 0.05) == (not difference.over_text.has_zero)
-
-
-def test_too_few_documents_have_no_interval_where_there_are_no_blocks() -> None:
-    comparison = compared(of_documents(0.5, count=29, test_documents=29))
-    assert (comparison.unit_kind, comparison.documents) == (None, 29)
+def test_five_documents_are_a_sample_of_such_texts() -> None:
+    comparison = compared(of_documents(0.5, count=5, test_documents=5))
+    assert (comparison.unit_kind, comparison.documents) == ("documents", 5)
     ((_, difference),) = differences(comparison).items()
-    assert difference.mean == pytest.approx(0.5)
+    assert difference.over_text is not None
+    assert 1 <= difference.over_text.freedom <= 4
+    assert difference.verdict.reason is Reason.RESOLVED
+
+
+def test_of_fewer_documents_without_blocks_a_verdict_is_of_other_seeds_on_this_text() -> None:
+    comparison = compared(of_documents(0.5, count=4, test_documents=4))
+    assert (comparison.unit_kind, comparison.documents) == (None, 4)
+    ((_, difference),) = differences(comparison).items()
     assert difference.over_text is None
     assert difference.over_seeds is not None
-    assert difference.verdict.reason is Reason.FEW_DOCUMENTS
-    assert settling(comparison).more_text == [None]
-    assert settling(comparison).by_documents
+    low, high = difference.over_seeds.interval(0.5)
+    assert difference.interval == pytest.approx((low, high))
+    assert difference.verdict.reason is Reason.ON_THIS_TEXT
     assert leads(comparison) == []
 
 
+def test_what_more_documents_would_settle() -> None:
+    runs = [on_test(arm, seed, 2 + 0.001 * (arm == "bpe") + seed / 1e5) for arm in ("char", "bpe") for seed in range(3)]
+    needed = settling(compared(with_units(study(runs), noise=0.02)))
+    assert (needed.more_text, needed.by_documents, needed.seeds) == ([None], True, [])
+
+
 def test_too_few_documents_of_a_part_that_evaluations_read_are_blocks() -> None:
-    comparison = compared(with_units(seeds(0.5), "val", count=29))
-    assert (comparison.unit_kind, comparison.documents) == ("blocks", 29)
+    comparison = compared(with_units(seeds(0.5), "val", count=4))
+    assert (comparison.unit_kind, comparison.documents) == ("blocks", 4)
     assert differences(comparison) == differences(compared(seeds(0.5)))
     assert bits_along(comparison) == {}, "their order is drawn"
 
@@ -99,7 +106,9 @@ def test_baselines_are_held_against_documents() -> None:
     ]  # fmt: skip
     assert [lead.difference.mean for lead in rows] == pytest.approx([0.299, -0.201], abs=1e-3)
     behind = nats.to_numpy() - by_document(made, "char")
-    assert rows[0].difference.over_text == pytest.approx(document_interval(behind, of_char.bytes.to_numpy()))
+    over_text = rows[0].difference.over_text
+    assert over_text is not None
+    assert over_text.error == pytest.approx(document_error(behind, of_char.bytes.to_numpy())[0])
 
 
 def test_the_best_checkpoint_is_chosen_on_validation_and_scored_on_test() -> None:

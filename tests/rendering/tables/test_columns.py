@@ -12,7 +12,8 @@ from tokexp.analysis.cells import Cell, Setting
 from tokexp.analysis.comparison import BaselineName
 from tokexp.analysis.correlation import Correlation
 from tokexp.analysis.readability import Reading
-from tokexp.analysis.statistics import Estimate, Interval, Reason, Verdict
+from tokexp.analysis.statistics import Estimate, Interval
+from tokexp.analysis.verdicts import Reason, Verdict
 from tokexp.analysis.views import Point
 from tokexp.rendering.tables.columns import (
     Absent,
@@ -41,6 +42,7 @@ VALUES: list[tuple[Any, str, str, dict[str, Any], float | None]] = [
     (CELL, "", "bpe vocab_size=300", {"": "bpe vocab_size=300"}, None),
     (BaselineName("PPMd", "adaptive"), "", "*PPMd (adaptive)*", {"": "PPMd (adaptive)"}, None),
     (Verdict(Reason.RESOLVED), "", "resolved", {"": "resolved", "_seeds": None}, None),
+    (Verdict(Reason.ON_THIS_TEXT), "", "resolved on this text", {"": "resolved", "_seeds": None}, None),
     (Absent("no way to know"), ",", "no way to know", {"": None}, None),
     (None, ".3f", "", {"": None}, None),
     ("text", "", "text", {"": "text"}, None),
@@ -95,8 +97,7 @@ def test_numbers_for_machines_are_numbers() -> None:
         (Verdict(Reason.ONE_SEED), "one seed is an anecdote; add seed=0,1,2"),
         (Verdict(Reason.SEEDS, 12), "about 12 seeds a cell would settle it"),
         (Verdict(Reason.TOO_MANY_SEEDS), "a thousand seeds would not settle it"),
-        (Verdict(Reason.TEXT), "this text does not tell them apart"),
-        (Verdict(Reason.SHORT_TEXT), "this text is too short for so many comparisons"),
+        (Verdict(Reason.TEXT), "only more text would settle it"),
     ],
 )
 def test_what_is_not_resolved_says_what_would_do(verdict: Verdict, why: str) -> None:

@@ -60,7 +60,11 @@ def test_differences_have_their_verdicts() -> None:
     table = difference_table(compared(seeds(0.5)))
     assert (shown(table, "better"), shown(table, "worse")) == (["char"], ["bpe"])
     assert shown(table, "bits per byte") == ["0.500"]
-    assert shown(table, "verdict") == ["resolved"]
+    assert shown(table, "95 %, corrected") == ["0.477 to 0.523"]
+    assert (shown(table, "error over seeds"), shown(table, "error over the text")) == (["0.008"], ["0.000"])
+    assert shown(table, "verdict") == ["resolved on this text"]
+    row = numbers(table).iloc[0]
+    assert (row.error_seeds, row.interval_low) == (pytest.approx(0.00816, rel=1e-2), pytest.approx(0.4773, rel=1e-3))
     close = difference_table(compared(seeds(0.01)))
     assert "seeds a cell would settle it" in shown(close, "verdict")[0]
     assert not len(difference_table(compared(study([run("char")]))))
@@ -70,7 +74,7 @@ def test_one_seed_has_no_p_value() -> None:
     made = seeds(0.5)
     alone = compared(dataclasses.replace(made, results=made.results[made.results.seed == 0]))
     table = difference_table(alone)
-    assert (shown(table, "p"), shown(table, "over seeds")) == ([""], [""])
+    assert [shown(table, name) for name in ("p", "95 %, corrected", "error over seeds")] == [[""]] * 3
     assert "one seed is an anecdote" in shown(table, "verdict")[0]
     assert all("one seed is an anecdote" in verdict for verdict in shown(baseline_table(alone), "verdict"))
 
