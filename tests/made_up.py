@@ -171,11 +171,11 @@ def turned_round() -> Study:
 
 
 def vocabularies() -> Study:
-    """Bits per byte of 2 + (log2 V - 10.5)^2 / 100, a parabola over four vocabularies."""
-    bpb = {v: 2 + (np.log2(v) - 10.5) ** 2 / 100 for v in (256, 1024, 2048, 8192)}
+    """Bits per byte of 2 + (log2 V - 10.5)^2 / 100, a parabola over six vocabularies."""
+    bpb = {v: 2 + (np.log2(v) - 10.5) ** 2 / 100 for v in (256, 512, 1024, 2048, 4096, 8192)}
     return study(
         [
-            run("bpe", seed, [at + seed / 1e4], {"tokenizer.vocab_size": v}, vocab_size=v)
+            run("bpe", seed, [at + seed / 1e3], {"tokenizer.vocab_size": v}, vocab_size=v)
             for v, at in bpb.items() for seed in range(3)
         ]
     )  # fmt: skip

@@ -38,3 +38,18 @@ def test_what_predicts_is_asked_of_cells_enough_of_one_size() -> None:
     assert row.value == pytest.approx(-1)
     assert row.interval.low == pytest.approx(-1)
     assert correlations(compared(study(runs[:3]))) == []
+
+
+def test_renyi_efficiency_is_asked_of_cells_with_one_vocabulary() -> None:
+    """Across vocabularies it says nothing; and bytes per token is asked of all of them, once."""
+    runs = [
+        run("bpe", 0, [3 - i / 10], {"tokenizer.v": i}, bytes_per_token=1 + i, renyi_efficiency=0.5 + i / 100,
+            vocab_size=1024 if i < 4 else 4096)
+        for i in range(6)
+    ]  # fmt: skip
+    rows = correlations(compared(study(runs)))
+    assert [(row.predictor, row.cells) for row in rows] == [
+        ("bytes per token", 6), ("Rényi efficiency, of 1,024 tokens", 4),
+    ]  # fmt: skip
+    assert rows[1].value == pytest.approx(-1)
+    assert len(correlations(compared(study(runs[1:])))) == 1

@@ -9,17 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statistics import Interval
 
-PREDICTORS = {
-    "bytes per token": "bytes_per_token",
-    "tokens per word": "fertility",
-    "Rényi efficiency": "renyi_efficiency",
-    "unigram entropy, bits": "unigram_entropy",
-    "vocabulary": "vocab_size",
-}
 FEWEST = 4  # cells
 DRAWS = 2000
 
@@ -75,20 +69,31 @@ class Correlation:
     """How something that is known without training goes with total bits per byte, over the cells of one size."""
 
     size: str
-    predictor: str  # a key of PREDICTORS
+    predictor: str
     cells: int
     value: float  # Spearman's rank correlation
     interval: Interval
 
 
 def correlations(comparison: Comparison) -> list[Correlation]:
-    """Correlate every predictor, within each size of model that has cells enough."""
+    """Correlate bytes per token, within each size of model, and Renyi efficiency, within each vocabulary as well.
+
+    Tokens per word and the size of the vocabulary order tokenizers nearly as bytes per token does: they would be the
+    same test again. The Renyi efficiency is over the log of the vocabulary, and says nothing across vocabularies.
+    """
     rows = []
     for size in sorted(comparison.sizes, key=lambda size: size.name):
         means = comparison.means.loc[size.cells]
-        for predictor, column in PREDICTORS.items() if len(means) >= FEWEST else ():
-            x, y = means[column].to_numpy(), means.bpb.to_numpy()
-            value = float(spearman(x, y))
-            if not np.isnan(value):
-                rows.append(Correlation(size.name, predictor, len(means), value, spearman_interval(x, y)))
+        groups = [("bytes per token", "bytes_per_token", means)]
+        for vocabulary, alike in means.groupby("vocab_size"):
+            name = f"Rényi efficiency, of {vocabulary:,.0f} tokens"
+            groups.append((name, "renyi_efficiency", alike))
+        rows += [row for name, column, cells in groups if (row := _correlation(size.name, name, cells, column))]
     return rows
+
+
+def _correlation(size: str, predictor: str, means: pd.DataFrame, column: str) -> Correlation | None:
+    """None for too few cells, and where all have the same."""
+    x, y = means[column].to_numpy(), means.bpb.to_numpy()
+    value = float(spearman(x, y)) if len(means) >= FEWEST else np.nan
+    return None if np.isnan(value) else Correlation(size, predictor, len(means), value, spearman_interval(x, y))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -131,4 +132,14 @@ def test_a_row_a_cell_and_a_panel_a_kind() -> None:
 def test_a_line_of_an_arm_has_its_vocabularies() -> None:
     figure = sizes.by_vocabulary(compared(vocabularies()))
     assert figure is not None
-    assert list(figure.axes[0].lines[0].get_xdata()) == [256, 1024, 2048, 8192]
+    assert list(figure.axes[0].lines[0].get_xdata()) == [256, 512, 1024, 2048, 4096, 8192]
+    assert [line.get_linestyle() for line in figure.axes[0].lines].count(":") == 1, "the curve of the optimum"
+    assert len(figure.axes[0].patches) == 1, "and its interval"
+
+
+def test_no_curve_is_drawn_of_an_optimum_that_is_not_known() -> None:
+    made = vocabularies()
+    figure = sizes.by_vocabulary(compared(dataclasses.replace(made, results=made.results[made.results.seed == 0])))
+    assert figure is not None
+    assert ":" not in [line.get_linestyle() for line in figure.axes[0].lines]
+    assert not figure.axes[0].patches

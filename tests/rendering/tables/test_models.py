@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 import pytest
 from made_up import compared, equal_steps, run, study, vocabularies
 
+from tokexp.analysis.vocabulary import optima
 from tokexp.rendering.tables.columns import Table
+from tokexp.rendering.tables.findings import of_optimum
 from tokexp.rendering.tables.forms import numbers
 from tokexp.rendering.tables.models import (
     cost_table,
@@ -14,7 +19,7 @@ from tokexp.rendering.tables.models import (
     prediction_table,
     tokenizer_table,
 )
-from tokexp.rendering.text import markdown
+from tokexp.rendering.text import markdown, plain
 
 
 def first(table: Table) -> dict[str, str]:
@@ -48,21 +53,33 @@ def test_the_lengths_of_tokens_have_columns_of_their_own() -> None:
 def test_the_best_vocabulary() -> None:
     table = optimum_table(compared(vocabularies()))
     row = first(table)
-    assert (row["run"], row["vocabularies tried"]) == ("bpe nano", "256, 1,024, 2,048, 8,192")
-    assert row["optimum"] == f"{2**10.5:,.0f}"
-    assert row["95 %, over the text"] == "1,448 to 1,448", "all of the text is alike"
-    assert row["the best of them"].endswith(" (2.003 bits per byte)")
+    assert (row["run"], row["vocabularies tried"]) == ("bpe nano", "256, 512, 1,024, 2,048, 4,096, 8,192")
+    assert 1430 < int(row["optimum"].replace(",", "")) < 1470
+    assert re.fullmatch(r"1,[34]\d\d to 1,[45]\d\d", row["95 %, over seeds and text"])
+    assert re.fullmatch(r"0%, 0%, [45]\d%, [45]\d%, 0%, 0%", row["how often each is the best"])
+    assert row["the best of them"].endswith(" (2.004 bits per byte)")
     rows = numbers(table)
-    assert rows.tried[0] == "256 1024 2048 8192"
-    assert rows.optimum[0] == pytest.approx(2**10.5, rel=1e-3)
+    assert rows.tried[0] == "256 512 1024 2048 4096 8192"
+    assert rows.optimum[0] == pytest.approx(2**10.5, rel=0.01)
     assert not len(optimum_table(compared(equal_steps())))
 
 
-def test_an_optimum_at_the_edge_is_not_known() -> None:
-    runs = [run("bpe", 0, [3 - i / 10], {"tokenizer.vocab_size": v}, vocab_size=v) for i, v in enumerate((1, 2, 4, 8))]
-    table = optimum_table(compared(study(runs)))
-    assert first(table)["optimum"] == "not known: the best is at the edge of what was tried"
+def test_an_optimum_that_the_text_does_not_say_is_no_number() -> None:
+    made = vocabularies()
+    comparison = compared(dataclasses.replace(made, results=made.results.assign(bpb=2 + made.results.seed / 1e4)))
+    table = optimum_table(comparison)
+    (row,) = optima(comparison)
+    assert row.drawn is not None
+    *most, last = [f"{v:,}" for v in row.drawn.plausible]
+    assert first(table)["optimum"] == f"this text does not say: any of {', '.join(most)} and {last} may be the best"
     assert numbers(table).optimum.isna().all()
+    assert plain(of_optimum(comparison, table)) == f"For bpe nano {first(table)['optimum']}."
+
+
+def test_an_optimum_is_said_with_its_interval() -> None:
+    comparison = compared(vocabularies())
+    said = plain(of_optimum(comparison, optimum_table(comparison)))
+    assert re.fullmatch(r"For bpe nano it has about 1,4\d\d tokens \(1,\d{3} to 1,\d{3}\)\.", said)
 
 
 def test_what_could_have_been_known() -> None:

@@ -12,6 +12,7 @@ from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.correlation import power_law
 from tokexp.analysis.statistics import Estimate
+from tokexp.analysis.vocabulary import Says, optima
 from tokexp.rendering.figures.layout import MOST_NAMED, engineering, name_ends, side_by_side, wide
 from tokexp.rendering.figures.style import COLOURS, MARKERS, arm_colours, looks
 
@@ -67,7 +68,10 @@ def _lines_of_arms(axes: Axes, comparison: Comparison, means: pd.DataFrame, mark
 
 
 def by_vocabulary(comparison: Comparison) -> Figure | None:
-    """Bits per byte at the end against the size of the vocabulary: a picture a size of model, a line an arm."""
+    """Bits per byte at the end against the size of the vocabulary: a picture a size of model, a line an arm.
+
+    Where an optimum is known its interval is shaded, and the curve that it is of is dotted.
+    """
     means = _means(comparison)
     if means.vocab_size.nunique() < 2:
         return None
@@ -81,6 +85,11 @@ def by_vocabulary(comparison: Comparison) -> Figure | None:
             for cell, x, _ in _points(line, "vocab_size"):
                 _point(axes, x, comparison.total(cell), colour, "o")
             ends.append((line.vocab_size.iloc[-1], line.bpb.iloc[-1], str(arm), colour))
+        for optimum in optima(comparison):
+            if optimum.size == size.name and optimum.says is Says.OPTIMUM and optimum.drawn:
+                colour, grid = colours[optimum.arm], np.geomspace(optimum.tried[0], optimum.tried[-1], 100)
+                axes.plot(grid, np.polyval(optimum.curve, np.log2(grid)), color=colour, ls=":", lw=1)
+                axes.axvspan(*optimum.drawn.interval, color=colour, alpha=0.1)
         axes.set(xscale="log", xlabel="tokens in the vocabulary", title=f"model {size.name}" if len(sizes) > 1 else "")
         engineering(axes, "")
         if len(ends) > 1:

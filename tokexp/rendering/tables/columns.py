@@ -77,7 +77,7 @@ class Absent:
 
 Value = (
     Absent | Cell | BaselineName | Verdict | Estimate | Interval | Point | Reading | Correlation | Percentiles
-    | HumanBand | Number | Distance | MeasureAndDistance | list[int] | int | float | str | None
+    | HumanBand | Number | Distance | MeasureAndDistance | list[int] | list[float] | int | float | str | None
 )  # fmt: skip
 NUMERIC = (
     Estimate, Interval, Point, Reading, Correlation, Percentiles, HumanBand, Number, Distance, MeasureAndDistance,

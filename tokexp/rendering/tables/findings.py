@@ -11,10 +11,11 @@ from tokexp.analysis.readability import lowest_temperature_distances
 from tokexp.analysis.seed_experiment.insights import HOLDS, NOT, OPEN, insights
 from tokexp.analysis.seed_experiment.published import reproductions
 from tokexp.analysis.views import agreement
-from tokexp.analysis.vocabulary import optima
+from tokexp.analysis.vocabulary import Optimum, Says, optima
 from tokexp.rendering.sentences import BASELINES, terms_line
 from tokexp.rendering.tables.columns import Column, Table
-from tokexp.rendering.text import Code, Line, listed
+from tokexp.rendering.tables.models import unsaid
+from tokexp.rendering.text import Code, Line, listed, sentence
 
 
 def of_bits(comparison: Comparison, _: Table) -> Line:
@@ -110,12 +111,16 @@ def of_tokenizers(comparison: Comparison, _: Table) -> Line:
 
 
 def of_optimum(comparison: Comparison, _: Table) -> Line:
-    rows = optima(comparison)
-    known = [row for row in rows if row.vertex is not None]
-    if not known:
-        return ["It lies at the edge of what was tried."]
-    best: list[Line] = [[f"about {row.vertex:,.0f} tokens for ", Code(f"{row.arm} {row.size}")] for row in known]
-    return ["It has ", *listed(best), "."]
+    return sentence(*([*_said(row), "."] for row in optima(comparison)))
+
+
+def _said(row: Optimum) -> Line:
+    """The optimum with its interval, or why it is not given."""
+    who: Line = ["For ", Code(f"{row.arm} {row.size}"), " "]
+    if row.says is not Says.OPTIMUM or row.drawn is None:
+        return [*who, unsaid(row)]
+    low, high = row.drawn.interval
+    return [*who, f"it has about {row.lowest:,.0f} tokens ({low:,.0f} to {high:,.0f})"]
 
 
 def of_prediction(comparison: Comparison, _: Table) -> Line:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.correlation import correlations
-from tokexp.analysis.vocabulary import optima
+from tokexp.analysis.vocabulary import Optimum, Says, optima
 from tokexp.rendering.tables.columns import Absent, Column, Number, Percentiles, Table, table
 from tokexp.rendering.tables.scores import columns_of_means, of_means
+from tokexp.rendering.text import listed, plain
 
 # heading, column of results.csv, form
 COST = [
@@ -43,6 +44,13 @@ COSTS_OF_TOKENIZERS = [
     ("training, s", "tokenizer_train_seconds", ".2f"),
     ("encoding, s", "tokenizer_encode_seconds", ".2f"),
 ]
+UNSAID = {
+    Says.ONE_SEED: "one seed does not say",
+    Says.NO_PARTS: "not known, since the held-out text is known only as a whole",
+    Says.MISFIT: "this text does not say: the sizes lie on no smooth curve",
+    Says.SPREAD: "this text does not say: any of {plausible} may be the best",
+    Says.EDGE: "this text does not say: it may lie beyond what was tried",
+}
 
 
 def cost_table(comparison: Comparison) -> Table:
@@ -65,16 +73,28 @@ def optimum_table(comparison: Comparison) -> Table:
     rows = optima(comparison)
     if not rows:
         return Table()
-    edge = Absent("not known: the best is at the edge of what was tried")
     best = [Number(row.best, ",", f" ({row.best_bpb:.3f} bits per byte)") for row in rows]
     return table(
         Column("run", [f"{row.arm} {row.size}" for row in rows]),
         Column("vocabularies tried", [row.tried for row in rows], ",", "tried"),
         Column("the best of them", best, name="best"),
-        Column("optimum", [edge if row.vertex is None else Number(row.vertex, ",.0f") for row in rows]),
-        Column("95 %, over the seeds", [row.over_seeds for row in rows], ",.0f", "over_seeds"),
-        Column("95 %, over the text", [row.over_text for row in rows], ",.0f", "over_text"),
+        Column(
+            "how often each is the best", [row.drawn and list(row.drawn.best.values()) for row in rows], ".0%", "drawn"
+        ),
+        Column("optimum", [_optimum(row) for row in rows]),
+        Column("95 %, over seeds and text", [row.drawn and row.drawn.interval for row in rows], ",.0f", "interval"),
+        Column("p of lack of fit", [row.misfit for row in rows], ".2g", "misfit_p"),
     )
+
+
+def _optimum(row: Optimum) -> Number | Absent:
+    return Number(row.lowest, ",.0f") if row.says is Says.OPTIMUM else Absent(unsaid(row))
+
+
+def unsaid(row: Optimum) -> str:
+    """Why the optimum is not given."""
+    plausible = plain(listed([[f"{v:,}"] for v in row.drawn.plausible])) if row.drawn else ""
+    return UNSAID[row.says].format(plausible=plausible)
 
 
 def optimum_rows(comparison: Comparison) -> Table:
