@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from made_up import baseline, blocks_of, compared, equal_steps, run, seeds, study, two_sizes
+from made_up import baseline, blocks_of, compared, equal_steps, run, seeds, study, two_sizes, with_content
 
 from tokexp.analysis.statements.settling import Settling
 from tokexp.rendering.first_screen import answer_lines, command, first_screen, main_table, report_title, settling_lines
@@ -24,6 +24,17 @@ def test_a_lead_that_is_resolved_is_one_sentence() -> None:
     )
     screen = first_screen(compared(seeds(0.5)))
     assert (screen.warnings, screen.settle, screen.command) == ([], [], None)
+
+
+def test_a_resolved_lead_is_said_to_lie_somewhere() -> None:
+    of = {"heading": 64, "spacing": 576}
+    bits = {arm: {"heading": at, "spacing": at / 2} for arm, at in (("char", 2.0), ("bpe", 4.0), ("word", 1.0))}
+    assert said(with_content(seeds(0.5), "place", bits, of)).endswith(
+        "resolved. Most of the lead lies in spacing (0.900, on 90% of the bytes)."
+    )
+    assert "lies in" not in said(with_content(seeds(0.002), "place", bits, of)), "which may be chance"
+    both = said(with_content(two_sizes(), "place", bits, of))
+    assert "Most of the lead at size nano lies in spacing (0.450, on 90% of the bytes). Most of the lead at" in both
 
 
 def test_nobody_leads_where_it_is_not_resolved() -> None:

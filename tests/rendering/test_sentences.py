@@ -89,6 +89,20 @@ def test_several_turns_are_listed() -> None:
     assert "The order of these pairs depends on what is held equal:\n\n- `bpe` is ahead of `word`" in said
 
 
+def test_leads_that_other_charges_change_are_told() -> None:
+    behind = {"char": [2.3], "byte": [2.4]}
+    runs = [run("bpe", marginal_gain_bpb=0.0), *(run(arm, 0, bpb, val_bpb_sliding=2.01) for arm, bpb in behind.items())]
+    assert (
+        "- With half a window of context for every token, the lead of `bpe` changes: over `char` from 0.300 to 0.010 "
+        "and over `byte` from 0.400 to 0.010.\n"
+    ) in ranked(study(runs))
+    more = [run(f"bpe_{i}", bpb=[2.001 + i / 1e4], marginal_gain_bpb=0.1) for i in range(5)]
+    assert (
+        "- If every segmentation of the text counted, the lead of `bpe` changes: over `bpe_0` from 0.001 to -0.099, "
+    ) in (said := ranked(study([runs[0], *more])))
+    assert " and that over 1 other likewise.\n" in said
+
+
 def test_the_loss_per_token_ranks_nothing() -> None:
     made = equal_steps()
     assert "loss per token" not in ranked(dataclasses.replace(made, results=made.results.assign(val_loss=[1, 2, 3])))

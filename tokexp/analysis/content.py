@@ -10,6 +10,8 @@ has the beginning, and then a play of which it has nothing), and a total hides w
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -21,6 +23,35 @@ from tokexp.scoring.units import BLOCKS_OF_TEXT
 FEWEST = 100  # bytes with so much context, of which fewer say nothing
 WORDS_AND_SPACING = ("word_first", "word_rest", "spacing")  # since a word's end is paid by either of them
 SUM_OF_THEM = "words and spacing"
+MOST = 0.75  # of a lead
+
+
+@dataclass(frozen=True)
+class Source:
+    """A class of bytes, and what it adds to a lead."""
+
+    name: str
+    bits: float  # per byte of the whole text
+    share: float  # of the bytes
+
+
+def sources(comparison: Comparison, one: Cell, other: Cell) -> list[Source]:
+    """The fewest classes of bytes that make up most of the lead of `one` over `other`, the greatest first.
+
+    Words and spacing are one class. None where the data do not say, and for what is no lead.
+    """
+    bits, shares = with_words_and_spacing(bits_by_content(comparison, "place"), shares_of_bytes(comparison, "place"))
+    if SUM_OF_THEM in bits:
+        bits = bits.drop(columns=list(WORDS_AND_SPACING))
+    if not {one, other} <= set(bits.index):
+        return []
+    costs = zip(map(str, bits), *bits.loc[[one, other]].to_numpy().tolist(), strict=True)
+    adds = {name: (of_other - of_one) * shares[name] for name, of_one, of_other in costs}
+    enough, named = MOST * sum(adds.values()), list[Source]()
+    for name in sorted(adds, key=lambda name: -adds[name]):
+        if sum(source.bits for source in named) < enough:
+            named.append(Source(name, adds[name], shares[name]))
+    return named
 
 
 @computed_once

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, Size, baseline_of
+from tokexp.analysis.content import sources
 from tokexp.analysis.statements.answer import Leader, answer
 from tokexp.analysis.statements.doubts import Doubt, Flaw, doubts
 from tokexp.analysis.statements.held_equal import held_equal
@@ -16,7 +17,7 @@ from tokexp.analysis.verdicts import Difference
 from tokexp.rendering.corpora import corpus_line, ranked_line
 from tokexp.rendering.sentences import held_equal_line, question
 from tokexp.rendering.tables.columns import Column, Table, table
-from tokexp.rendering.text import Code, Line, Strong, capitalized, joined, listed
+from tokexp.rendering.text import Code, Line, Strong, capitalized, joined, listed, sentence
 from tokexp.runs.study import Study
 
 MOST_NAMED = 4  # cells in a sentence
@@ -28,7 +29,7 @@ class FirstScreen:
     """What a report says first of the runs that were scored on the same bytes."""
 
     warnings: list[Line]  # why the runs cannot say which tokenizer is better: before the answer; mostly none
-    answer: Line  # a sentence; it names no leader where there are warnings
+    answer: Line  # who leads, and where the lead lies; it names no leader where there are warnings
     settle: list[Line]  # what would settle the leads that are not resolved; none where all are
     command: str | None  # to copy, where a command would settle it
     table: Table  # the main one, of few columns; a cell is its tokenizer, and where models have several sizes those
@@ -37,11 +38,14 @@ class FirstScreen:
     corpus: Line  # how it is made up; nothing of older runs
 
 
+CLASSES = {"heading": "headings"}  # of bytes, as they are named in a sentence
+
+
 def first_screen(comparison: Comparison) -> FirstScreen:
     reasons, needed = doubts(comparison), settling(comparison)
     return FirstScreen(
         warnings=warning_lines(reasons, alone=len(comparison.cells) == 1),
-        answer=order_line(comparison) if reasons else answer_line(comparison),
+        answer=order_line(comparison) if reasons else sentence(answer_line(comparison), *source_lines(comparison)),
         settle=doubt_settling(reasons) if reasons else settling_lines(needed, comparison.study.name),
         command=None if reasons else command(comparison.study.name, needed),
         table=main_table(comparison),
@@ -75,6 +79,20 @@ def answer_line(comparison: Comparison) -> Line:
         say = _leads if resolved else _no_leads
         clauses.append(say(list(some), "" if clauses else " bits per byte"))
     return [*capitalized(joined(clauses, "; ")), "."]
+
+
+def source_lines(comparison: Comparison) -> list[Line]:
+    """Where most of each lead lies that is resolved, a sentence each."""
+    lines: list[Line] = []
+    for one in answer(comparison).leaders:
+        if one.second and one.second[1].resolved and (found := sources(comparison, one.cell, one.second[0])):
+            size = f" at size {one.size}" if one.size else ""
+            where: list[Line] = [
+                [f"{CLASSES.get(each.name, each.name)} ({each.bits:.3f}, on {each.share:.0%} of the bytes)"]
+                for each in found
+            ]
+            lines.append([f"Most of the lead{size} lies in ", *listed(where), "."])
+    return lines
 
 
 def _leads(leaders: list[Leader], unit: str) -> Line:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.differences import Lead
 from tokexp.analysis.statements.answer import Leader, Ranking, SizeLead
+from tokexp.analysis.statements.doubts import Charge, Confound
 from tokexp.analysis.statements.held_equal import HeldEqual
 from tokexp.analysis.statistics import Estimate
 from tokexp.analysis.views import Agreement, Turn, View
@@ -34,6 +35,10 @@ UNEQUAL = {
     "parameters": ",.0f", "FLOPs": ".3g", "steps": ",.0f", "bytes of text in a step": ",.0f",
     "characters in a full context": ",.0f",
 }  # fmt: skip
+CHARGES = {
+    Charge.WINDOWS: "With half a window of context for every token, the lead of ",
+    Charge.SEGMENTATIONS: "If every segmentation of the text counted, the lead of ",
+}
 TERMS = {
     "steps": "{:,.0f} steps",
     "bytes": "{:,.0f} bytes read",
@@ -133,6 +138,7 @@ def ranking_paragraphs(ranking: Ranking) -> list[Paragraph]:
         *map(lossless_line, facts.leaders),
         *(sentence(*map(lead_line, leads)) for leads in facts.against_baselines),
         terms_line(facts.agreement),
+        *map(confound_line, ranking.confounds),
         per_token_line(ranking),
         tuned_line(ranking),
     ]
@@ -144,6 +150,16 @@ def ranking_paragraphs(ranking: Ranking) -> list[Paragraph]:
     if len(turns) > 1:
         blocks += [["The order of these pairs depends on what is held equal:"], Bullets([turn_line(t) for t in turns])]
     return blocks
+
+
+def confound_line(confound: Confound) -> Line:
+    """What the leads of a cell would be, were something charged otherwise."""
+    leads: list[Line] = [
+        ["over ", Code(str(cell)), f" from {lead:.3f} to {now:.3f}"] for cell, lead, now in confound.leads[:MOST_NAMED]
+    ]
+    more = len(confound.leads) - MOST_NAMED
+    others: list[Line] = [[f"that over {more} other{'' if more == 1 else 's'} likewise"]] if more > 0 else []
+    return [CHARGES[confound.charge], Code(str(confound.cell)), " changes: ", *listed([*leads, *others]), "."]
 
 
 def per_token_line(ranking: Ranking) -> Line:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from made_up import baseline, blocks_of, compared, run, study
 
-from tokexp.analysis.statements.doubts import Doubt, Flaw, doubts
+from tokexp.analysis.statements.doubts import Charge, Doubt, Flaw, confounds, doubts
 from tokexp.runs.study import Study
 
 GOOD, BAD = {"bpb": [2.0]}, {"bpb": [2.5]}
@@ -73,3 +73,41 @@ def test_models_that_gzip_beats_are_a_flaw_of_all() -> None:
     assert found(study([run("char", bpb=[2.3]), run("bpe", **BAD)], baselines=[gzip])) == {
         Flaw.WORSE_THAN_GZIP: ["char", "bpe"]
     }
+
+
+def charged(made: Study) -> list[tuple[Charge, str, list[tuple[str, float, float]]]]:
+    return [
+        (one.charge, str(one.cell), [(str(cell), round(lead, 6), round(now, 6)) for cell, lead, now in one.leads])
+        for one in confounds(compared(made))
+    ]
+
+
+def sliding(bpb: float, wider: float) -> dict[str, object]:
+    return {"bpb": [bpb], "val_bpb_sliding": wider}
+
+
+def test_a_lead_that_windows_make_is_told_where_a_third_of_it_goes() -> None:
+    """Over char it goes from 0.3 to 0.1, over byte from 0.3 to 0.2, over hf_bpe it turns round."""
+    runs = [run("bpe", **sliding(2.0, 1.9)), run("char", **sliding(2.3, 2.0)), run("byte", **sliding(2.3, 2.1001)),
+            run("hf_bpe", **sliding(2.1, 1.85))]  # fmt: skip
+    assert charged(study(runs)) == [(Charge.WINDOWS, "bpe", [("hf_bpe", 0.1, -0.05), ("char", 0.3, 0.1)])]
+
+
+def test_only_leads_of_the_best_and_of_the_best_lossless_count() -> None:
+    """Words lose text; of the others bpe is best, and what char is ahead of nobody asks."""
+    runs = [run("word", val_bpb_restoration=0.1, **sliding(1.5, 1.5)), run("bpe", **sliding(2.0, 2.0)),
+            run("char", **sliding(2.1, 2.01)), run("byte", **sliding(2.2, 2.5))]  # fmt: skip
+    assert charged(study(runs)) == [(Charge.WINDOWS, "bpe", [("char", 0.1, 0.01)])]
+    assert charged(study(runs[:2] + runs[3:])) == []
+
+
+def test_a_lead_that_segmentations_turn_round_is_told() -> None:
+    def gains(*, ours: float, theirs: float, **theirs_too: object) -> list[tuple[Charge, str, object]]:
+        runs = [run("bpe", **GOOD, marginal_gain_bpb=ours),
+                run("bpe_4k", bpb=[2.01], marginal_gain_bpb=theirs, **theirs_too)]  # fmt: skip
+        return charged(study(runs))
+
+    assert gains(ours=0.01, theirs=0.04) == [(Charge.SEGMENTATIONS, "bpe", [("bpe_4k", 0.01, -0.02)])]
+    assert gains(ours=0.01, theirs=0.019) == []
+    assert gains(ours=float("nan"), theirs=0.04) == [(Charge.SEGMENTATIONS, "bpe", [("bpe_4k", 0.01, -0.03)])]
+    assert gains(ours=0.01, theirs=float("nan"), lossless=False) == [], "of whose segmentations nothing is known"

@@ -1,4 +1,8 @@
-"""Why the runs of a comparison may not be able to say which tokenizer is better, whatever their figures are."""
+"""Why the runs of a comparison may not be able to say which tokenizer is better, whatever their figures are.
+
+A doubt takes the answer away. A confound leaves it, and says what a lead comes to where something is charged
+otherwise that bits per byte charge tokenizers unequally.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from tokexp.analysis.comparison import Comparison, computed_once
 
 ENOUGH = 10_000_000  # bytes that a model has read: of a large corpus nobody reads all
 MOST = 0.2  # of the tokens that are unknown, of the total that is restoration, of the steps that are warm-up
+SHRUNK = 2 / 3  # of a lead: where less is left of it, that is said
 
 
 class Flaw(Enum):
@@ -55,6 +60,59 @@ def _flawed(comparison: Comparison) -> dict[Flaw, dict[Cell, float]]:
         },
         Flaw.WORSE_THAN_GZIP: totals if worse else {},
     }
+
+
+class Charge(Enum):
+    """What bits per byte charge tokenizers unequally."""
+
+    WINDOWS = auto()  # a window's first tokens have little context, and windows of short tokens are more
+    SEGMENTATIONS = auto()  # only the canonical one counts, and a large vocabulary has more of them
+
+
+@dataclass(frozen=True)
+class Confound:
+    """The leads of a size's best cell that are others where something is charged otherwise."""
+
+    charge: Charge
+    cell: Cell
+    leads: list[tuple[Cell, float, float]]  # over which cell, the nearest first: as ranked, and where it is
+
+
+def confounds(comparison: Comparison) -> list[Confound]:
+    """The leads, of each size's best and of its best that loses no text, that shrink much or turn round.
+
+    Where windows slide: to less than two thirds. Where all segmentations count: to less than nothing.
+    """
+    found = []
+    for charge, figures, left in (
+        (Charge.WINDOWS, comparison.mean("bpb_sliding"), SHRUNK),
+        (Charge.SEGMENTATIONS, _with_all_segmentations(comparison), 0.0),
+    ):
+        for cell, others in _leaders(comparison):
+            leads = [
+                (other, lead, figures[other] - figures[cell])
+                for other in others
+                if (lead := comparison.total(other).value - comparison.total(cell).value) > 0
+            ]
+            changed = [(other, lead, now) for other, lead, now in leads if now < left * lead]
+            found += [Confound(charge, cell, changed)] if changed else []
+    return found
+
+
+def _leaders(comparison: Comparison) -> list[tuple[Cell, list[Cell]]]:
+    """Each size's best cell and, where that loses text, its best that does not; with the cells behind it."""
+    leaders = []
+    for size in comparison.sizes:
+        lossless = [cell for cell in size.cells if not comparison.loses_text(cell)]
+        leaders += [(cell, size.cells[size.cells.index(cell) + 1 :]) for cell in {*size.cells[:1], *lossless[:1]}]
+    return sorted(leaders, key=lambda leader: comparison.cells.index(leader[0]))
+
+
+def _with_all_segmentations(comparison: Comparison) -> dict[Cell, float]:
+    """Bits per byte of each cell; NaN for kinds that are not lossless, of whose segmentations nothing is known."""
+    lossless = comparison.runs.groupby("cell").lossless.all().reindex(comparison.cells)
+    gains = comparison.means.marginal_gain_bpb.fillna(0.0).where(lossless)  # characters have no choice of them
+    return dict(zip(comparison.cells, (comparison.means.bpb - gains).tolist(), strict=True))
 
 
 def _over(shares: dict[Cell, float]) -> dict[Cell, float]:
