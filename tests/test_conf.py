@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from tokexp.config import GROUP_TYPES, RunConfig, from_dict, to_dict
+from tokexp.config.chosen import Chosen
 from tokexp.runs import identity
 from tokexp.runs.identity import config_hash
 from tokexp.sweep.with_hydra import schema
@@ -66,6 +67,22 @@ def test_defaults_are_those_of_the_dataclasses() -> None:
     learned = inspect.signature(BPETokenizer.train).parameters
     assert cfg.tokenizer.train_settings() == {"vocab_size": learned["vocab_size"].default, "pattern": "gpt2"}
     assert cfg.size == "micro"
+
+
+TUNED = [path.stem for path in sorted(ROOT.glob("sweeps/*.yaml")) if "\ntuned:" in path.read_text()]
+
+
+@pytest.mark.parametrize("overrides", [(), *((f"sweeps={name}",) for name in TUNED)])
+def test_what_was_chosen_is_said_in_a_form_and_holds(overrides: tuple[str, ...]) -> None:
+    """A report lists what is still as chosen: a value that is not would be lost."""
+    cfg = composed(*overrides)
+    settings = {"model": cfg.size, "train.lr": cfg.train.lr, "tokenizer.vocab_size": cfg.tokenizer.vocab_size,
+                "model.dropout": cfg.model.dropout, "budget.steps": cfg.budget.steps}  # fmt: skip
+    assert cfg.tuned
+    for line in cfg.tuned:
+        chosen = Chosen.of(line)
+        assert chosen is not None, line
+        assert chosen.is_at(settings[chosen.setting]), line
 
 
 def test_dry_is_a_matter_of_the_command_and_of_no_run() -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from made_up import EVIL, baseline, blocks_of, compared, equal_steps, run, seeds, study, turned_round, two_sizes
+from made_up import (
+    EVIL,
+    baseline,
+    blocks_of,
+    compared,
+    equal_steps,
+    on_test,
+    run,
+    seeds,
+    study,
+    turned_round,
+    two_sizes,
+)
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import ranking
@@ -110,11 +122,18 @@ def test_the_loss_per_token_ranks_nothing() -> None:
     assert "- `bpe` has the lowest loss per token; that ranks nothing, since tokens differ in length." in said
 
 
-def test_what_was_tuned_is_named() -> None:
-    made = seeds(0.5)
-    assert "Chosen by looking" not in ranked(made)
-    tuned = dataclasses.replace(made, results=made.results.assign(tuned="train.lr; model"))
-    assert "Chosen by looking at held-out text, and so flattering these figures: model and train.lr." in ranked(tuned)
+def test_what_was_chosen_is_named_by_the_text_it_was_chosen_on() -> None:
+    lines = "model=nano by runs on text; train.lr=0.1 by runs on text; budget.steps=100 by runs on elsewhere"
+    made = study([run("char", settings={"train.lr": 0.1}, tuned=lines)])
+    assert "Chosen" not in ranked(study([run("char")]))
+    said = "Chosen by looking at held-out text, and so flattering these figures: model=nano and train.lr=0.1."
+    assert f"- {said}\n" in ranked(made) + "\n", "and not what was chosen elsewhere"
+    (row,) = [on_test("char", settings={"train.lr": 0.1}, tuned=lines)]
+    baselines = [{**baseline(f"Kneser-Ney {k}", "static", 3 - k / 9), "val_sha256": "test text"} for k in (1, 2)]
+    assert (
+        "- Chosen by looking at held-out text, and so flattering these figures: order of Kneser-Ney=2. "
+        "Chosen by looking at held-out text, though not at the test part: model=nano and train.lr=0.1.\n"
+    ) in ranked(study([row], baselines=baselines)) + "\n"
 
 
 def test_of_many_leads_the_nearest_are_named() -> None:

@@ -194,7 +194,7 @@ class RunConfig:
     sample: SampleConfig = field(default_factory=SampleConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     params_total: int | None = None  # total parameters: model.n_embd is worked out from it
-    tuned: list[str] = field(default_factory=list)  # what was chosen by looking at held-out text: the report names it
+    tuned: list[str] = field(default_factory=list)  # what was chosen by looking at held-out text, see `chosen.py`
     seed: int = 0
     device: str = "auto"  # auto | cpu | cuda | cuda:N | mps; auto is cuda where there is one, else cpu
     precision: str = "auto"  # auto | float32 | tf32 | bf16; auto is bf16 on cuda, else float32

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.differences import Lead
 from tokexp.analysis.statements.answer import Leader, Ranking, SizeLead
+from tokexp.analysis.statements.chosen import Choice, Where
 from tokexp.analysis.statements.doubts import Charge, Confound
 from tokexp.analysis.statements.held_equal import HeldEqual
 from tokexp.analysis.statistics import Estimate
@@ -35,6 +36,10 @@ UNEQUAL = {
     "parameters": ",.0f", "FLOPs": ".3g", "steps": ",.0f", "bytes of text in a step": ",.0f",
     "characters in a full context": ",.0f",
 }  # fmt: skip
+BUT = {
+    Where.RANKS: "and so flattering these figures",
+    Where.VALIDATION: "though not at the test part",
+}
 CHARGES = {
     Charge.WINDOWS: "With half a window of context for every token, the lead of ",
     Charge.SEGMENTATIONS: "If every segmentation of the text counted, the lead of ",
@@ -132,7 +137,7 @@ def under(views: Sequence[View]) -> str:
 
 
 def ranking_paragraphs(ranking: Ranking) -> list[Paragraph]:
-    """What stands behind the answer: lossless leaders, baselines, other terms, what was tuned, each lead."""
+    """What stands behind the answer: lossless leaders, baselines, other terms, what was chosen, each lead."""
     facts = ranking.answer
     lines = [
         *map(lossless_line, facts.leaders),
@@ -140,7 +145,7 @@ def ranking_paragraphs(ranking: Ranking) -> list[Paragraph]:
         terms_line(facts.agreement),
         *map(confound_line, ranking.confounds),
         per_token_line(ranking),
-        tuned_line(ranking),
+        chosen_line(ranking.choices),
     ]
     blocks: list[Paragraph] = [Bullets([line for line in lines if line])]
     for lead in ranking.leads:
@@ -169,13 +174,19 @@ def per_token_line(ranking: Ranking) -> Line:
     return [name, " has the lowest loss per token; that ranks nothing, since tokens differ in length."]
 
 
-def tuned_line(ranking: Ranking) -> Line:
-    if not ranking.tuned:
-        return []
-    chosen = plain(listed([[name] for name in ranking.tuned]))
-    if ranking.on_test:
-        return [f"Chosen by looking at held-out text, though not at the test part: {chosen}."]
-    return [f"Chosen by looking at held-out text, and so flattering these figures: {chosen}."]
+def chosen_line(choices: list[Choice]) -> Line:
+    """What was chosen by looking at the text that ranks, and at the validation part of its corpus."""
+    lines: list[Line] = []
+    for where, but in BUT.items():
+        names: list[Line] = [[chosen_name(choice)] for choice in choices if choice.where is where]
+        if names:
+            lines.append([f"Chosen by looking at held-out text, {but}: {plain(listed(names))}."])
+    return sentence(*lines)
+
+
+def chosen_name(choice: Choice) -> str:
+    value = choice.chosen.value
+    return f"{choice.chosen.setting}={value}" if value else choice.chosen.setting
 
 
 def _ahead_lines(lead: SizeLead) -> list[Line]:

@@ -47,6 +47,7 @@ import pyppmd
 import zstandard
 
 from tokexp.config import InputError
+from tokexp.config.chosen import Chosen
 from tokexp.data.corpus import Corpus, cached_for
 from tokexp.data.part import Part
 from tokexp.encoding.prepare import prepare
@@ -63,7 +64,14 @@ log = logging.getLogger(__name__)
 LEARNED_BYTES = 5_000_000  # of the training part
 END = b"\xff"  # what ends a document for a compressor: a byte that no UTF-8 has
 ORDERS = range(1, 7)  # of Kneser-Ney over characters; beyond 6 TinyShakespeare is too short to gain
+KNESER_NEY = "Kneser-Ney"
 PPMD_ORDER, PPMD_MEMORY = 6, 64 << 20
+CHOSEN = {  # by looking at held-out text: by the baseline's name
+    f"{KNESER_NEY} {max(ORDERS)}": Chosen(
+        f"highest order of {KNESER_NEY}", str(max(ORDERS)), "order 8, which gains nothing", "tinyshakespeare"
+    ),
+    f"PPMd {PPMD_ORDER}": Chosen("order of PPMd", str(PPMD_ORDER), "orders 3 to 10", "tinyshakespeare"),
+}
 ZSTD_LEVEL = 22
 LN2 = math.log(2)
 
@@ -146,7 +154,7 @@ def measure_baselines(corpus: Corpus) -> list[Baseline]:
         model = CharModel(train.string, order=max(ORDERS))
         meter.advance()
         for order in ORDERS:
-            rows.append(val.baseline(f"Kneser-Ney {order}", "static", model.bits(val.string, train.string, order)))
+            rows.append(val.baseline(f"{KNESER_NEY} {order}", "static", model.bits(val.string, train.string, order)))
             meter.advance()
         try:
             rows.append(word_trigram(corpus, val))

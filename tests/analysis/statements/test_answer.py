@@ -67,13 +67,6 @@ def test_the_lowest_loss_per_token_is_named_where_it_is_not_the_best() -> None:
     assert lowest([2.0, 1.0, 3.0]) == "bpe"
 
 
-def test_what_was_tuned_is_named_once() -> None:
-    made = seeds(0.5)
-    assert ranking(compared(made)).tuned == []
-    tuned = dataclasses.replace(made, results=made.results.assign(tuned="train.lr; model"))
-    assert ranking(compared(tuned)).tuned == ["model", "train.lr"]
-
-
 def test_one_seed_alone_leads_by_an_anecdote() -> None:
     (leader,) = answer(compared(equal_steps())).leaders
     assert leader.total.half is None

@@ -10,9 +10,10 @@ from made_up import compared, equal_steps, run, study, vocabularies
 
 from tokexp.analysis.vocabulary import optima
 from tokexp.rendering.tables.columns import Table
-from tokexp.rendering.tables.findings import of_optimum
+from tokexp.rendering.tables.findings import of_choices, of_optimum
 from tokexp.rendering.tables.forms import numbers
 from tokexp.rendering.tables.models import (
+    chosen_table,
     cost_table,
     optimum_table,
     parameter_table,
@@ -80,6 +81,18 @@ def test_an_optimum_is_said_with_its_interval() -> None:
     comparison = compared(vocabularies())
     said = plain(of_optimum(comparison, optimum_table(comparison)))
     assert re.fullmatch(r"For bpe nano it has about 1,4\d\d tokens \(1,\d{3} to 1,\d{3}\)\.", said)
+
+
+def test_what_was_chosen() -> None:
+    tuned = "train.lr=0.002 by runs of char on text; model=nano by runs on elsewhere"
+    comparison = compared(study([run("char", settings={"train.lr": 0.002}, tuned=tuned)]))
+    table = chosen_table(comparison)
+    assert [[markdown(field) for field in row] for row in table.rows()] == [
+        ["model", "nano", "runs", "elsewhere", "another text"],
+        ["train.lr", "0.002", "runs of char", "text", "the text that ranks"],
+    ]
+    assert plain(of_choices(comparison, table)) == "1 of 2 choices was made on the text that ranks."
+    assert not len(chosen_table(compared(study([run("char")]))))
 
 
 def test_what_could_have_been_known() -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, Size
 from tokexp.analysis.differences import END, Lead, differences, leads
+from tokexp.analysis.statements.chosen import Choice, choices
 from tokexp.analysis.statements.doubts import Confound, confounds
 from tokexp.analysis.statistics import Estimate
 from tokexp.analysis.verdicts import Difference
 from tokexp.analysis.views import Agreement, agreement
-from tokexp.runs.result import tuned_names
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ class Ranking:
     best_per_token: Cell | None  # that has the lowest loss per token, where it is not the best
     leads: list[SizeLead]
     confounds: list[Confound]
-    tuned: list[str]  # what was chosen by looking at held-out text
-    on_test: bool  # whether runs are ranked on another text than that
+    choices: list[Choice]  # by looking at held-out text
 
 
 def answer(comparison: Comparison) -> Answer:
@@ -97,8 +96,7 @@ def ranking(comparison: Comparison) -> Ranking:
         per_token if per_token != comparison.cells[0] else None,
         [lead for size in comparison.sizes if (lead := size_lead(comparison, size.name, size.cells))],
         confounds(comparison),
-        sorted({name for text in comparison.runs.tuned for name in tuned_names(text)}),
-        comparison.on_test,
+        choices(comparison),
     )
 
 

@@ -10,6 +10,7 @@ from tokexp.analysis.differences import END, differences, leads
 from tokexp.analysis.readability import lowest_temperature_distances
 from tokexp.analysis.seed_experiment.insights import HOLDS, NOT, OPEN, insights
 from tokexp.analysis.seed_experiment.published import reproductions
+from tokexp.analysis.statements.chosen import Where, choices
 from tokexp.analysis.views import agreement
 from tokexp.analysis.vocabulary import Optimum, Says, optima
 from tokexp.rendering.sentences import BASELINES, terms_line
@@ -127,6 +128,12 @@ def of_prediction(comparison: Comparison, _: Table) -> Line:
     rows = correlations(comparison)
     telling = sum(not row.interval.has_zero for row in rows)
     return [f"The interval excludes zero for {telling} of {_count(len(rows), 'correlation')}."]
+
+
+def of_choices(comparison: Comparison, _: Table) -> Line:
+    made = choices(comparison)
+    here = sum(choice.where is Where.RANKS for choice in made)
+    return [f"{here} of {_count(len(made), 'choice')} {'was' if here == 1 else 'were'} made on the text that ranks."]
 
 
 def of_cost(comparison: Comparison, _: Table) -> Line:

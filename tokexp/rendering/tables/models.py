@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.correlation import correlations
+from tokexp.analysis.statements.chosen import Where, choices
 from tokexp.analysis.vocabulary import Optimum, Says, optima
 from tokexp.rendering.tables.columns import Absent, Column, Number, Percentiles, Table, table
 from tokexp.rendering.tables.scores import columns_of_means, of_means
@@ -44,6 +45,11 @@ COSTS_OF_TOKENIZERS = [
     ("training, s", "tokenizer_train_seconds", ".2f"),
     ("encoding, s", "tokenizer_encode_seconds", ".2f"),
 ]
+TEXTS = {
+    Where.RANKS: "the text that ranks",
+    Where.VALIDATION: "the validation part",
+    Where.ELSEWHERE: "another text",
+}
 UNSAID = {
     Says.ONE_SEED: "one seed does not say",
     Says.NO_PARTS: "not known, since the held-out text is known only as a whole",
@@ -107,6 +113,19 @@ def optimum_rows(comparison: Comparison) -> Table:
         Column("size", [row.size for row in rows]),
         *optimum_table(comparison).columns[1:],
         Column("best_val_bpb", [row.best_bpb for row in rows]),
+    )
+
+
+def chosen_table(comparison: Comparison) -> Table:
+    rows = choices(comparison)
+    if not rows:
+        return Table()
+    return table(
+        Column("setting", [row.chosen.setting for row in rows]),
+        Column("chosen", [row.chosen.value for row in rows], name="value"),
+        Column("by", [row.chosen.by for row in rows]),
+        Column("on the held-out text of", [row.chosen.on for row in rows], name="on"),
+        Column("which is", [TEXTS[row.where] for row in rows], name="text"),
     )
 
 

@@ -217,6 +217,16 @@ SECTIONS = [
         findings.of_prediction,
     ),
     Section(
+        "chosen",
+        "What was chosen by looking at held-out text",
+        [
+            "What was chosen on the text that ranks flatters what it was chosen for. A setting is listed where runs "
+            "have it at the value that was chosen."
+        ],
+        models.chosen_table,
+        findings.of_choices,
+    ),
+    Section(
         "cost",
         "What it cost",
         ["This is what training consumed. Bytes are text read, repetitions included; FLOPs follow the usual estimate."],
