@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from tokexp.analysis.comparison import comparisons
+from tokexp.analysis.content import sources
 from tokexp.analysis.differences import differences
 from tokexp.runs.study import read_study
 
@@ -111,9 +112,12 @@ def test_the_differences_on_the_front_are_those_of_the_study() -> None:
     (comparison,) = comparisons(read_study("tokenizer_by_size", ROOT / "reports/tokenizer_by_size/data"))
     named = {(str(a), str(b)): one for (a, b), one in differences(comparison).items()}
     lead = named["word micro", "word_cased micro"]
+    pair = next(pair for pair, one in differences(comparison).items() if one is lead)
     assert f"leads `word_cased` by {lead.mean:.3f}, resolved" in README
     assert lead.resolved
     assert not any(named["word_cased micro", f"{other} micro"].resolved for other in ("bpe", "bpe_4k", "char"))
+    heading = next(one for one in sources(comparison, *pair) if one.name == "heading")
+    assert f"{heading.bits:.3f} of it lies in headings, the names of speakers, {heading.share:.0%} of the" in README
     counts = comparison.baselines.set_index("baseline").val_bpb["Kneser-Ney 6"]
     assert f"reaches {counts:.3f}" in " ".join(README.split())
 

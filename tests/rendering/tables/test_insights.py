@@ -10,6 +10,7 @@ from made_up import ARMS, compared, run, seeds, study, with_samples
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.seed_experiment.insights import (
     HOLDS,
+    NOT,
     OPEN,
     FreeLunch,
     Granularity,
@@ -21,7 +22,7 @@ from tokexp.analysis.seed_experiment.insights import (
     insights,
 )
 from tokexp.analysis.statistics import Interval
-from tokexp.rendering.tables.insights import CLAIMS, claim, evidence
+from tokexp.rendering.tables.insights import CLAIMS, claim, evidence, verdict
 
 A, B, C = (Cell(arm, "nano", False, (), False) for arm in "abc")
 PICTURES = (
@@ -66,6 +67,14 @@ def test_every_insight_has_its_claim() -> None:
 )  # fmt: skip
 def test_evidence(insight: object, words: str) -> None:
     assert evidence(insight) == words  # type: ignore[arg-type]
+
+
+def test_what_could_hardly_fail_to_hold_is_no_test() -> None:
+    no_test = "holds by construction, so this is no test"
+    lunch = FreeLunch(HOLDS, [])
+    assert [verdict(one) for one in (lunch, TextOfSamples(HOLDS, {}), LOSS)] == [no_test, no_test, "open"]
+    assert verdict(dataclasses.replace(lunch, judgement=NOT)) == "does not hold here", "which would be news"
+    assert verdict(dataclasses.replace(LOSS, judgement=HOLDS)) == "holds here"
 
 
 def test_evidence_of_made_up_runs() -> None:

@@ -15,6 +15,7 @@ from tokexp.analysis.views import agreement
 from tokexp.analysis.vocabulary import Optimum, Says, optima
 from tokexp.rendering.sentences import BASELINES, terms_line
 from tokexp.rendering.tables.columns import Column, Table
+from tokexp.rendering.tables.insights import by_construction
 from tokexp.rendering.tables.models import unsaid
 from tokexp.rendering.text import Code, Line, listed, sentence
 
@@ -89,8 +90,13 @@ def of_published(comparison: Comparison, _: Table) -> Line:
 
 
 def of_insights(comparison: Comparison, _: Table) -> Line:
-    counted = Counter(insight.judgement for insight in insights(comparison))
-    return [f"{counted[HOLDS]} of {counted.total()} hold here, {counted[NOT]} do not, {counted[OPEN]} are open."]
+    rows = insights(comparison)
+    counted = Counter(insight.judgement for insight in rows)
+    given = sum(map(by_construction, rows))
+    return [
+        f"{counted[HOLDS] - given} of {len(rows)} hold here, {given} more do by construction, {counted[NOT]} do not, "
+        f"{counted[OPEN]} are open."
+    ]
 
 
 def of_losses(comparison: Comparison, _: Table) -> Line:

@@ -25,6 +25,9 @@ JUDGEMENTS = {
     Judgement.NOT: "does not hold here",
     Judgement.OPEN: "open",
 }
+# What nearly any tokenizers make hold: another vocabulary has other parameters, another length of token another text,
+# and criteria such as fewest parameters and fewest bits pull apart.
+BY_CONSTRUCTION = (SizeOfModels, TextOfSamples, FreeLunch)
 CLAIMS: dict[type, str] = {
     LossAndOutput: "A lower loss is not better output",
     SizeOfModels: "The same architecture has another number of parameters",
@@ -38,6 +41,15 @@ CLAIMS: dict[type, str] = {
 
 def claim(insight: Insight) -> str:
     return CLAIMS[type(insight)]
+
+
+def verdict(insight: Insight) -> str:
+    return "holds by construction, so this is no test" if by_construction(insight) else JUDGEMENTS[insight.judgement]
+
+
+def by_construction(insight: Insight) -> bool:
+    """Whether it holds, and could hardly do otherwise."""
+    return insight.judgement is Judgement.HOLDS and isinstance(insight, BY_CONSTRUCTION)
 
 
 def evidence(insight: Insight) -> str:

@@ -6,7 +6,7 @@ from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.seed_experiment.insights import Ticked, insights, is_concerned, ticked
 from tokexp.analysis.seed_experiment.published import Reproduction, reproductions
 from tokexp.rendering.tables.columns import Column, MeasureAndDistance, Number, Table, table
-from tokexp.rendering.tables.insights import JUDGEMENTS, claim, evidence
+from tokexp.rendering.tables.insights import claim, evidence, verdict
 
 # How the figures are written, by column; others with two digits.
 FORMS = {
@@ -22,7 +22,7 @@ def insight_table(comparison: Comparison) -> Table:
     return table(
         Column("what the seed experiment said", [claim(insight) for insight in rows], name="claim"),
         Column("what these runs show", [evidence(insight) for insight in rows], name="evidence"),
-        Column("verdict", [JUDGEMENTS[insight.judgement] for insight in rows]),
+        Column("verdict", [verdict(insight) for insight in rows]),
     )
 
 
