@@ -2,10 +2,10 @@
 
 One cubic over log2 of the size is fitted to all sizes that were tried, by least squares, and where it is lowest is the
 optimum. A cubic, since bits fall steeply from a small vocabulary and rise slowly towards a large one: in simulations a
-parabola's interval missed such an optimum in a quarter of the cases, or in nearly all. Two things are asked of the curve. Does it fit, or do the
-sizes lie off it by more than seeds explain (the test of lack of fit, Fisher 1922)? And which size would have come out
-with other seeds and another text, both at once? Where it does not fit, or too many sizes may be the best, no optimum is
-given. What is given is not a law: it holds for this budget and these models.
+parabola's interval missed such an optimum in a quarter of the cases, or in nearly all. Two things are asked of the
+curve. Does it fit, or do the sizes lie off it by more than seeds explain (the test of lack of fit, Fisher 1922)? And
+which size would have come out with other seeds and another text, both at once? Where it does not fit, or too many sizes
+may be the best, no optimum is given. What is given is not a law: it holds for this budget and these models.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The fair word tokenizer: words with their case and the space before them, any other spelled in bytes.
+"""A word tokenizer that loses nothing: words with their case and the space before them, any other spelled in bytes.
 
 The text is cut as for BPE, and a pretoken that training saw often enough is one token. Nothing is lost,
 so nothing needs to be restored.
