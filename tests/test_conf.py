@@ -17,9 +17,11 @@ from hydra.core.hydra_config import HydraConfig
 
 from tokexp.config import GROUP_TYPES, RunConfig, from_dict, to_dict
 from tokexp.config.chosen import Chosen
+from tokexp.data.shakespeare import PLAYS
 from tokexp.runs import identity
 from tokexp.runs.identity import config_hash
 from tokexp.sweep.with_hydra import schema
+from tokexp.sweep.with_hydra.naming import run_labels
 from tokexp.sweep.with_hydra.planning import list_jobs
 from tokexp.sweep.with_hydra.sweeper import register
 from tokexp.system.places import ROOT
@@ -133,6 +135,17 @@ def test_committed_sweeps_have_the_settings_that_they_had(name: str, monkeypatch
     for job in (jobs[0], jobs[-1]):
         cfg = composed(f"sweeps={name}", *job)
         assert {config_hash(cfg, corpus, precision) for precision in set(rows.precision)} & set(rows.index), job
+
+
+def test_the_plays_are_left_out_one_after_another_and_the_seeds_beside_each_other() -> None:
+    loader = GlobalHydra.instance().config_loader()
+    made = compose("config", ["sweeps=leave_one_play_out", "hydra.mode=RUN"], return_hydra_config=True)
+    jobs = list_jobs(loader, [f"{key}={value}" for key, value in made.hydra.sweeper.params.items()])
+    cfgs = [composed("sweeps=leave_one_play_out", *job) for job in jobs[:: len(jobs) // len(PLAYS)]]
+    assert [cfg.data.test_ids for cfg in cfgs] == [[play] for play in PLAYS]
+    assert {(cfg.data.name, cfg.data.val_ids, cfg.size) for cfg in cfgs} == {("plays", None, "nano")}
+    assert {label for label in run_labels(jobs)} == {f"test_ids-{play}" for play in PLAYS}
+    assert composed("sweeps=leave_one_play_out", "model=micro").size == "micro"
 
 
 def test_the_environment_goes_before_a_yaml_and_the_command_line_before_both(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tokexp.config import InputError, RunConfig, SampleConfig, describe_type, fits
+from tokexp.config import DataConfig, InputError, RunConfig, SampleConfig, describe_type, fits
 from tokexp.tokenizer import check_settings
 
 
@@ -52,3 +52,25 @@ def test_a_sample_that_would_not_end_or_not_begin_is_refused(setting: str, value
 def test_more_threads_than_any_machine_has_are_refused() -> None:
     with pytest.raises(InputError, match="threads: got 1000000000, expected from 1 to 65,536"):
         RunConfig(threads=10**9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"name": "text", "test_ids": ["a"]},
+            r"data\.test_ids: got \['a'\], expected null: data=text has no documents",
+        ),
+        ({"val_ids": []}, r"data\.val_ids: got \[\], expected a list of different ids"),
+        ({"val_ids": ["a", "a"]}, r"data\.val_ids: .* different ids"),
+        ({"test_ids": [1]}, r"data\.test_ids: .* different ids"),
+        ({"test_ids": "a"}, r"data\.test_ids: got 'a', expected list or null"),
+        ({"test_ids": ["a"], "split_field": "part"}, r"data\.test_ids: .* data\.split_field says what is held out"),
+        ({"val_ids": ["a"], "val": "b.jsonl"}, r"data\.val_ids: .* data\.val says what is held out"),
+        ({"val_ids": ["a", "b"], "test_ids": ["c", "b"]}, r"data\.test_ids: .* data\.val_ids has 'b' too"),
+    ],
+)
+def test_what_cannot_be_held_out_by_its_id_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        DataConfig(**{"name": "documents", **settings})
+    assert "\n" not in str(caught.value)

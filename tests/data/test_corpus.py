@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tokexp.config import DataConfig, InputError
-from tokexp.data import corpus, pinned
+from tokexp.data import corpus, pinned, shakespeare
 from tokexp.data.corpus import load_corpus
 from tokexp.data.text import text_files
 from tokexp.system import places
@@ -27,8 +27,8 @@ def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus._load_corpus.cache_clear()
     monkeypatch.delenv("TOKEXP_DATA", raising=False)
     monkeypatch.setattr(places, "CACHE", tmp_path / "data")
-    monkeypatch.setattr(corpus, "SHAKESPEARE_SHA256", hashlib.sha256(CONTENT).hexdigest())
-    monkeypatch.setattr(corpus, "SHAKESPEARE_URL", "http://127.0.0.1:9/input.txt")
+    monkeypatch.setattr(shakespeare, "SHAKESPEARE_SHA256", hashlib.sha256(CONTENT).hexdigest())
+    monkeypatch.setattr(shakespeare, "SHAKESPEARE_URL", "http://127.0.0.1:9/input.txt")
     monkeypatch.setattr(pinned.time, "sleep", lambda _: None)
 
 
@@ -57,7 +57,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    monkeypatch.setattr(corpus, "SHAKESPEARE_URL", f"http://127.0.0.1:{server.server_port}/input.txt")
+    monkeypatch.setattr(shakespeare, "SHAKESPEARE_URL", f"http://127.0.0.1:{server.server_port}/input.txt")
     yield bodies
     server.shutdown()
     thread.join()
@@ -68,9 +68,7 @@ def test_looks_in_path_then_environment_then_data(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("TOKEXP_DATA", str(tmp_path / "env"))
     in_env = place(tmp_path / "env")
 
-    def find(path: str | None) -> Path:
-        return pinned.find(corpus.SHAKESPEARE, corpus.SHAKESPEARE_SHA256, corpus.SHAKESPEARE_URL, path)
-
+    find = shakespeare.find_shakespeare
     assert find(None) == in_env
     assert (tmp_path / "data/tinyshakespeare/input.txt").read_bytes() == CONTENT, "copied into data/"
     in_path = place(tmp_path / "mine")

@@ -112,6 +112,54 @@ def test_a_limit_takes_whole_documents_and_says_nothing_of_the_rest(tmp_path: Pa
     assert len(load(path, **THIRDS, val_bytes=1, test_bytes=1).names["test"]) == 1
 
 
+def test_documents_are_held_out_by_their_ids(tmp_path: Path) -> None:
+    path = as_lines(tmp_path / "a.jsonl", texts(60))
+    got = load(path, **THIRDS, val_ids=["d3", "d5"], test_ids=["d7"])
+    train, val, test = parts_of(got)
+    assert (val, test) == ({texts(60)[3], texts(60)[5]}, {texts(60)[7]})
+    assert len(train) == 57, "no other is drawn"
+    assert got.names["test"] == ("d7",)
+
+
+def test_the_other_part_is_drawn_from_the_rest(tmp_path: Path) -> None:
+    path = as_lines(tmp_path / "a.jsonl", texts(60))
+    drawn = parts_of(load(path, val_fraction=0.3))[1]
+    id_of = {text: f"d{i}" for i, text in enumerate(texts(60))}
+    chosen = min(drawn)
+    train, val, test = parts_of(load(path, val_fraction=0.3, test_fraction=0.2, test_ids=[id_of[chosen]]))
+    assert (val, test) == (drawn - {chosen}, {chosen}), "a share of the test part counts no longer"
+    whole = parts_of(load(path, **THIRDS))
+    train, val, test = parts_of(load(path, **THIRDS, val_ids=[id_of[min(whole[0])]]))
+    assert (val, test) == ({min(whole[0])}, whole[2])
+
+
+def test_of_few_documents_one_at_least_validates(tmp_path: Path) -> None:
+    few = as_lines(tmp_path / "a.jsonl", texts(4))
+    folds = [parts_of(load(few, val_fraction=1e-6, test_ids=[f"d{i}"])) for i in range(4)]
+    assert [list(map(len, fold)) for fold in folds] == [[2, 1, 1]] * 4
+    with pytest.raises(InputError, match="the training part has no documents"):
+        load(as_lines(tmp_path / "b.jsonl", texts(2)), test_ids=["d0"])
+
+
+def test_all_documents_are_told_by_one_hash_whatever_their_parts(tmp_path: Path) -> None:
+    path = as_lines(tmp_path / "a.jsonl", texts(30))
+    shuffled = as_lines(tmp_path / "b.jsonl", texts(30)[::-1])
+    one, other = load(path, test_ids=["d0"]), load(shuffled, **THIRDS)
+    assert one.pin != other.pin
+    assert one.documents_sha256 == other.documents_sha256
+    assert one.documents_sha256 != load(as_lines(tmp_path / "c.jsonl", texts(29)), **THIRDS).documents_sha256
+
+
+def test_unknown_ids_are_refused_with_those_that_there_are(tmp_path: Path) -> None:
+    path = as_lines(tmp_path / "a.jsonl", texts(12))
+    known = ", ".join(f"d{i}" for i in range(10))
+    message = rf"^data\.val_ids: got the id 'hamlet', expected ids among {known} and 2 more$"
+    with pytest.raises(InputError, match=message):
+        load(path, val_ids=["d1", "hamlet"])
+    with pytest.raises(InputError, match=r"^data\.test_ids: got the id 'd9', expected ids among d0, d1, d2$"):
+        load(as_lines(tmp_path / "b.jsonl", texts(3)), test_ids=["d9"])
+
+
 def test_parts_given_apart(tmp_path: Path) -> None:
     train, val, test = texts(9, 1), texts(4, 2), texts(3, 3)
     paths = {

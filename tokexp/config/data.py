@@ -7,20 +7,22 @@ from typing import Any
 
 from tokexp.config.checks import InputError, absolute, check, check_types, one_of, positive, require_name
 
-NAMES = ("auto", "tinyshakespeare", "pydoc", "text", "documents", "dataset", "parallel")
+NAMES = ("auto", "tinyshakespeare", "pydoc", "text", "documents", "dataset", "parallel", "plays")
 PARTS = ("train", "val", "test")
-OF_DOCUMENTS = ("documents", "dataset", "parallel")
+OF_DOCUMENTS = ("documents", "dataset", "parallel", "plays")
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    name: str = "auto"  # auto | tinyshakespeare | pydoc | text | documents | dataset | parallel
+    name: str = "auto"  # auto | tinyshakespeare | pydoc | text | documents | dataset | parallel | plays
     path: Any = None  # files and folders; of a dataset its name or folder; else a folder that holds NAME/...
     train: Any = None  # the three parts, where they are given apart, as `path` is; `path` then is empty
     val: Any = None  # beside `path`: that is all for training
     test: Any = None
     val_fraction: float = 0.1  # held out: the last part of a single text, by characters; of documents, a share of them
     test_fraction: float = 0.0  # a third part, on which runs are ranked; 0 is none
+    val_ids: list[str] | None = None  # the ids of the documents that are held out; null: drawn, as many as a share
+    test_ids: list[str] | None = None  # null with val_ids: drawn too
     val_bytes: int | None = 1_000_000  # at most so much of the validation part is read; null: all
     test_bytes: int | None = 1_000_000  # the same of the test part
     text_field: str = "text"  # of a record of documents
@@ -49,6 +51,7 @@ class DataConfig:
         for name in ("val_bytes", "test_bytes", "block_bytes"):
             positive(f"data.{name}", getattr(self, name))
         self._check_parts()
+        self._check_ids()
 
     def _check_parts(self) -> None:
         given = [name for name in ("train", "val", "test") if getattr(self, name) is not None]
@@ -65,6 +68,18 @@ class DataConfig:
         check(plain, "data.language", self.language, "the name of a language, or a list of different ones")
         if self.name == "parallel" and (same := {*self.languages} & {*(self.held_out or {})}):
             raise InputError(f"data.held_out: got the name {same.pop()!r}, which is a language's; give it another")
+
+    def _check_ids(self) -> None:
+        given = {name: ids for name in ("val_ids", "test_ids") if (ids := getattr(self, name)) is not None}
+        for name, ids in given.items():
+            plain = bool(ids) and all(type(one) is str for one in ids) and len(set(ids)) == len(ids)
+            check(plain, f"data.{name}", ids, "a list of different ids, or null: drawn")
+            for other in ("val", "split_field"):
+                check(getattr(self, other) is None, f"data.{name}", ids, f"null: data.{other} says what is held out")
+            check(self.of_documents, f"data.{name}", ids, f"null: data={self.name} has no documents; data=plays has")
+        if both := {*(self.val_ids or [])} & {*(self.test_ids or [])}:
+            why = f"data.val_ids has {min(both)!r} too; give others there, or null: drawn from the rest"
+            raise InputError(f"data.test_ids: got {self.test_ids}, expected ids of other documents; {why}")
 
     @property
     def of_documents(self) -> bool:

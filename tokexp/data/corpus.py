@@ -14,7 +14,8 @@ from typing import Any
 from tokexp.config import DataConfig, InputError
 from tokexp.data.documents import draw, is_kept, language_files, read_part
 from tokexp.data.part import Part
-from tokexp.data.pinned import UnreachableError, find
+from tokexp.data.pinned import UnreachableError
+from tokexp.data.shakespeare import find_shakespeare
 from tokexp.data.single import cut_by_characters, read_single
 from tokexp.data.sources import fingerprint, looks_like_json_lines
 from tokexp.data.text import decode, pydoc_text, text_files, text_name
@@ -23,10 +24,6 @@ from tokexp.system.files import sha256
 from tokexp.system.provenance import versions
 
 log = logging.getLogger(__name__)
-
-SHAKESPEARE = Path("tinyshakespeare/input.txt")
-SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-SHAKESPEARE_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 
 LEARNED_BYTES = 2_000_000  # of the training part, that what measures a text without a model learns from
 SCORED_BYTES = 125_000  # of the scored part, that is looked at byte by byte
@@ -46,6 +43,7 @@ class Corpus:
     test: Part | None = None
     held_out: dict[str, Part] = field(default_factory=dict)  # further texts, by name
     sha256: str = ""  # of the text before the split; where the held-out text is given apart, without that
+    documents_sha256: str | None = None  # of all documents, whatever part each belongs to
     language: str | None = None  # of parallel texts
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of documents, by part or further text
     seen: int = 0  # held-out documents that the training part has word for word
@@ -159,7 +157,7 @@ def _of_documents(cfg: DataConfig) -> Corpus:
     """A corpus of documents; says which of the held-out ones the training part has too."""
     drawn = draw(cfg)
     seen = drawn.seen_in_training()
-    name = text_name(cfg.path or cfg.train) if cfg.name != "parallel" else "parallel"
+    name = cfg.name if cfg.name in ("parallel", "plays") else text_name(cfg.path or cfg.train)
     scored = drawn.test if len(drawn.test) else drawn.val
     further = {name: read_part(cfg, path) for name, path in (cfg.held_out or {}).items()}
     names = {"test" if len(drawn.test) else "val": tuple(drawn.names(scored))}
@@ -173,6 +171,7 @@ def _of_documents(cfg: DataConfig) -> Corpus:
         val=drawn.part(drawn.val),
         test=drawn.part(drawn.test) if len(drawn.test) else None,
         held_out=further,
+        documents_sha256=drawn.sha256,
         language="+".join(cfg.languages) if cfg.name == "parallel" else None,
         names=names,
         seen=len(seen),
@@ -224,7 +223,7 @@ def _read(cfg: DataConfig) -> tuple[str, Part]:
     if cfg.name == "pydoc":
         return "pydoc", Part.of_text(pydoc_text())
     try:
-        file = find(SHAKESPEARE, SHAKESPEARE_SHA256, SHAKESPEARE_URL, cfg.path)
+        file = find_shakespeare(cfg.path)
     except UnreachableError as error:
         if cfg.name != "auto":
             raise InputError(str(error)) from error

@@ -1,7 +1,8 @@
 """Makes a corpus of documents: reads them once, and draws of which part each is.
 
 Parts and order are drawn from a hash of each document, so that neither the order of the files nor their format matters,
-and documents that are added move none of the others from one part into another.
+and documents that are added move none of the others from one part into another. Or the ids of those are given that are
+held out.
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ import numpy as np
 
 from tokexp.config import DataConfig, InputError
 from tokexp.data.part import Part
+from tokexp.data.pinned import UnreachableError
+from tokexp.data.shakespeare import PLAYS, cut_into_plays, find_shakespeare
 from tokexp.data.sources import Fields, Skipped, fingerprint, read_dataset, read_documents, source_files
-from tokexp.data.store import NOT_GIVEN, PARTS, Given, Store, given_part, is_stored, store
+from tokexp.data.store import NOT_GIVEN, PARTS, Given, Store, given_part, id_key, is_stored, store
+from tokexp.data.text import decode
 from tokexp.system import places
 from tokexp.system.files import sha256
 from tokexp.system.meter import Meter
+
+SHOWN = 10  # ids that are named where one is unknown
 
 
 class Drawn:
@@ -27,14 +33,14 @@ class Drawn:
 
     def __init__(self, cfg: DataConfig, kept: Store) -> None:
         keys = kept.id_keys if cfg.split_by == "id" else kept.content_keys
-        part = _parts(cfg, keys, kept.given)
+        part = _parts(cfg, keys, kept)
         order = np.argsort(keys, kind="stable")
         lengths = np.diff(kept.ends, prepend=0)
         self.train, val, test = (order[part[order] == PARTS.index(name)] for name in PARTS)
         self.val = _first(val, lengths, cfg.val_bytes)
         self.test = _first(test, lengths, cfg.test_bytes)
         self.skipped, self.skipped_lines = kept.skipped_count, kept.skipped
-        self.of = len(kept.ends)
+        self.of, self.sha256 = len(kept.ends), kept.sha256
         self._store = kept
 
     def part(self, documents: np.ndarray) -> Part:
@@ -80,12 +86,31 @@ def part_of(kept: Store, documents: np.ndarray) -> Part:
     return Part(raw, kept.begins[documents], kept.ends[documents], separated=True, known_sha256=digest)
 
 
-def _parts(cfg: DataConfig, keys: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """The number in PARTS of each document's part: the given one, or what its key says."""
+def _parts(cfg: DataConfig, keys: np.ndarray, kept: Store) -> np.ndarray:
+    """The number in PARTS of each document's part: the given one, that of its id, or what its key says."""
+    train, val, test = range(len(PARTS))
     share = keys / 2.0**64
-    held_out = np.where(share < cfg.test_fraction, PARTS.index("test"), PARTS.index("val"))
-    drawn = np.where(share < cfg.test_fraction + cfg.val_fraction, held_out, PARTS.index("train"))
-    return np.where(given == NOT_GIVEN, drawn, given)
+    to_test = cfg.test_fraction if cfg.test_ids is None else 0.0
+    to_val = cfg.val_fraction if cfg.val_ids is None else 0.0
+    drawn = np.where(share < to_test + to_val, np.where(share < to_test, test, val), train)
+    parts = np.where(kept.given == NOT_GIVEN, drawn, kept.given)
+    parts[_with_ids(kept, "data.val_ids", cfg.val_ids)] = val
+    parts[_with_ids(kept, "data.test_ids", cfg.test_ids)] = test
+    rest = np.flatnonzero(parts == train)
+    if cfg.test_ids is not None and len(rest) and val not in parts:  # of few documents the share may be none
+        parts[rest[keys[rest].argmin()]] = val
+    return parts
+
+
+def _with_ids(kept: Store, setting: str, ids: list[str] | None) -> np.ndarray:
+    """The documents that have one of `ids`. Raises InputError, which names a few, for an id that none has."""
+    by_id = {name: id_key(name) for name in ids or []}
+    unknown = [name for name, key in by_id.items() if key not in kept.id_keys]
+    if unknown:
+        known = [kept.name_of(document) for document in range(min(SHOWN, len(kept.ends)))]
+        more = f" and {len(kept.ends) - SHOWN:,} more" if len(kept.ends) > SHOWN else ""
+        raise InputError(f"{setting}: got the id {unknown[0]!r}, expected ids among {', '.join(known)}{more}")
+    return np.flatnonzero(np.isin(kept.id_keys, np.array(list(by_id.values()), dtype=np.uint64)))
 
 
 def _first(documents: np.ndarray, lengths: np.ndarray, most: int | None) -> np.ndarray:
@@ -100,6 +125,8 @@ def _read(cfg: DataConfig) -> Store:
     """The documents of `cfg`, from the cache where they were read before."""
     if cfg.name == "dataset":
         return _keep_dataset(cfg)
+    if cfg.name == "plays":
+        return _keep_plays(cfg)
     return _keep(cfg, _sources(cfg))
 
 
@@ -156,6 +183,15 @@ def _keep_dataset(cfg: DataConfig) -> Store:
     }
     documents = read_dataset(cfg.path, subset=cfg.subset, split=cfg.split, fields=fields, skipped=skipped)
     return store(what, ((document, given_part(document), 0) for document in documents), skipped)
+
+
+def _keep_plays(cfg: DataConfig) -> Store:
+    try:
+        file = find_shakespeare(cfg.path)
+    except UnreachableError as error:
+        raise InputError(str(error)) from error
+    plays = cut_into_plays(decode(file.read_bytes(), str(file)))
+    return store({"plays": PLAYS}, ((play, NOT_GIVEN, 0) for play in plays), None)
 
 
 def _fields(cfg: DataConfig) -> Fields:

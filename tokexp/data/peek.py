@@ -26,7 +26,7 @@ def peek(cfg: DataConfig) -> tuple[Corpus, float]:
         return load_corpus(cfg), 1.0
     train, read = _first_documents(cfg, paths) if cfg.of_documents else _first_bytes(text_files(paths[0])[0])
     short = train.head(train.n_bytes // 10)
-    test = short.head(cfg.test_bytes) if cfg.test_fraction or cfg.test is not None else None
+    test = short.head(cfg.test_bytes) if cfg.test_fraction or cfg.test is not None or cfg.test_ids else None
     corpus = Corpus(text_name(paths[0]), train, short.head(cfg.val_bytes), test, sha256="")
     return corpus, size / max(1, read)
 

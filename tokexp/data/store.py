@@ -16,7 +16,7 @@ from tokexp.config import InputError
 from tokexp.data.part import DIGEST
 from tokexp.data.sources import Document, Skipped
 from tokexp.system.cache import cached, place_of, source_hash
-from tokexp.system.files import write_json
+from tokexp.system.files import sha256, write_json
 
 PARTS = ("train", "val", "test")
 SYNONYMS = (("train", "training"), ("val", "valid", "validation", "dev"), ("test",))
@@ -43,6 +43,11 @@ class Store:
     @property
     def begins(self) -> np.ndarray:
         return np.concatenate([[0], self.ends[:-1]]).astype(np.int64)
+
+    @property
+    def sha256(self) -> str:
+        """Of the content of all, in whatever order and parts."""
+        return sha256(self.digests[np.argsort(self.content_keys, kind="stable")].tobytes())
 
     @property
     def content_keys(self) -> np.ndarray:
@@ -94,13 +99,12 @@ def _write(documents: Iterable[Given], text: BinaryIO, names: BinaryIO) -> dict[
     for document, part, source in documents:
         raw = document.text.encode()
         digest = hashlib.sha256(raw).digest()
-        of_id = digest if document.id is None else hashlib.sha256(document.id.encode()).digest()
         name = (document.where if document.id is None else document.id).encode()
         text.write(raw)
         names.write(name)
         ends.append(len(raw) + (ends[-1] if ends else 0))
         name_ends.append(len(name) + (name_ends[-1] if name_ends else 0))
-        id_keys.append(int.from_bytes(of_id[:8], "big"))
+        id_keys.append(key_of(digest) if document.id is None else id_key(document.id))
         digests += digest[:DIGEST]
         given.append(part)
         sources.append(source)
@@ -114,6 +118,15 @@ def _write(documents: Iterable[Given], text: BinaryIO, names: BinaryIO) -> dict[
         "given": np.frombuffer(bytes(given), dtype=np.uint8),
         "digests": np.frombuffer(bytes(digests), dtype=np.uint8).reshape(-1, DIGEST),
     }
+
+
+def id_key(name: str) -> int:
+    """The one in `Store.id_keys` of a document with this id."""
+    return key_of(hashlib.sha256(name.encode()).digest())
+
+
+def key_of(digest: bytes) -> int:
+    return int.from_bytes(digest[:8], "big")
 
 
 def given_part(document: Document) -> int:

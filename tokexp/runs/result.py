@@ -64,6 +64,7 @@ class CorpusFacts:
     learned_bytes: int | None = None  # of the training part, that measures without a model learn from
     documents_seen: int | None = None  # held-out documents that the training part has word for word
     records_skipped: int | None = None
+    documents_sha256: str | None = None  # of all documents, whatever part each belongs to
 
     @property
     def scored_sha256(self) -> str:

@@ -91,6 +91,7 @@ def _corpus_facts(corpus: Corpus) -> CorpusFacts:
         learned_bytes=corpus.learned.n_bytes,
         documents_seen=corpus.seen,
         records_skipped=corpus.skipped,
+        documents_sha256=corpus.documents_sha256,
     )
 
 
