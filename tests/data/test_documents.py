@@ -126,10 +126,10 @@ def test_the_other_part_is_drawn_from_the_rest(tmp_path: Path) -> None:
     drawn = parts_of(load(path, val_fraction=0.3))[1]
     id_of = {text: f"d{i}" for i, text in enumerate(texts(60))}
     chosen = min(drawn)
-    train, val, test = parts_of(load(path, val_fraction=0.3, test_fraction=0.2, test_ids=[id_of[chosen]]))
+    _, val, test = parts_of(load(path, val_fraction=0.3, test_fraction=0.2, test_ids=[id_of[chosen]]))
     assert (val, test) == (drawn - {chosen}, {chosen}), "a share of the test part counts no longer"
     whole = parts_of(load(path, **THIRDS))
-    train, val, test = parts_of(load(path, **THIRDS, val_ids=[id_of[min(whole[0])]]))
+    _, val, test = parts_of(load(path, **THIRDS, val_ids=[id_of[min(whole[0])]]))
     assert (val, test) == ({min(whole[0])}, whole[2])
 
 
