@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -340,6 +341,22 @@ def language(name: str, sizes: float, arms: Sequence[str] = ("char", "bpe")) -> 
         on_test(arm, 0, 2.0 + (arm == "bpe"), name=f"{arm}-{name}", config_hash=f"{arm}-{name}", **text) for arm in arms
     ]
     return with_units(study(runs), sizes=sizes)
+
+
+def left_out_in_turn(by_text: Mapping[str, Mapping[str, float]], sizes: Sequence[str] = ("nano",)) -> Study:
+    """Two seeds of each arm on documents of one corpus, each the test part once: bits per byte by document and arm."""
+    runs, units = [], []
+    for document, bpb in by_text.items():
+        text = dict.fromkeys(("corpus_sha256", "val_sha256", "test_sha256"), document)
+        for (arm, value), seed, size in itertools.product(bpb.items(), (0, 1), sizes):
+            name = f"{arm}-{size}-s{seed}-{document}"
+            body = {"size": size, "params_body": 100 + len(size), "documents_sha256": "all", "test_documents": 1}
+            settings = {"model.n_embd": len(size)}
+            who = {"name": name, "config_hash": name}
+            runs.append(on_test(arm, seed, value + seed / 100, settings, **text, **body, **who))
+            units.append({"name": name, "text": "test", "baseline": "", "unit": 0, "document": document, "nats": 1.0,
+                          **dict.fromkeys(("bytes", "tokens", "lines"), 9)})  # fmt: skip
+    return study(runs, units=units)
 
 
 def together(*studies: Study) -> Study:

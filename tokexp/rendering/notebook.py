@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison, comparisons
 from tokexp.analysis.statements.answer import ranking
+from tokexp.analysis.texts.left_out import left_out
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.style import STYLE
 from tokexp.rendering.first_screen import PICTURE, first_screen
@@ -74,7 +75,16 @@ class StudyReport:
         return pd.concat([frame for frame in frames if len(frame)] or [pd.DataFrame()], ignore_index=True)
 
     def _repr_html_(self) -> str:
+        if left_out(self.comparisons):
+            return str(Markup("\n").join(_shown_across(self.comparisons)))
         return str(Markup("\n").join(part for comparison in self.comparisons for part in _shown(comparison)))
+
+
+def _shown_across(comparisons: list[Comparison]) -> Iterator[Markup]:
+    """Each table over all texts below what it found."""
+    for section, made in tables_across(comparisons):
+        yield from map(html_paragraph, [section.finding(comparisons), section.note(comparisons)])
+        yield html_table(made)
 
 
 def _shown(comparison: Comparison) -> Iterator[Markup]:

@@ -14,6 +14,7 @@ from tokexp.analysis.statements.answer import ranking
 from tokexp.rendering.figures.gallery import ACROSS, ACROSS_CAPTION, PICTURES
 from tokexp.rendering.figures.panels import MOST_PANELS, panel_names
 from tokexp.rendering.first_screen import PICTURE, FirstScreen, first_screen, report_title
+from tokexp.rendering.left_out import ShortSection, short_sections
 from tokexp.rendering.page.chart import caption
 from tokexp.rendering.page.pieces import passages, visible
 from tokexp.rendering.sentences import ranking_paragraphs, title
@@ -38,7 +39,9 @@ def write_readme(study: Study, parts: list[ComparisonTables], folder: Path) -> P
         of = f"{n} of {len(study.results) + n} runs {'is' if n == 1 else 'are'} missing"
         blocks.append(f"**{of}**; the end of this page says which.")
     blocks += _across(parts, folder)
-    for i, part in enumerate(parts):
+    short = [_short(one) for one in short_sections([part.comparison for part in parts])]
+    blocks += short
+    for i, part in enumerate([] if short else parts):
         if len(parts) > 1:
             blocks.append(f"## {markdown([title(part.comparison)])}")
         blocks += [*_first(first_screen(part.comparison), i, folder), *_folded(part, i, folder)]
@@ -56,11 +59,19 @@ def _across(parts: list[ComparisonTables], folder: Path) -> list[str]:
     comparisons = [part.comparison for part in parts]
     blocks = []
     for section, made in tables_across(comparisons):
-        blocks += [f"## {section.heading}", markdown(section.finding(comparisons)), markdown_table(made, MOST_ROWS)]
-        blocks.append(markdown(section.note(comparisons)))
+        finding, body = section.finding(comparisons), markdown_table(made, MOST_ROWS)
+        note = markdown(section.note(comparisons))
+        if section.folded:
+            blocks.append(_details(section.heading, note, body, finding=finding))
+        else:
+            blocks += [f"## {section.heading}", markdown(finding), body, note]
         if section.name == ACROSS and (folder / "figures" / f"{ACROSS}.png").exists():
             blocks.append(f"![{ACROSS_CAPTION}](figures/{ACROSS}.png)")
     return blocks
+
+
+def _short(section: ShortSection) -> str:
+    return _details(section.name, markdown(section.note), markdown_table(section.table), finding=section.finding)
 
 
 def _runs(n: int) -> str:

@@ -6,10 +6,12 @@ import fcntl
 import logging
 from pathlib import Path
 
+from tokexp.analysis.texts.left_out import left_out
 from tokexp.config import InputError
 from tokexp.rendering.figures.gallery import draw_figures
 from tokexp.rendering.first_screen import answer_lines
 from tokexp.rendering.index import SUMMARY, write_index
+from tokexp.rendering.left_out import finding
 from tokexp.rendering.page.page import write_page
 from tokexp.rendering.readme import write_readme
 from tokexp.rendering.sentences import question, title
@@ -56,12 +58,10 @@ def write_report(sweep: str, runs: list[Path], reports: Path = Path("reports"), 
 
 def _write_summary(study: Study, parts: list[ComparisonTables], folder: Path) -> None:
     """What was asked and answered, for the list of reports and for other programs."""
-    answers = [
-        {
-            "corpus": title(part.comparison),
-            "answer": [to_json(line) for line in answer_lines(part.comparison)],
-        }
-        for part in parts
-    ]
+    comparisons = [part.comparison for part in parts]
+    said = [(title(comparison), answer_lines(comparison)) for comparison in comparisons]
+    if left_out(comparisons):
+        said = [(comparisons[0].corpus, [finding(comparisons)])]
+    answers = [{"corpus": corpus, "answer": [to_json(line) for line in lines]} for corpus, lines in said]
     summary = {"question": question(study.name), "runs": len(study.results), "parts": answers}
     write_json(folder / SUMMARY, summary)

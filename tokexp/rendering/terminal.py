@@ -162,8 +162,9 @@ def _restoration(row: dict[str, Any]) -> str:
 
 
 def answer_text(study: Study) -> str:
-    """The first sentence of the report, of each corpus; of several, what holds over all of them too."""
+    """The first sentence of the report, of each corpus; of several, what holds over all of them too, or that alone."""
     from tokexp.analysis.comparison import comparisons
+    from tokexp.analysis.texts.left_out import left_out
     from tokexp.rendering.first_screen import answer_lines
     from tokexp.rendering.sentences import title
     from tokexp.rendering.tables.across import tables_across
@@ -171,8 +172,8 @@ def answer_text(study: Study) -> str:
 
     every = comparisons(study)
     several = len(every) > 1
-    lines = [plain(section.finding(every)) for section, _ in tables_across(every)]
-    for comparison in every:
+    lines = [plain(section.finding(every)) for section, _ in tables_across(every) if not section.folded]
+    for comparison in [] if left_out(every) else every:
         begin = f"{title(comparison)}: " if several else ""
         lines += [f"{begin}{plain(line)}" for line in answer_lines(comparison)[:1]]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tokexp.analysis.comparison import Comparison
+from tokexp.analysis.texts.left_out import left_out
 from tokexp.rendering.figures import dots, languages, leads, progress, ranking, sizes
 from tokexp.rendering.figures.layout import headed
 from tokexp.rendering.figures.panels import panels, sweep_panel
@@ -126,13 +127,16 @@ def draw_across(comparisons: list[Comparison]) -> Figure | None:
 
 
 def draw_figures(comparisons: list[Comparison], folder: Path) -> None:
-    """Draw every figure that the comparisons have something for, as NAME.png and NAME.svg; old ones go."""
+    """Draw every figure that the comparisons have something for, as NAME.png and NAME.svg; old ones go.
+
+    Texts that were left out in turn have none of their own.
+    """
     written: set[Path] = set()
     with mpl.rc_context(STYLE):
         across = draw_across(comparisons)
         if across is not None:
             written |= _save(across, folder, ACROSS, svg=True)
-        for i, comparison in enumerate(comparisons):
+        for i, comparison in enumerate([] if left_out(comparisons) else comparisons):
             for picture in PICTURES:
                 figure = picture.draw(comparison)
                 if figure is not None:

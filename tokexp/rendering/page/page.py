@@ -26,6 +26,7 @@ from plotly.offline import get_plotlyjs
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison
+from tokexp.analysis.texts.left_out import left_out
 from tokexp.rendering.figures.gallery import PICTURES
 from tokexp.rendering.figures.panels import MOST_PANELS, panel_names
 from tokexp.rendering.figures.style import looks
@@ -135,8 +136,9 @@ def write_page(study: Study, parts: list[ComparisonTables], folder: Path) -> Pat
 
 def page(study: Study, parts: list[ComparisonTables], figures: Path) -> str:
     """The page; the same bytes for the same study and pictures."""
-    across = across_of([part.comparison for part in parts], figures)
-    shown = [_part(part, figures, i) for i, part in enumerate(parts)]
+    comparisons = [part.comparison for part in parts]
+    across = across_of(comparisons, figures)
+    shown = [] if left_out(comparisons) else [_part(part, figures, i) for i, part in enumerate(parts)]
     scripts = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS}
     measures = {name: {"short": short, "title": MEASURE_TITLES[name]} for name, (short, _) in MEASURES.items()}
     data = island({"axes": AXIS_TITLES, "measures": measures, "parts": [part.chart for part in shown]})
@@ -147,7 +149,7 @@ def page(study: Study, parts: list[ComparisonTables], figures: Path) -> str:
         parts=shown,
         across=across,
         missing=[absent(run) for run in study.missing],
-        provenance=[*(part.title for part in shown), *provenance(study.results)],
+        provenance=[*map(title, comparisons), *provenance(study.results)],
         axes=AXIS_TITLES,
         measures=MEASURE_TITLES,
         headings={"main": MAIN, "leads": LEADS, "behind": BEHIND, "passage": PASSAGE, "cut": YOURS},

@@ -12,6 +12,7 @@ from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import ranking
 from tokexp.rendering.figures.gallery import ACROSS, ACROSS_CAPTION
 from tokexp.rendering.first_screen import first_screen
+from tokexp.rendering.left_out import short_sections
 from tokexp.rendering.page.pictures import Drawing, drawing
 from tokexp.rendering.page.tables import Grid, grid
 from tokexp.rendering.sentences import ranking_paragraphs
@@ -47,21 +48,26 @@ class FoldedTable:
 
 @dataclass(frozen=True)
 class Across(FoldedTable):
-    """A table over all corpora, which is not folded."""
+    """A table over all corpora or texts, or of one of many."""
 
+    folded: bool
     picture: Drawing | None
 
 
 def across_of(comparisons: list[Comparison], figures: Path) -> list[Across]:
     """What holds over all corpora."""
     image = drawing(figures, ACROSS, ACROSS_CAPTION)
-    return [
+    tables = [
         Across(
             section.name, section.heading, html(section.finding(comparisons)), html(section.note(comparisons)),
-            grid(made, {}), image if section.name == ACROSS else None,
+            grid(made, {}), section.folded, image if section.name == ACROSS else None,
         )
         for section, made in tables_across(comparisons)
     ]  # fmt: skip
+    return tables + [
+        Across(f"text-{i}", one.name, html(one.finding), html(one.note), grid(one.table, {}), True, None)
+        for i, one in enumerate(short_sections(comparisons))
+    ]
 
 
 def screen_of(comparison: Comparison, colours: dict[Cell, str]) -> Screen:

@@ -1,4 +1,4 @@
-"""The tables over all corpora of a study: corpus by tokenizer, and language by tokenizer."""
+"""The tables over all texts of a study: corpus by tokenizer, language by tokenizer, and texts left out in turn."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.texts.languages import ENGLISH, InLanguage, in_languages
+from tokexp.analysis.texts.left_out import left_out
+from tokexp.rendering import left_out as left_out_page
 from tokexp.rendering.corpora import size
 from tokexp.rendering.tables.columns import Column, Table, table
 from tokexp.rendering.tables.forms import numbers, write_table
@@ -23,18 +25,19 @@ PARAGRAPH = " Between parallel languages compare bits per paragraph, since a par
 
 @dataclass(frozen=True)
 class AcrossSection:
-    """A table over all corpora."""
+    """A table over all corpora, or over all texts of one."""
 
     name: str  # of its files in tables/
     heading: str
     note: Callable[[Comparisons], Line]
     make: Callable[[Comparisons], Table]
     finding: Callable[[Comparisons], Line]
+    folded: bool = False
 
 
 def corpora_table(comparisons: Comparisons) -> Table:
-    """A row a corpus, a column a tokenizer; nothing for one corpus."""
-    if len(comparisons) < 2:
+    """A row a corpus, a column a tokenizer; nothing for one corpus, also where its texts were left out in turn."""
+    if len(comparisons) < 2 or left_out(comparisons):
         return Table()
     by_name = [{str(cell): comparison.total(cell) for cell in comparison.cells} for comparison in comparisons]
     names = sorted({name for totals in by_name for name in totals})
@@ -129,9 +132,16 @@ def language_finding(comparisons: Comparisons) -> Line:
 
 
 ACROSS = [
+    AcrossSection(
+        "left_out", "Texts left out in turn", left_out_page.note, left_out_page.totals_table, left_out_page.finding
+    ),
+    AcrossSection(
+        "left_out_pairs", "Which differences hold on texts that nobody saw", left_out_page.pairs_note,
+        left_out_page.pairs_table, left_out_page.pairs_finding, folded=True,
+    ),
     AcrossSection("corpora", "Corpus by tokenizer", corpora_note, corpora_table, corpora_finding),
     AcrossSection("languages", "Language by tokenizer", language_note, language_table, language_finding),
-]
+]  # fmt: skip
 
 
 def tables_across(comparisons: Comparisons) -> list[tuple[AcrossSection, Table]]:
@@ -142,6 +152,6 @@ def write_across(comparisons: Comparisons, folder: Path) -> set[Path]:
     """Write the files of each; the paths."""
     written: set[Path] = set()
     for section, made in tables_across(comparisons):
-        what = f"{len(comparisons)} corpora, {size(sum(one.scored_bytes for one in comparisons))} held out"
+        what = f"{len(comparisons)} texts, {size(sum(one.scored_bytes for one in comparisons))} held out"
         written.update(write_table(section.name, [(what, made)], numbers(made), folder))
     return written

@@ -1,0 +1,165 @@
+"""What a report says of texts that were left out one after another: the answer, its tables, each text in short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tokexp.analysis.cells import Cell
+from tokexp.analysis.comparison import Comparison, Size
+from tokexp.analysis.statements.answer import ranking
+from tokexp.analysis.statements.doubts import doubts
+from tokexp.analysis.statements.held_equal import held_equal
+from tokexp.analysis.texts.left_out import LeadOverTexts, LeftOut, left_out
+from tokexp.rendering.first_screen import main_table, name_of, warning_lines
+from tokexp.rendering.sentences import held_equal_line
+from tokexp.rendering.tables.columns import Column, Table, table
+from tokexp.rendering.text import Code, Line, Strong, capitalized, listed, sentence
+
+Comparisons = Sequence[Comparison]
+
+
+@dataclass(frozen=True)
+class ShortSection:
+    """What a report says of one of the texts, folded."""
+
+    name: str
+    finding: Line
+    note: Line
+    table: Table
+
+
+def finding(comparisons: Comparisons) -> Line:
+    """Who leads on texts that nobody saw, of each size; why that cannot be said, where it cannot on one of them."""
+    facts = left_out(comparisons)
+    if facts is None:
+        return []
+    doubted = [comparison for comparison in comparisons if doubts(comparison)]
+    lacking: Line = [f"Not counted, for lack of some runs: {', '.join(facts.lacking)}."] if facts.lacking else []
+    if doubted:
+        where: Line = [f"So it is on {len(doubted)} of the {len(comparisons)} texts."]
+        lines = [*warning_lines(doubts(doubted[0])), where]
+    else:
+        lines = [*(_answer(facts, size) for size in facts.sizes), _holds(facts)]
+    return sentence(*(line for line in [*lines, lacking] if line))
+
+
+def _answer(facts: LeftOut, size: Size) -> Line:
+    """Who leads at one size."""
+    where = f"at size {size.name} " if len(facts.sizes) > 1 else ""
+    best, *others = size.cells
+    if not others:
+        mean = f" needs {facts.mean(best):.3f} bits per byte on average."
+        return [*capitalized([where]), Code(name_of(best)), mean]
+    lead = _lead_of(facts, best, others[0])
+    ahead = len(facts.texts) - len(lead.turns)
+    by = (
+        f" by {lead.mean:.3f} bits per byte on average over {len(facts.texts)} texts that were left out "
+        f"(95 %: {lead.interval.low:.3f} to {lead.interval.high:.3f}), and on {ahead} of them; "
+    )
+    if lead.resolved:
+        return [*capitalized([where]), Code(name_of(best)), " leads ", Code(name_of(others[0])), by, "resolved."]
+    begin = capitalized([f"{where}no tokenizer leads: "])
+    return [*begin, Code(name_of(best)), " is ahead of ", Code(name_of(others[0])), by, Strong("not resolved"), "."]
+
+
+def _lead_of(facts: LeftOut, better: Cell, worse: Cell) -> LeadOverTexts:
+    return next(lead for lead in facts.leads if (lead.better, lead.worse) == (better, worse))
+
+
+def _holds(facts: LeftOut) -> Line:
+    """How many of all orders are real, and how many are the same on every text."""
+    if not facts.leads:
+        return []
+    resolved = sum(lead.resolved for lead in facts.leads)
+    same = sum(not lead.turns for lead in facts.leads)
+    pairs = f"{len(facts.leads)} pair{'' if len(facts.leads) == 1 else 's'}"
+    return [f"Resolved: {resolved} of {pairs}; in the same order on every text: {same}."]
+
+
+def totals_table(comparisons: Comparisons) -> Table:
+    """A row a cell, a column a text; then the mean, and how far the cell is behind the best of its size."""
+    facts = left_out(comparisons)
+    if facts is None:
+        return Table()
+    rows = [(size, cell) for size in facts.sizes for cell in size.cells]
+    behind = [None if cell == size.cells[0] else _lead_of(facts, size.cells[0], cell) for size, cell in rows]
+    return table(
+        Column("run", [cell for _, cell in rows]),
+        Column("mean", [facts.mean(cell) for _, cell in rows], ".3f", "bpb_mean"),
+        Column("behind the best", [lead and lead.mean for lead in behind], ".3f", "behind"),
+        Column("95 %, over the texts", [lead and lead.interval for lead in behind], ".3f", "behind"),
+        Column("verdict", [_verdict(lead) if lead else "" for lead in behind]),
+        Column("lowest on", [facts.first_on(size, cell) for size, cell in rows], "", "lowest_on"),
+        *(
+            Column(text.replace("_", " "), [facts.bpb[cell][text] for _, cell in rows], ".3f", f"bpb {text}")
+            for text in facts.texts
+        ),
+    )
+
+
+def note(comparisons: Comparisons) -> Line:
+    """How the table of totals is read, and what was chosen by looking at some of these texts."""
+    tuned = sorted({name for comparison in comparisons for name in ranking(comparison).tuned})
+    chosen = f" Chosen by looking at held-out text, which may be of these: {', '.join(tuned)}." if tuned else ""
+    return [
+        "A column that is headed by a text has the total bits per byte on it, of tokenizers and models that learned "
+        "from the others alone, a mean over the seeds. In the mean over the texts each counts once. The interval is by "
+        "t over the texts, with one degree of freedom less than texts. It is not exact, since any two trainings "
+        f"share most of their text.{chosen}"
+    ]
+
+
+def pairs_table(comparisons: Comparisons) -> Table:
+    """A row a pair of cells of a size."""
+    facts = left_out(comparisons)
+    leads = facts.leads if facts else []
+    return table(
+        Column("better", [lead.better for lead in leads]),
+        Column("worse", [lead.worse for lead in leads]),
+        Column("bits per byte", [lead.mean for lead in leads], ".3f", "difference"),
+        Column("95 %, over the texts", [lead.interval for lead in leads], ".3f", "over_texts"),
+        Column("p", [lead.p for lead in leads], ".2g"),
+        Column("ahead on", [len(lead.by_text) - len(lead.turns) for lead in leads], "", "ahead_on"),
+        Column("behind on", [", ".join(lead.turns) for lead in leads], "", "behind_on"),
+        Column("verdict", [_verdict(lead) for lead in leads]),
+    )
+
+
+def _verdict(lead: LeadOverTexts) -> str:
+    return "resolved" if lead.resolved else "not resolved"
+
+
+def pairs_note(comparisons: Comparisons) -> Line:
+    facts = left_out(comparisons)
+    pairs = len(facts.leads) if facts else 0
+    return [
+        "The better one, by the mean over the texts, stands first. The interval is of that pair alone; p is corrected "
+        f"for all {pairs} pairs by Holm's method, and a difference is resolved where it is below 0.05."
+    ]
+
+
+def pairs_finding(comparisons: Comparisons) -> Line:
+    facts = left_out(comparisons)
+    return _holds(facts) if facts else []
+
+
+def short_sections(comparisons: Comparisons) -> list[ShortSection]:
+    """A section a text; none where texts were not left out one after another."""
+    facts = left_out(comparisons)
+    if facts is None:
+        return []
+    return [
+        ShortSection(text, _lowest(one), held_equal_line(held_equal(one)), main_table(one))
+        for text, one in facts.every.items()
+    ]
+
+
+def _lowest(comparison: Comparison) -> Line:
+    """The best of each size, without a word on whether it leads."""
+    several = len(comparison.sizes) > 1
+    best = [(size.cells[0], f" at size {size.name}" if several else "") for size in comparison.sizes]
+    lowest: list[Line] = [
+        [Code(name_of(cell)), f" needs {comparison.total(cell).value:.3f} bits per byte{where}"] for cell, where in best
+    ]
+    return [*listed(lowest), "."]
