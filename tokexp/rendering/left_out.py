@@ -11,10 +11,10 @@ from tokexp.analysis.statements.answer import ranking
 from tokexp.analysis.statements.doubts import doubts
 from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.analysis.texts.left_out import LeadOverTexts, LeftOut, left_out
-from tokexp.rendering.first_screen import main_table, name_of, warning_lines
+from tokexp.rendering.first_screen import MOST_NAMED, main_table, name_of, warning_lines
 from tokexp.rendering.sentences import held_equal_line
 from tokexp.rendering.tables.columns import Column, Table, table
-from tokexp.rendering.text import Code, Line, Strong, capitalized, listed, sentence
+from tokexp.rendering.text import Code, Line, Strong, capitalized, listed, plain, sentence
 
 Comparisons = Sequence[Comparison]
 
@@ -52,15 +52,23 @@ def _answer(facts: LeftOut, size: Size) -> Line:
         mean = f" needs {facts.mean(best):.3f} bits per byte on average."
         return [*capitalized([where]), Code(name_of(best)), mean]
     lead = _lead_of(facts, best, others[0])
-    ahead = len(facts.texts) - len(lead.turns)
     by = (
         f" by {lead.mean:.3f} bits per byte on average over {len(facts.texts)} texts that were left out "
-        f"(95 %: {lead.interval.low:.3f} to {lead.interval.high:.3f}), and on {ahead} of them; "
+        f"(95 %: {lead.interval.low:.3f} to {lead.interval.high:.3f}), {_where(facts, lead)}; "
     )
+    first, second = Code(name_of(best)), Code(name_of(others[0]))
     if lead.resolved:
-        return [*capitalized([where]), Code(name_of(best)), " leads ", Code(name_of(others[0])), by, "resolved."]
+        return [*capitalized([where]), first, " leads ", second, f"{by}resolved."]
     begin = capitalized([f"{where}no tokenizer leads: "])
-    return [*begin, Code(name_of(best)), " is ahead of ", Code(name_of(others[0])), by, Strong("not resolved"), "."]
+    return [*begin, first, " is ahead of ", second, by, Strong("not resolved"), "."]
+
+
+def _where(facts: LeftOut, lead: LeadOverTexts) -> str:
+    """On which texts a lead holds."""
+    if not lead.turns:
+        return "and on each of them"
+    few = f", behind on {plain(listed([[text] for text in lead.turns]))}" if len(lead.turns) <= MOST_NAMED else ""
+    return f"and on {len(facts.texts) - len(lead.turns)} of them{few}"
 
 
 def _lead_of(facts: LeftOut, better: Cell, worse: Cell) -> LeadOverTexts:
@@ -71,10 +79,10 @@ def _holds(facts: LeftOut) -> Line:
     """How many of all orders are real, and how many are the same on every text."""
     if not facts.leads:
         return []
-    resolved = sum(lead.resolved for lead in facts.leads)
-    same = sum(not lead.turns for lead in facts.leads)
+    resolved, same = sum(lead.resolved for lead in facts.leads), sum(not lead.turns for lead in facts.leads)
     pairs = f"{len(facts.leads)} pair{'' if len(facts.leads) == 1 else 's'}"
-    return [f"Resolved: {resolved} of {pairs}; in the same order on every text: {same}."]
+    are, have = "is" if resolved == 1 else "are", "has" if same == 1 else "have"
+    return [f"Of {pairs} {resolved} {are} resolved, and {same} {have} the same order on every text."]
 
 
 def totals_table(comparisons: Comparisons) -> Table:

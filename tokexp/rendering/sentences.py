@@ -11,6 +11,7 @@ from tokexp.analysis.statements.chosen import Choice, Where
 from tokexp.analysis.statements.doubts import Charge, Confound
 from tokexp.analysis.statements.held_equal import HeldEqual
 from tokexp.analysis.statistics import Estimate
+from tokexp.analysis.texts.left_out import held_out_documents
 from tokexp.analysis.views import Agreement, Turn, View
 from tokexp.rendering.tables.columns import line_of, verdict_line
 from tokexp.rendering.text import Bullets, Code, Line, Paragraph, listed, plain, sentence
@@ -18,6 +19,7 @@ from tokexp.runs.identity import CHANGES, RESULTS_VERSION
 from tokexp.system.places import ROOT
 
 MOST_NAMED = 4  # cells in a list or a sentence
+FEW_DOCUMENTS = 2  # of a held-out text, that its title names
 BASELINES = {"static": "the best static baseline", "adaptive": "the best adaptive baseline"}
 # How columns that all runs share are named.
 SHARED = {
@@ -65,7 +67,9 @@ def title(comparison: Comparison) -> str:
     """The held-out text, by which the parts of a report are told apart."""
     digest = comparison.scored_sha256[:8]
     language = f" {comparison.language}" if comparison.language else ""
-    return f"{comparison.corpus}{language} ({comparison.scored_bytes:,} held-out bytes, SHA-256 {digest})"
+    documents = held_out_documents(comparison)
+    named = f": {' and '.join(documents)}" if 0 < len(documents) <= FEW_DOCUMENTS else ""
+    return f"{comparison.corpus}{language}{named} ({comparison.scored_bytes:,} held-out bytes, SHA-256 {digest})"
 
 
 def lossless_line(leader: Leader) -> Line:
