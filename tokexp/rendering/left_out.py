@@ -30,18 +30,25 @@ class ShortSection:
 
 
 def finding(comparisons: Comparisons) -> Line:
-    """Who leads on texts that nobody saw, of each size; why that cannot be said, where it cannot on one of them."""
+    """Who leads on texts that nobody saw, of each size; no leader where most of the texts cannot say."""
     facts = left_out(comparisons)
     if facts is None:
         return []
-    doubted = [comparison for comparison in comparisons if doubts(comparison)]
-    lacking: Line = [f"Not counted, for lack of some runs: {', '.join(facts.lacking)}."] if facts.lacking else []
+    doubted = [text for text, one in facts.every.items() if doubts(one)]
+    if 2 * len(doubted) > len(facts.every):
+        where: Line = [f"So it is on {len(doubted)} of the {len(facts.every)} texts."]
+        return sentence(*warning_lines(doubts(facts.every[doubted[0]])), where)
+    lines = [*(_answer(facts, size) for size in facts.sizes), _holds(facts)]
     if doubted:
-        where: Line = [f"So it is on {len(doubted)} of the {len(comparisons)} texts."]
-        lines = [*warning_lines(doubts(doubted[0])), where]
-    else:
-        lines = [*(_answer(facts, size) for size in facts.sizes), _holds(facts)]
-    return sentence(*(line for line in [*lines, lacking] if line))
+        lines.append([f"The best on {_named(doubted)} has a flaw, of which the section of that text says more."])
+    if facts.lacking:
+        lines.append([f"Some runs on {_named(facts.lacking)} are lacking, so that it does not count."])
+    return sentence(*(line for line in lines if line))
+
+
+def _named(texts: list[str]) -> str:
+    """Texts by name, or of many their number."""
+    return plain(listed([[text] for text in texts])) if len(texts) <= MOST_NAMED else f"{len(texts)} texts"
 
 
 def _answer(facts: LeftOut, size: Size) -> Line:
@@ -67,8 +74,7 @@ def _where(facts: LeftOut, lead: LeadOverTexts) -> str:
     """On which texts a lead holds."""
     if not lead.turns:
         return "and on each of them"
-    few = f", behind on {plain(listed([[text] for text in lead.turns]))}" if len(lead.turns) <= MOST_NAMED else ""
-    return f"and on {len(facts.texts) - len(lead.turns)} of them{few}"
+    return f"and on {len(facts.texts) - len(lead.turns)} of them, behind on {_named(lead.turns)}"
 
 
 def _lead_of(facts: LeftOut, better: Cell, worse: Cell) -> LeadOverTexts:
@@ -76,13 +82,12 @@ def _lead_of(facts: LeftOut, better: Cell, worse: Cell) -> LeadOverTexts:
 
 
 def _holds(facts: LeftOut) -> Line:
-    """How many of all orders are real, and how many are the same on every text."""
-    if not facts.leads:
+    """How many of several orders are real, and how many are the same on every text."""
+    if len(facts.leads) < 2:
         return []
     resolved, same = sum(lead.resolved for lead in facts.leads), sum(not lead.turns for lead in facts.leads)
-    pairs = f"{len(facts.leads)} pair{'' if len(facts.leads) == 1 else 's'}"
     are, have = "is" if resolved == 1 else "are", "has" if same == 1 else "have"
-    return [f"Of {pairs} {resolved} {are} resolved, and {same} {have} the same order on every text."]
+    return [f"Of {len(facts.leads)} pairs {resolved} {are} resolved, and {same} {have} the same order on every text."]
 
 
 def totals_table(comparisons: Comparisons) -> Table:
@@ -158,7 +163,12 @@ def short_sections(comparisons: Comparisons) -> list[ShortSection]:
     if facts is None:
         return []
     return [
-        ShortSection(text, _lowest(one), held_equal_line(held_equal(one)), main_table(one))
+        ShortSection(
+            text,
+            _lowest(one),
+            sentence(*warning_lines(doubts(one)), held_equal_line(held_equal(one))),
+            main_table(one),
+        )
         for text, one in facts.every.items()
     ]
 
