@@ -82,11 +82,11 @@ def test_adding_a_tokenizer_is_one_file_one_line_one_yaml(checkout: Path) -> Non
 def test_adding_a_corpus_and_a_sweep_is_a_yaml_each(checkout: Path) -> None:
     (corpus,) = blocks(PAGES["data.md"], "Give a corpus a name")
     (sweep,) = blocks(PAGES["settings.md"], "Add a sweep")
-    (checkout / "conf/data/plays.yaml").write_text(corpus + "\n")
+    (checkout / "conf/data/sonnets.yaml").write_text(corpus + "\n")
     (checkout / "sweeps/batches.yaml").write_text(sweep + "\n")
-    (checkout / "plays.txt").write_text("To be, or not to be: that is the question.\n" * 60)
+    (checkout / "sonnets.txt").write_text("To be, or not to be: that is the question.\n" * 60)
     tiny = ["model=nano", "budget.steps=3", "sample.tokens=3", "sample.count=0", "tokenizer.vocab_size=270", "seed=0"]
-    ran = python("-m", "tokexp.run", "-m", "sweeps=batches", "data=plays", *tiny, cwd=checkout)
+    ran = python("-m", "tokexp.run", "-m", "sweeps=batches", "data=sonnets", *tiny, cwd=checkout)
     assert "4 of 4 runs done" in ran
     report = (checkout / "reports/batches/README.md").read_text()
     assert report.startswith("# Does a larger batch favour longer tokens?")
@@ -147,7 +147,7 @@ def test_every_command_named_is_there() -> None:
 
 
 def test_every_option_that_is_named_is_there() -> None:
-    made_by_the_reader = {"data=plays", "tokenizer=vowel", "sweeps=batches", "data=FILE"}
+    made_by_the_reader = {"data=sonnets", "tokenizer=vowel", "sweeps=batches", "data=FILE"}
     for group, name in re.findall(r"\b(data|tokenizer|model|budget|experiment|sweeps|launcher)=([a-z]\w*)", ALL):
         there = (ROOT / "conf" / group / f"{name}.yaml").is_file() or (ROOT / group / f"{name}.yaml").is_file()
         assert there or f"{group}={name}" in made_by_the_reader, f"{group}={name}"

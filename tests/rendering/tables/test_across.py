@@ -22,7 +22,7 @@ from tokexp.rendering.terminal import answer_text, ranking_rows, ranking_table
 from tokexp.rendering.text import markdown
 from tokexp.runs.study import Study
 
-CORPORA, LANGUAGES = ACROSS
+*_, CORPORA, LANGUAGES = ACROSS
 
 
 def parallel() -> Study:
