@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,9 @@ def test_of_a_long_corpus_the_beginning_is_looked_at(tmp_path: Path, monkeypatch
     every = whole.train.n_bytes + whole.val.n_bytes + (whole.test.n_bytes if whole.test else 0)
     assert beginning.train.n_bytes * times == pytest.approx(every, rel=0.4), "read in blocks of a megabyte"
     assert describe_corpus(beginning, times).startswith("corpus docs: to train on about ")
+    for ids, there in ((None, False), (["one"], True)):
+        tested, _ = peek_module.peek(dataclasses.replace(cfg, test_fraction=0.0, test_ids=ids))
+        assert (tested.test is not None) is there
 
 
 def test_estimates_count_what_runs_share_once_and_epochs_of_all_of_a_text(tmp_path: Path, text: str) -> None:

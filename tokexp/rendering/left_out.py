@@ -42,7 +42,7 @@ def finding(comparisons: Comparisons) -> Line:
     if doubted:
         lines.append([f"The best on {_named(doubted)} has a flaw, of which the section of that text says more."])
     if facts.lacking:
-        lines.append([f"Some runs on {_named(facts.lacking)} are lacking, so that it does not count."])
+        lines.append([f"Texts that lack runs do not count: {_named(facts.lacking)}."])
     return sentence(*(line for line in lines if line))
 
 
