@@ -343,12 +343,14 @@ def language(name: str, sizes: float, arms: Sequence[str] = ("char", "bpe")) -> 
     return with_units(study(runs), sizes=sizes)
 
 
-def left_out_in_turn(by_text: Mapping[str, Mapping[str, float]], sizes: Sequence[str] = ("nano",)) -> Study:
-    """Two seeds of each arm on documents of one corpus, each the test part once: bits per byte by document and arm."""
+def left_out_in_turn(
+    by_text: Mapping[str, Mapping[str, float]], sizes: Sequence[str] = ("nano",), seeds: Sequence[int] = (0, 1)
+) -> Study:
+    """Seeds of each arm on documents of one corpus, each the test part once: bits per byte by document and arm."""
     runs, units = [], []
     for document, bpb in by_text.items():
         text = dict.fromkeys(("corpus_sha256", "val_sha256", "test_sha256"), document)
-        for (arm, value), seed, size in itertools.product(bpb.items(), (0, 1), sizes):
+        for (arm, value), seed, size in itertools.product(bpb.items(), seeds, sizes):
             name = f"{arm}-{size}-s{seed}-{document}"
             body = {"size": size, "params_body": 100 + len(size), "documents_sha256": "all", "test_documents": 1}
             settings = {"model.n_embd": len(size)}

@@ -49,6 +49,13 @@ def test_a_lead_that_turns_round() -> None:
     )
 
 
+def test_one_seed_is_no_answer() -> None:
+    bpb = {text: {"bpe": 2.0, "char": 2.1 + i / 100} for i, text in enumerate(NAMES)}
+    every = comparisons(left_out_in_turn(bpb, seeds=[0]))
+    assert markdown(finding(every)).endswith("and on each of them; **not resolved**: one seed is an anecdote.")
+    assert left_out.totals_table(every).rows()[1][4] == ["not resolved, of one seed"]
+
+
 def test_each_size_has_its_answer() -> None:
     text = said(made(SURE, CLOSE, sizes=("nano", "micro")))
     assert text.startswith("At size nano `bpe` leads `char` by 0.114")
@@ -97,8 +104,8 @@ def test_the_readme_begins_with_the_answer_and_has_each_text_folded(folder: Path
     folded = [line for line in text.splitlines() if line.startswith("<details>")]
     assert len(folded) == 1 + len(NAMES), "the pairs, and each text"
     assert folded[1] == "<details><summary>coriolanus: <code>char</code> needs 1.905 bits per byte.</summary>"
-    assert not (folder / "figures").exists()
-    assert "](figures/" not in text
+    assert {path.name for path in (folder / "figures").iterdir()} == {"left_out.png", "left_out.svg"}
+    assert text.count("](figures/left_out.png)") == text.count("](figures/") == 1
 
 
 def test_the_page_has_no_section_of_a_single_text_but_its_table(folder: Path) -> None:

@@ -67,7 +67,8 @@ def _answer(facts: LeftOut, size: Size) -> Line:
     if lead.resolved:
         return [*capitalized([where]), first, " leads ", second, f"{by}resolved."]
     begin = capitalized([f"{where}no tokenizer leads: "])
-    return [*begin, first, " is ahead of ", second, by, Strong("not resolved"), "."]
+    one_seed = "." if lead.seeds > 1 else ": one seed is an anecdote."
+    return [*begin, first, " is ahead of ", second, by, Strong("not resolved"), one_seed]
 
 
 def _where(facts: LeftOut, lead: LeadOverTexts) -> str:
@@ -140,7 +141,7 @@ def pairs_table(comparisons: Comparisons) -> Table:
 
 
 def _verdict(lead: LeadOverTexts) -> str:
-    return "resolved" if lead.resolved else "not resolved"
+    return "resolved" if lead.resolved else f"not resolved{'' if lead.seeds > 1 else ', of one seed'}"
 
 
 def pairs_note(comparisons: Comparisons) -> Line:
@@ -148,7 +149,8 @@ def pairs_note(comparisons: Comparisons) -> Line:
     pairs = len(facts.leads) if facts else 0
     return [
         "The better one, by the mean over the texts, stands first. The interval is of that pair alone; p is corrected "
-        f"for all {pairs} pairs by Holm's method, and a difference is resolved where it is below 0.05."
+        f"by Holm's method for the number of pairs, which is {pairs}. A difference is resolved where p is below 0.05 "
+        "and every cell has two seeds or more on every text."
     ]
 
 

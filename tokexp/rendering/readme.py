@@ -11,7 +11,7 @@ import pandas as pd
 
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import ranking
-from tokexp.rendering.figures.gallery import ACROSS, ACROSS_CAPTION, PICTURES
+from tokexp.rendering.figures.gallery import ACROSS, PICTURES
 from tokexp.rendering.figures.panels import MOST_PANELS, panel_names
 from tokexp.rendering.first_screen import PICTURE, FirstScreen, first_screen, report_title
 from tokexp.rendering.left_out import ShortSection, short_sections
@@ -65,8 +65,9 @@ def _across(parts: list[ComparisonTables], folder: Path) -> list[str]:
             blocks.append(_details(section.heading, note, body, finding=finding))
         else:
             blocks += [f"## {section.heading}", markdown(finding), body, note]
-        if section.name == ACROSS and (folder / "figures" / f"{ACROSS}.png").exists():
-            blocks.append(f"![{ACROSS_CAPTION}](figures/{ACROSS}.png)")
+        picture = ACROSS.get(section.name)
+        if picture and (folder / "figures" / f"{picture.name}.png").exists():
+            blocks.append(f"![{picture.caption}](figures/{picture.name}.png)")
     return blocks
 
 

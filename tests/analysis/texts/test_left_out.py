@@ -55,6 +55,18 @@ def test_the_length_of_a_text_and_its_difficulty_do_not_matter() -> None:
     assert [lead.p for lead in one.leads] == pytest.approx([lead.p for lead in other.leads])
 
 
+def test_one_seed_resolves_nothing() -> None:
+    made = facts(left_out_in_turn(TEXTS, seeds=[0]))
+    assert made is not None
+    assert max(lead.p for lead in made.leads) < LEVEL
+    assert not any(lead.resolved for lead in made.leads)
+    two = left_out_in_turn(TEXTS)
+    of_one = (two.results.arm == "word") & (two.results.corpus_sha256 == "play2") & (two.results.seed == 1)
+    made = facts(dataclasses.replace(two, results=two.results[~of_one]))
+    assert made is not None
+    assert [lead.resolved for lead in made.leads] == [True, False, False], "one of a cell, on one text"
+
+
 def test_sizes_are_compared_each_by_itself() -> None:
     made = facts(left_out_in_turn(TEXTS, ["nano", "micro"]))
     assert made is not None

@@ -6,7 +6,8 @@ of the kind (Student 1908). A text counts once, however long it is, since inside
 its figure surer, and their noise is a part of how figures differ between texts. What makes a text hard for all is
 gone, for differences are taken within it. The test is not exact: any two trainings share most of their text, and no
 such test knows what that does (Bengio and Grandvalet 2004, "No unbiased estimator of the variance of K-fold
-cross-validation").
+cross-validation"). Nor does it see what a seed does on every text alike, since all texts have the same seeds: so one
+seed resolves nothing here either.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ class LeadOverTexts:
     mean: float
     interval: Interval  # of this pair alone
     p: float  # corrected by Holm for all pairs
+    seeds: int  # of each cell on each text, at least
 
     @property
     def resolved(self) -> bool:
-        return self.p < LEVEL
+        return self.seeds > 1 and self.p < LEVEL
 
     @property
     def turns(self) -> list[str]:
@@ -89,7 +91,8 @@ def left_out(comparisons: Sequence[Comparison]) -> LeftOut | None:
         for size in by_text[texts[0]].sizes
         if cells & {*size.cells}
     ]
-    return LeftOut(by_text, texts, sizes, bpb, _leads(sizes, bpb))
+    seeds = {cell: min(int(by_text[text].mean("seeds")[cell]) for text in texts) for cell in cells}
+    return LeftOut(by_text, texts, sizes, bpb, _leads(sizes, bpb, seeds))
 
 
 def _texts(comparisons: Sequence[Comparison]) -> dict[str, Comparison] | None:
@@ -116,13 +119,13 @@ def _name(documents: list[str]) -> str:
     return "+".join([*documents[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])])
 
 
-def _leads(sizes: list[Size], bpb: dict[Cell, dict[str, float]]) -> list[LeadOverTexts]:
+def _leads(sizes: list[Size], bpb: dict[Cell, dict[str, float]], seeds: dict[Cell, int]) -> list[LeadOverTexts]:
     pairs = [pair for size in sizes for pair in itertools.combinations(size.cells, 2)]
     by_text = [{text: bpb[worse][text] - bpb[better][text] for text in bpb[better]} for better, worse in pairs]
     over = [over_texts(np.array(list(differences.values()))) for differences in by_text]
     corrected = holm([p for _, _, p in over])
     return [
-        LeadOverTexts(*pair, differences, mean, interval, p)
+        LeadOverTexts(*pair, differences, mean, interval, p, min(seeds[cell] for cell in pair))
         for pair, differences, (mean, interval, _), p in zip(pairs, by_text, over, corrected, strict=True)
     ]
 

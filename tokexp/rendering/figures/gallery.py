@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,27 +14,30 @@ from matplotlib.figure import Figure
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.texts.left_out import left_out
 from tokexp.rendering.figures import dots, languages, leads, progress, ranking, sizes
+from tokexp.rendering.figures import left_out as left_out_picture
 from tokexp.rendering.figures.layout import headed
 from tokexp.rendering.figures.panels import panels, sweep_panel
 from tokexp.rendering.figures.style import STYLE
 from tokexp.system.files import keep_only, replacing
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class Picture:
+class Picture(Generic[T]):
     name: str
     caption: str  # what it shows
     reading: str  # how to read it
-    plot: Callable[[Comparison], Figure | None]  # None where there is nothing to see
+    plot: Callable[[T], Figure | None]  # None where there is nothing to see
 
-    def draw(self, comparison: Comparison) -> Figure | None:
+    def draw(self, what: T) -> Figure | None:
         """The picture below its heading; None where there is nothing to see."""
-        figure = self.plot(comparison)
+        figure = self.plot(what)
         return None if figure is None else headed(figure, self.caption, self.reading)
 
 
 HOLLOW = "A filled mark is the end of a run's schedule; a hollow one comes before it and ranks nothing."
-PICTURES = [
+PICTURES: list[Picture[Comparison]] = [
     Picture(
         "ranking",
         "Bits per byte of each tokenizer",
@@ -112,18 +116,22 @@ PICTURES = [
 ]
 
 
-ACROSS = "languages"  # the picture over all corpora of a study, its files and its caption
-ACROSS_CAPTION = "What a paragraph costs in each language"
-ACROSS_READING = (
-    "A row is a language, a mark a tokenizer. The pages are the same in each language, and further left they need "
-    "less. A hollow mark is a model of several languages."
-)
-
-
-def draw_across(comparisons: list[Comparison]) -> Figure | None:
-    """The picture over all corpora; None where they have no languages."""
-    figure = languages.languages(comparisons)
-    return None if figure is None else headed(figure, ACROSS_CAPTION, ACROSS_READING)
+ACROSS = {  # the pictures over all texts of a study, by the table that each stands below
+    "left_out": Picture[Sequence[Comparison]](
+        "left_out",
+        "How far the others are behind the best, on each text left out",
+        "A row is a tokenizer. A pale dot above is a text; to the left of zero the order there is the other way round. "
+        "The line below is the mean over the texts, with its 95 % interval. A full dot is resolved, a dash is not.",
+        left_out_picture.behind_on_texts,
+    ),
+    "languages": Picture[Sequence[Comparison]](
+        "languages",
+        "What a paragraph costs in each language",
+        "A row is a language, a mark a tokenizer. The pages are the same in each language, and further left they need "
+        "less. A hollow mark is a model of several languages.",
+        languages.languages,
+    ),
+}
 
 
 def draw_figures(comparisons: list[Comparison], folder: Path) -> None:
@@ -133,9 +141,10 @@ def draw_figures(comparisons: list[Comparison], folder: Path) -> None:
     """
     written: set[Path] = set()
     with mpl.rc_context(STYLE):
-        across = draw_across(comparisons)
-        if across is not None:
-            written |= _save(across, folder, ACROSS, svg=True)
+        for over_all in ACROSS.values():
+            figure = over_all.draw(comparisons)
+            if figure is not None:
+                written |= _save(figure, folder, over_all.name, svg=True)
         for i, comparison in enumerate([] if left_out(comparisons) else comparisons):
             for picture in PICTURES:
                 figure = picture.draw(comparison)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import ranking
-from tokexp.rendering.figures.gallery import ACROSS, ACROSS_CAPTION
+from tokexp.rendering.figures.gallery import ACROSS
 from tokexp.rendering.first_screen import first_screen
 from tokexp.rendering.left_out import short_sections
 from tokexp.rendering.page.pictures import Drawing, drawing
@@ -56,11 +56,11 @@ class Across(FoldedTable):
 
 def across_of(comparisons: list[Comparison], figures: Path) -> list[Across]:
     """What holds over all corpora."""
-    image = drawing(figures, ACROSS, ACROSS_CAPTION)
+    images = {name: drawing(figures, picture.name, picture.caption) for name, picture in ACROSS.items()}
     tables = [
         Across(
             section.name, section.heading, html(section.finding(comparisons)), html(section.note(comparisons)),
-            grid(made, {}), section.folded, image if section.name == ACROSS else None,
+            grid(made, {}), section.folded, images.get(section.name),
         )
         for section, made in tables_across(comparisons)
     ]  # fmt: skip
