@@ -13,6 +13,8 @@ from tokexp.analysis.statements.answer import Leader, answer
 from tokexp.analysis.statements.doubts import Doubt, Flaw, doubts
 from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.analysis.statements.settling import Settling, settling
+from tokexp.analysis.statistics import Estimate
+from tokexp.analysis.texts.counts import OwnCounts, own_counts
 from tokexp.analysis.verdicts import Difference
 from tokexp.rendering.corpora import corpus_line, ranked_line
 from tokexp.rendering.sentences import held_equal_line, question
@@ -45,7 +47,7 @@ def first_screen(comparison: Comparison) -> FirstScreen:
     reasons, needed = doubts(comparison), settling(comparison)
     return FirstScreen(
         warnings=warning_lines(reasons, alone=len(comparison.cells) == 1),
-        answer=order_line(comparison) if reasons else sentence(answer_line(comparison), *source_lines(comparison)),
+        answer=order_line(comparison) if reasons else whole_answer(comparison),
         settle=doubt_settling(reasons) if reasons else settling_lines(needed, comparison.study.name),
         command=None if reasons else command(comparison.study.name, needed),
         table=main_table(comparison),
@@ -67,6 +69,25 @@ def report_title(study: Study) -> str:
     if len(arms) == 1:
         return f"How many bits per byte does {arms[0]} need on {' and '.join(corpora)}?"
     return f"Which of {few} needs the fewest bits per byte on {' and '.join(corpora)}?"
+
+
+def whole_answer(comparison: Comparison) -> Line:
+    """Who leads, where the lead lies, and whether the models are ahead of counting."""
+    lines = [answer_line(comparison), *source_lines(comparison), underfit_line(comparison)]
+    return sentence(*filter(None, lines))
+
+
+def underfit_line(comparison: Comparison) -> Line:
+    """How many models are not ahead of counts of their own tokens; nothing where all are."""
+    counts = own_counts(comparison).values()
+    behind = sum(one.lead.mean <= 0 for one in counts)
+    unsure = sum(one.lead.mean > 0 and not one.beaten for one in counts)
+    if not behind:
+        return []
+    models = f"{behind} of {len(counts)} models need" if len(counts) > 1 else "The model needs"
+    more = f", and of {unsure} more it is not resolved that they need fewer" if unsure else ""
+    ranked = "" if len(counts) == 1 else ": so this ranks models that have not learned all that counting finds"
+    return [f"{models} more bits than counts of {'their' if len(counts) > 1 else 'its'} own tokens{more}{ranked}."]
 
 
 def answer_line(comparison: Comparison) -> Line:
@@ -241,14 +262,27 @@ def main_table(comparison: Comparison) -> Table:
     sizes = [column("size", [cell.size for cell in cells], nothing)] if len(comparison.sizes) > 1 else []
     each = (means.bpb_restoration, baselines.val_bpb_restoration)
     restores, restored = [[loss or None for loss in losses] for losses in each]
+    own = own_counts(comparison)
+    counts = [own.get(cell) for cell in cells]
+    counted = [
+        column("counts of its tokens", [one and one.bpb for one in counts], nothing, ".3f"),
+        column("ahead of counts by", [one and _ahead(one) for one in counts], nothing, ".3f"),
+    ]
     return table(
         column("tokenizer", [cell.without_size() for cell in cells], names),
         *sizes,
         column("bytes/token", means.bytes_per_token.tolist(), nothing, ".2f"),
         column("bits per byte", [comparison.total(cell) for cell in cells], baselines.val_bpb.tolist(), ".3f"),
+        *(counted if own else []),
         column("of which restoration", restores, restored, ".3f"),
         column("parameters", means.params_total.tolist(), nothing, ",.0f"),
     )
+
+
+def _ahead(one: OwnCounts) -> Estimate:
+    """How far a cell is ahead of the counts of its tokens, with half of the corrected interval."""
+    interval = one.lead.interval
+    return Estimate(one.lead.mean, (interval.high - interval.low) / 2 if interval else None)
 
 
 def answer_lines(comparison: Comparison) -> list[Line]:

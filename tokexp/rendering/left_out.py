@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, Size
-from tokexp.analysis.statements.answer import ranking
+from tokexp.analysis.statements.chosen import choices
 from tokexp.analysis.statements.doubts import doubts
 from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.analysis.texts.left_out import LeadOverTexts, LeftOut, left_out
 from tokexp.rendering.first_screen import MOST_NAMED, main_table, name_of, warning_lines
-from tokexp.rendering.sentences import held_equal_line
+from tokexp.rendering.sentences import chosen_name, held_equal_line
 from tokexp.rendering.tables.columns import Column, Table, table
 from tokexp.rendering.text import Code, Line, Strong, capitalized, listed, plain, sentence
 
@@ -114,8 +114,8 @@ def totals_table(comparisons: Comparisons) -> Table:
 
 def note(comparisons: Comparisons) -> Line:
     """How the table of totals is read, and what was chosen by looking at some of these texts."""
-    tuned = sorted({name for comparison in comparisons for name in ranking(comparison).tuned})
-    chosen = f" Chosen by looking at held-out text, which may be of these: {', '.join(tuned)}." if tuned else ""
+    names = sorted({chosen_name(choice) for comparison in comparisons for choice in choices(comparison)})
+    chosen = f" Chosen by looking at held-out text, which may be of these: {', '.join(names)}." if names else ""
     return [
         "A column that is headed by a text has the total bits per byte on it, of tokenizers and models that learned "
         "from the others alone, a mean over the seeds. In the mean over the texts each counts once. The interval is by "

@@ -11,6 +11,7 @@ from tokexp.analysis.readability import lowest_temperature_distances
 from tokexp.analysis.seed_experiment.insights import HOLDS, NOT, OPEN, insights
 from tokexp.analysis.seed_experiment.published import reproductions
 from tokexp.analysis.statements.chosen import Where, choices
+from tokexp.analysis.texts.counts import own_counts
 from tokexp.analysis.views import agreement
 from tokexp.analysis.vocabulary import Optimum, Says, optima
 from tokexp.rendering.sentences import BASELINES, terms_line
@@ -48,6 +49,12 @@ def of_baselines(comparison: Comparison, _: Table) -> Line:
             f" (resolved for {resolved})" if ahead else "",
         ])  # fmt: skip
     return [*listed(parts), "."]
+
+
+def of_counts(comparison: Comparison, _: Table) -> Line:
+    rows = own_counts(comparison).values()
+    ahead, resolved = (sum(one.lead.mean > 0 for one in rows), sum(one.beaten for one in rows))
+    return [f"{ahead} of {len(rows)} {_be(ahead)} ahead of them", f" (resolved for {resolved})." if ahead else "."]
 
 
 def along_the_text(comparison: Comparison, table: Table) -> Line:

@@ -10,6 +10,7 @@ from tokexp.analysis.comparison import Comparison, baseline_of
 from tokexp.analysis.content import bits_along
 from tokexp.analysis.differences import differences, leads
 from tokexp.analysis.statistics import STRETCHES
+from tokexp.analysis.texts.counts import own_counts
 from tokexp.analysis.verdicts import Difference
 from tokexp.analysis.views import views
 from tokexp.rendering.sentences import view_heading
@@ -113,6 +114,19 @@ def baseline_table(comparison: Comparison) -> Table:
         Column("at", [lead.at for lead in rows]),
         Column("baseline", [str(lead.baseline) for lead in rows]),
         *difference_columns([lead.difference for lead in rows], "ahead by", "+.3f"),
+    )
+
+
+def counts_table(comparison: Comparison) -> Table:
+    """A row a cell: the counts of its own tokens, and how far it is ahead of them."""
+    rows = own_counts(comparison)
+    if not rows:
+        return Table()
+    return table(
+        Column("run", list(rows)),
+        Column("counts of its tokens", [one.bpb for one in rows.values()], ".3f", "counts"),
+        Column("order", [one.order for one in rows.values()]),
+        *difference_columns([one.lead for one in rows.values()], "ahead by", "+.3f"),
     )
 
 

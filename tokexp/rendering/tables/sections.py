@@ -69,6 +69,17 @@ SECTIONS = [
         findings.of_baselines,
     ),
     Section(
+        "own_counts",
+        "Beside counts of their own tokens",
+        [
+            "A table of n-grams over the same tokens (Kneser-Ney, of the order that is best on validation) learned "
+            "from the training part too. A positive difference says that the model is ahead. A model that is not has "
+            "not learned yet what counting finds in seconds."
+        ],
+        scores.counts_table,
+        findings.of_counts,
+    ),
+    Section(
         "along_the_text",
         "Along the held-out text",
         [
