@@ -81,7 +81,7 @@ def test_the_answer_names_the_texts_of_which_it_holds() -> None:
     few = of_documents(count=4)
     assert said(few).endswith("(95 %: 0.498 to 0.502); resolved on this text.")
     table = difference_table(compared(few))
-    assert [markdown(value) for value in table.rows()[0]][3:5] == ["0.001", ""]
+    assert [markdown(value) for value in table.rows()[0]][4:6] == ["0.001", ""]
     assert markdown(table.rows()[0][-1]) == "resolved on this text"
     close = with_units(study([on_test(arm, seed, 2 + 0.001 * (arm == "bpe") + seed / 1e5)
                               for arm in ("char", "bpe") for seed in range(3)]), noise=0.02)  # fmt: skip
