@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tokexp.analysis.chance.verdicts import SeedScores, compare_all
 from tokexp.analysis.documents import Documents
 from tokexp.analysis.statistics import LEVEL, Blocks, Chance, Text, holm
-from tokexp.analysis.verdicts import SeedScores, compare_all
 
 EQUAL, UNEQUAL = np.full(8, 0.012), np.geomspace(0.007, 0.022, 8)  # standard deviations over seeds, as at size micro
 Cells = dict[tuple[str, int], SeedScores]
@@ -135,5 +135,5 @@ def power_rows(rounds: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for row in itertools.chain(power_rows(100), level_rows(500)):
+    for row in itertools.chain(power_rows(400), level_rows(2000)):
         print(row, flush=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.verdicts import Difference, SeedScores, compare_all
 from tokexp.analysis.comparison import BaselineName, Comparison, baseline_of, computed_once
-from tokexp.analysis.verdicts import Difference, SeedScores, compare_all
 from tokexp.runs.study import block_nats
 from tokexp.scoring.blocks import crossfit
 from tokexp.scoring.units import BLOCKS_OF_TEXT

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from made_up import compared, equal_steps, run, seeds, study, turned_round, two_sizes
 
+from tokexp.analysis.chance.verdicts import Reason
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import answer, best_of, ranking
 from tokexp.analysis.statements.held_equal import held_equal
-from tokexp.analysis.verdicts import Reason
 from tokexp.runs.identity import RESULTS_VERSION
 
 

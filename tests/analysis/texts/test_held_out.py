@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from made_up import compared, named, of_documents, seeds, with_units
 
+from tokexp.analysis.chance.verdicts import Reason
 from tokexp.analysis.texts.held_out import on_texts, turns
-from tokexp.analysis.verdicts import Reason
 
 
 def test_without_further_texts_there_is_nothing() -> None:

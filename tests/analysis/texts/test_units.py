@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from made_up import baseline, compared, of_documents, on_test, run, seeds, several, study, with_units
 
+from tokexp.analysis.chance.verdicts import Reason
 from tokexp.analysis.content import bits_along
 from tokexp.analysis.differences import END, differences, leads
 from tokexp.analysis.documents import document_error
 from tokexp.analysis.statements.settling import settling
 from tokexp.analysis.statistics import Chance
-from tokexp.analysis.verdicts import Reason
 from tokexp.analysis.views import views
 from tokexp.analysis.vocabulary import optima
 from tokexp.runs.study import Study

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tokexp.analysis.chance.verdicts import Reason
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.statements.answer import answer
-from tokexp.analysis.verdicts import Reason
 
 FIRST_SEEDS = 3  # a cell, where each has one
 MOST_SEEDS = 20  # that anyone would type

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.verdicts import Difference, SeedScores, compare_all
 from tokexp.analysis.comparison import Comparison, computed_once
-from tokexp.analysis.verdicts import Difference, SeedScores, compare_all
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.verdicts import Difference, SeedScores, compare_all
 from tokexp.analysis.comparison import Comparison, computed_once
 from tokexp.analysis.differences import differences
 from tokexp.analysis.statistics import Estimate, Unknown
 from tokexp.analysis.texts.units import units_of_runs
-from tokexp.analysis.verdicts import Difference, SeedScores, compare_all
 
 PARTS = ("val", "test")  # of the corpus itself
 Pair = tuple[Cell, Cell]  # of one size: the best on the text that ranks, and another

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tokexp.analysis.seeds import UNEQUAL, Seeds, bartlett
+from tokexp.analysis.chance.seeds import UNEQUAL, Seeds, bartlett
 from tokexp.analysis.statistics import Chance
 
 # Variances 1 and 4 of three seeds each, 2 of two, and one that has none.

@@ -11,9 +11,9 @@ import pytest
 from scipy.stats import t as student
 from simulated import LEVELS, UNEQUAL, World, both_must_reject, one_test, rates
 
+from tokexp.analysis.chance.verdicts import Difference, Reason, SeedScores, compare_all
 from tokexp.analysis.documents import Documents, document_error
 from tokexp.analysis.statistics import Blocks, Chance, Unknown, holm
-from tokexp.analysis.verdicts import Difference, Reason, SeedScores, compare_all
 
 PASSAGES = np.repeat(np.arange(8) - 3.5, 8) / 100  # of eight stretches; variance 6e-4
 OF_TEXT = 6e-4 / 8
@@ -198,5 +198,5 @@ def test_pooling_what_is_unequal_would_be_worse(monkeypatch: pytest.MonkeyPatch)
     """Without Bartlett's test the noisiest pair would be called resolved far more often."""
     world = World(seeds=5, spreads=tuple(UNEQUAL), text_error=0.002)
     tested = rates(world, 1000).worst
-    monkeypatch.setattr("tokexp.analysis.seeds.UNEQUAL", -1.0)
+    monkeypatch.setattr("tokexp.analysis.chance.seeds.UNEQUAL", -1.0)
     assert rates(world, 1000).worst > tested + 0.04
