@@ -114,6 +114,13 @@ def blocks_of(bpb: float, noise: float = 0.01, seed: int = 0) -> dict[str, float
     return {f"b{i}": (bpb + more[i] - more.mean()) * 10 * np.log(2) for i in range(64)}
 
 
+def counts_of(tokenizer: str, bpb: float, order: int = 3, text: str = "text") -> list[Row]:
+    """The rows of counts of a tokenizer's own tokens."""
+    nats = blocks_of(bpb)
+    of = {"tokenizer_sha256": tokenizer, "val_sha256": text, "order": order, "bpb": bpb}
+    return [{**of, "unit": i, "nats": nats[column]} for i, column in enumerate(BLOCK_COLUMNS)]
+
+
 def compared(made: Study) -> Comparison:
     """Of a study of one held-out text."""
     (comparison,) = comparisons(made)

@@ -102,7 +102,7 @@ def totals_table(comparisons: Comparisons) -> Table:
         Column("run", [cell for _, cell in rows]),
         Column("mean", [facts.mean(cell) for _, cell in rows], ".3f", "bpb_mean"),
         Column("behind the best", [lead and lead.mean for lead in behind], ".3f", "behind"),
-        Column("95 %, over the texts", [lead and lead.interval for lead in behind], ".3f", "behind"),
+        Column("95 %, corrected", [lead and lead.interval for lead in behind], ".3f", "behind"),
         Column("verdict", [_verdict(lead) if lead else "" for lead in behind]),
         Column("lowest on", [facts.first_on(size, cell) for size, cell in rows], "", "lowest_on"),
         *(
@@ -132,7 +132,7 @@ def pairs_table(comparisons: Comparisons) -> Table:
         Column("better", [lead.better for lead in leads]),
         Column("worse", [lead.worse for lead in leads]),
         Column("bits per byte", [lead.mean for lead in leads], ".3f", "difference"),
-        Column("95 %, over the texts", [lead.interval for lead in leads], ".3f", "over_texts"),
+        Column("95 %, corrected", [lead.interval for lead in leads], ".3f", "over_texts"),
         Column("p", [lead.p for lead in leads], ".2g"),
         Column("ahead on", [len(lead.by_text) - len(lead.turns) for lead in leads], "", "ahead_on"),
         Column("behind on", [", ".join(lead.turns) for lead in leads], "", "behind_on"),
@@ -148,9 +148,9 @@ def pairs_note(comparisons: Comparisons) -> Line:
     facts = left_out(comparisons)
     pairs = len(facts.leads) if facts else 0
     return [
-        "The better one, by the mean over the texts, stands first. The interval is of that pair alone; p is corrected "
-        f"by Holm's method for the number of pairs, which is {pairs}. A difference is resolved where p is below 0.05 "
-        "and every cell has two seeds or more on every text."
+        "The better one, by the mean over the texts, stands first. Interval and p are corrected by Holm's method for "
+        f"the number of pairs, which is {pairs}. A difference is resolved where p is below 0.05 and every cell has two "
+        "seeds or more on every text."
     ]
 
 

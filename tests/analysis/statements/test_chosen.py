@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from made_up import baseline, compared, on_test, run, seeds, study
+from made_up import baseline, compared, counts_of, on_test, run, seeds, study
 
 from tokexp.analysis.statements.chosen import Where, choices
 from tokexp.runs.study import Study
@@ -54,6 +54,8 @@ def test_orders_of_baselines_are_collected_from_the_code_and_from_the_rows() -> 
         ("order of PPMd", "6", Where.ELSEWHERE),
         ("order of Kneser-Ney", "5", Where.RANKS),
     ]
+    counted = study([run("char"), run("bpe")], counts=[*counts_of("char", 2.5, order=6), *counts_of("bpe", 2.5)])
+    assert chosen(counted) == [("orders of counts of own tokens", "3, 6", Where.RANKS)]
     of_shakespeare = study([run("char", corpus="tinyshakespeare")], baselines=[ppmd])
     assert chosen(of_shakespeare) == [("order of PPMd", "6", Where.RANKS)]
     assert chosen(study([run("char")], baselines=[orders[0]])) == [], "one order is no choice"

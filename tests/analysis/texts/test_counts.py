@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up import blocks_of, compared, named, run, study
+from made_up import compared, counts_of, named, run, study
 
 from tokexp.analysis.texts.counts import own_counts
 from tokexp.runs.study import Study
-from tokexp.runs.study.tables import BLOCK_COLUMNS
-
-
-def counts_of(tokenizer: str, bpb: float, order: int = 3, text: str = "text") -> list[dict]:
-    nats = blocks_of(bpb)
-    of = {"tokenizer_sha256": tokenizer, "val_sha256": text, "order": order, "bpb": bpb}
-    return [{**of, "unit": i, "nats": nats[column]} for i, column in enumerate(BLOCK_COLUMNS)]
 
 
 def three_arms(*counts: list[dict]) -> Study:

@@ -116,8 +116,9 @@ def test_a_text_of_several_documents_is_named_by_the_first() -> None:
 
 
 def test_equal_differences_are_certain() -> None:
-    assert over_texts(np.full(5, 0.25)) == (0.25, (0.25, 0.25), 0.0)
-    assert over_texts(np.zeros(5))[2] == 1.0
+    (mean, chance), (nothing, none) = over_texts(np.full(5, 0.25)), over_texts(np.zeros(5))
+    assert (mean, chance.interval(mean), chance.p(mean)) == (0.25, (0.25, 0.25), 0.0)
+    assert none.p(nothing) == 1.0
 
 
 @pytest.mark.slow
@@ -133,7 +134,8 @@ def test_the_level_over_nine_texts() -> None:
     for _ in range(4000):
         text = rng.normal(0, 0.2, (1, texts)) + rng.normal(0, 0.03, (arms, texts))
         bpb = 2 + text + rng.normal(0, 0.01, (seeds, arms, texts)).mean(axis=0)
-        p.append([over_texts(bpb[a] - bpb[b])[2] for a, b in itertools.combinations(range(arms), 2)])
+        tests = [over_texts(bpb[a] - bpb[b]) for a, b in itertools.combinations(range(arms), 2)]
+        p.append([chance.p(mean) for mean, chance in tests])
     assert np.mean(np.array(p) < LEVEL) == pytest.approx(0.05, abs=0.005), "of a pair"
     rejected = np.mean([min(holm(each)) < LEVEL for each in p])
     assert 0.02 < rejected < 0.05, "of any pair, after Holm's correction"

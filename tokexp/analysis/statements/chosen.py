@@ -8,9 +8,11 @@ from enum import Enum, auto
 from typing import Any
 
 from tokexp.analysis.comparison import Comparison, computed_once
+from tokexp.analysis.texts.counts import own_counts
 from tokexp.config.chosen import Chosen
 from tokexp.runs.result import tuned_names
 from tokexp.scoring.baselines import CHOSEN, KNESER_NEY
+from tokexp.scoring.counts import ORDERS
 
 
 class Where(Enum):
@@ -37,6 +39,7 @@ def choices(comparison: Comparison) -> list[Choice]:
     return [
         *(Choice(chosen, _where(comparison, chosen)) for chosen in before),
         *(Choice(chosen, Where.RANKS) for chosen in _best_order(comparison)),
+        *(Choice(chosen, _where(comparison, chosen)) for chosen in _orders_of_counts(comparison)),
     ]
 
 
@@ -65,3 +68,11 @@ def _best_order(comparison: Comparison) -> list[Chosen]:
     _, best = min(zip(rows.val_bpb, rows.baseline, strict=True))
     order = best.removeprefix(KNESER_NEY).strip()
     return [Chosen(f"order of {KNESER_NEY}", order, f"bits per byte of {len(rows)} orders", comparison.corpus)]
+
+
+def _orders_of_counts(comparison: Comparison) -> list[Chosen]:
+    """The orders of counts of the tokenizers' own tokens, which the validation part chose."""
+    orders = sorted({one.order for one in own_counts(comparison).values()})
+    named = ", ".join(map(str, orders))
+    by = f"bits per byte of {len(ORDERS)} orders"
+    return [Chosen("orders of counts of own tokens", named, by, comparison.corpus)] if orders else []

@@ -13,17 +13,15 @@ seed resolves nothing here either.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, Size
-from tokexp.analysis.statistics import LEVEL, Interval, holm
+from tokexp.analysis.statistics import LEVEL, Chance, Interval, holm, holm_level
 
 FEWEST = 5  # texts, of which t has an interval that is of use
 MOST_NAMED = 2  # documents in the name of a text
@@ -37,7 +35,7 @@ class LeadOverTexts:
     worse: Cell
     by_text: dict[str, float]  # bits per byte, a mean over the seeds: negative where the other is ahead
     mean: float
-    interval: Interval  # of this pair alone
+    interval: Interval  # at 95 %, corrected
     p: float  # corrected by Holm for all pairs
     seeds: int  # of each cell on each text, at least
 
@@ -123,17 +121,15 @@ def _leads(sizes: list[Size], bpb: dict[Cell, dict[str, float]], seeds: dict[Cel
     pairs = [pair for size in sizes for pair in itertools.combinations(size.cells, 2)]
     by_text = [{text: bpb[worse][text] - bpb[better][text] for text in bpb[better]} for better, worse in pairs]
     over = [over_texts(np.array(list(differences.values()))) for differences in by_text]
-    corrected = holm([p for _, _, p in over])
+    p = [chance.p(mean) for mean, chance in over]
+    level = holm_level(p)
     return [
-        LeadOverTexts(*pair, differences, mean, interval, p, min(seeds[cell] for cell in pair))
-        for pair, differences, (mean, interval, _), p in zip(pairs, by_text, over, corrected, strict=True)
+        LeadOverTexts(*pair, differences, mean, chance.interval(mean, level), one, min(seeds[cell] for cell in pair))
+        for pair, differences, (mean, chance), one in zip(pairs, by_text, over, holm(p), strict=True)
     ]
 
 
-def over_texts(differences: np.ndarray) -> tuple[float, Interval, float]:
-    """The mean of paired differences, (texts,), its interval at 95 % and its two-sided p-value, by Student's t."""
-    n, mean = len(differences), float(differences.mean())
-    error = float(differences.std(ddof=1)) / math.sqrt(n)
-    half = float(stdtrit(n - 1, 1 - LEVEL / 2)) * error
-    p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error else float(mean == 0)
-    return mean, Interval(mean - half, mean + half), p
+def over_texts(differences: np.ndarray) -> tuple[float, Chance]:
+    """The mean of paired differences, (texts,), and what the choice of the texts does to it: Student's t."""
+    n = len(differences)
+    return float(differences.mean()), Chance(float(differences.var(ddof=1)) / n, n - 1)
