@@ -4,11 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 
-from made_up import baseline, blocks_of, compared, equal_steps, run, seeds, study, two_sizes, with_content
+import pandas as pd
+from made_up import (
+    baseline,
+    blocks_of,
+    compared,
+    counts_of,
+    equal_steps,
+    run,
+    seeds,
+    study,
+    two_sizes,
+    with_content,
+)
 
 from tokexp.analysis.statements.settling import Settling
-from tokexp.rendering.first_screen import answer_lines, command, first_screen, main_table, report_title, settling_lines
-from tokexp.rendering.text import markdown
+from tokexp.rendering.first_screen import (
+    answer_lines,
+    command,
+    first_screen,
+    main_table,
+    report_title,
+    settling_lines,
+    underfit_line,
+)
+from tokexp.rendering.text import markdown, plain
 from tokexp.runs.study import Study
 
 RESOLVED = Settling([], False, None, False, [])
@@ -30,7 +50,7 @@ def test_a_resolved_lead_is_said_to_lie_somewhere() -> None:
     of = {"heading": 64, "spacing": 576}
     bits = {arm: {"heading": at, "spacing": at / 2} for arm, at in (("char", 2.0), ("bpe", 4.0), ("word", 1.0))}
     assert said(with_content(seeds(0.5), "place", bits, of)).endswith(
-        "resolved. Most of the lead lies in spacing (0.900, on 90% of the bytes)."
+        "resolved on this text. Most of the lead lies in spacing (0.900, on 90% of the bytes)."
     )
     assert "lies in" not in said(with_content(seeds(0.002), "place", bits, of)), "which may be chance"
     both = said(with_content(two_sizes(), "place", bits, of))
@@ -132,3 +152,33 @@ def test_the_main_table_has_few_columns_and_few_baselines() -> None:
     of_sizes = main_table(compared(two_sizes()))
     assert [markdown(cell) for cell in of_sizes.rows()[0][:2]] == ["word", "micro"]
     assert markdown(of_sizes.rows()[0][4]) == "0.400"
+
+
+def test_models_that_counting_beats_are_said_to_be_underfit() -> None:
+    made = seeds(0.5)
+
+    def said(**bpb: float) -> str:
+        rows = [row for arm, value in bpb.items() for row in counts_of(arm, value)]
+        with_counts = dataclasses.replace(made, counts=pd.DataFrame(rows))
+        return plain(underfit_line(compared(with_counts)))
+
+    assert said(char=1.5, bpe=1.6) == (
+        "2 of 2 models need more bits than counts of their own tokens. So this is a ranking of underfit models."
+    )
+    assert said(char=2.0105, bpe=1.6).startswith(
+        "1 of 2 models need more bits than counts of their own tokens; for 1 more"
+    )
+    assert said(char=1.5) == "The model needs more bits than counts of its own tokens."
+    assert said(char=3.0, bpe=3.0) == ""
+
+
+def test_the_main_table_has_the_counts_of_each_models_tokens() -> None:
+    made = dataclasses.replace(seeds(0.5), counts=pd.DataFrame(counts_of("char", 2.31)))
+    columns = {
+        str(column.heading): [plain(line) for line in column.lines()] for column in main_table(compared(made)).columns
+    }
+    at = columns["tokenizer"].index("char")
+    assert columns["counts of its tokens"][at] == "2.310"
+    assert columns["ahead of counts by"][at].startswith("0.300 ± 0.0")
+    assert columns["counts of its tokens"][columns["tokenizer"].index("bpe")] == ""
+    assert "counts of its tokens" not in [column.heading for column in main_table(compared(seeds(0.5))).columns]

@@ -160,7 +160,7 @@ def test_what_is_equal_and_what_is_not() -> None:
     of_char = comparison.runs.arm == "char"
     assert "parameters (100 to 103)" in said(params_total=np.where(of_char, 103, 100))
     assert context not in said(chars_per_token=1)
-    assert "Figures of version 2 are among these; today's code has version" in said(results_version=2)
+    assert "of these figures, or all, are of version 2; today's code has version" in said(results_version=2)
     assert "All read the same amount of text." in said(bytes_seen=7)
     assert "With these budgets they read" in said(budget=["bytes=1", *["steps=1"] * 5])
     alone = plain(held_equal_line(held_equal(compared(study([run("char")])))))

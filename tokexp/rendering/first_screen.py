@@ -84,10 +84,13 @@ def underfit_line(comparison: Comparison) -> Line:
     unsure = sum(one.lead.mean > 0 and not one.beaten for one in counts)
     if not behind:
         return []
-    models = f"{behind} of {len(counts)} models need" if len(counts) > 1 else "The model needs"
-    more = f", and of {unsure} more it is not resolved that they need fewer" if unsure else ""
-    ranked = "" if len(counts) == 1 else ": so this ranks models that have not learned all that counting finds"
-    return [f"{models} more bits than counts of {'their' if len(counts) > 1 else 'its'} own tokens{more}{ranked}."]
+    if len(counts) == 1:
+        return ["The model needs more bits than counts of its own tokens."]
+    more = f"; for {unsure} more it is not resolved" if unsure else ""
+    return [
+        f"{behind} of {len(counts)} models need more bits than counts of their own tokens{more}. So this is a ranking "
+        "of underfit models."
+    ]
 
 
 def answer_line(comparison: Comparison) -> Line:
@@ -273,8 +276,8 @@ def main_table(comparison: Comparison) -> Table:
         *sizes,
         column("bytes/token", means.bytes_per_token.tolist(), nothing, ".2f"),
         column("bits per byte", [comparison.total(cell) for cell in cells], baselines.val_bpb.tolist(), ".3f"),
-        *(counted if own else []),
         column("of which restoration", restores, restored, ".3f"),
+        *(counted if own else []),
         column("parameters", means.params_total.tolist(), nothing, ",.0f"),
     )
 

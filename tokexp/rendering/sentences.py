@@ -228,8 +228,8 @@ def _older_line(versions: list[int]) -> str:
     since = [what for version, what in sorted(CHANGES.items()) if version > versions[0]]
     named = plain(listed([[str(version)] for version in versions]))
     return (
-        f"Figures of version {named} are among these; today's code has version {RESULTS_VERSION}. Since then "
-        f"{'; '.join(since)}."
+        f"Some of these figures, or all, are of version {named}; today's code has version {RESULTS_VERSION}. Since "
+        f"then {'; '.join(since)}."
     )
 
 
