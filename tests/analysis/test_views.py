@@ -138,3 +138,15 @@ def test_an_order_of_one_seed_is_told_whichever_view_has_it() -> None:
         turn = _turn([(each, _differences(each, [pair])) for each in views_], pair)
         assert turn is not None
         assert (turn.ahead, turn.behind, turn.one_seed) == ([single], [several], True)
+
+
+def test_the_cells_of_a_view_tell_of_one_variance_and_its_pairs_are_read_together() -> None:
+    cells = [Cell(arm, "nano", False, (), False) for arm in "abc"]
+    points = {cell: Point(np.array([i, i + 0.1]), 1.0, True) for i, cell in enumerate(cells)}
+    pairs = [(cells[0], cells[1]), (cells[0], cells[2]), (cells[1], cells[2])]
+    found = _differences(View("steps", 1.0, "", points), pairs)
+    nearest, over_seeds = found[pairs[0]], found[pairs[0]].over_seeds
+    assert over_seeds is not None
+    assert over_seeds.freedom == pytest.approx(3)
+    assert nearest.p == pytest.approx(2 * over_seeds.p(1.0)), "the second of three"
+    assert nearest.resolved
