@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from tokexp.analysis.cells import Cell
 from tokexp.analysis.comparison import Comparison, Size
+from tokexp.analysis.texts.counts import own_counts
 from tokexp.rendering.figures.layout import stagger
 from tokexp.rendering.figures.style import looks, on_white
 
@@ -18,7 +19,10 @@ GREY = "0.45"
 
 
 def ranking(comparison: Comparison) -> Figure:
-    """A dot a cell with its interval over the seeds, the best on top; restoration is a bar that ends in its dot."""
+    """A dot a cell with its interval over the seeds, the best on top; restoration is a bar that ends in its dot.
+
+    A cross is counts of its own tokens.
+    """
     sizes = comparison.sizes
     rows = [min(len(size.cells), MOST_ROWS) for size in sizes]
     low, high = _span(comparison)
@@ -46,6 +50,7 @@ def _span(comparison: Comparison) -> tuple[float, float]:
     totals = [comparison.total(cell) for cell in comparison.cells]
     ends = [total.value + side * (total.half or 0.0) for total in totals for side in (-1, 1)]
     ends += [*_naive(comparison).values(), *comparison.best_baselines.val_bpb.tolist()]
+    ends += [counts.bpb for counts in own_counts(comparison).values()]
     margin = 0.05 * (max(ends) - min(ends)) or 0.05
     return min(ends) - margin, max(ends) + margin
 
@@ -59,6 +64,7 @@ def _naive(comparison: Comparison) -> dict[Cell, float]:
 
 def _panel(axes: Axes, comparison: Comparison, size: Size, *, titled: bool) -> None:
     cells, naive, looking = size.cells[:MOST_ROWS], _naive(comparison), looks(comparison)
+    counts = own_counts(comparison)
     for row, cell in enumerate(cells):
         total, colour = comparison.total(cell), looking[cell].colour
         if cell in naive:
@@ -67,6 +73,8 @@ def _panel(axes: Axes, comparison: Comparison, size: Size, *, titled: bool) -> N
             axes.plot([total.value - total.half, total.value + total.half], [row, row], color=colour, lw=2.2,
                       solid_capstyle="butt")  # fmt: skip
         axes.plot(total.value, row, "o", ms=8, color=colour, mfc="white" if cell in naive else colour, mew=1.8)
+        if cell in counts:
+            axes.plot(counts[cell].bpb, row, "x", ms=6, color=GREY, mew=1.4, zorder=1)
         axes.annotate(f"{total.value:.3f}", (1, row), xycoords=("axes fraction", "data"), xytext=(6, 0),
                       textcoords="offset points", va="center", fontsize=9.5, color=GREY)  # fmt: skip
     left = len(size.cells) - len(cells)
