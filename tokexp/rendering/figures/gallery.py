@@ -41,8 +41,8 @@ PICTURES: list[Picture[Comparison]] = [
     Picture(
         "ranking",
         "Bits per byte of each tokenizer",
-        "Fewer are better. A dot is the mean over the seeds, and the line is its 95 % interval. A hollow dot loses text, "
-        "and the pale bar is what restores it. A cross is counts of its own tokens; dashed lines are baselines.",
+        "Fewer are better. A dot is the mean over the seeds, and the line is its 95 % interval. A hollow dot loses "
+        "text, and the pale bar is what restores it. A cross is counts of its own tokens; dashed lines are baselines.",
         ranking.ranking,
     ),
     Picture(
