@@ -25,6 +25,8 @@ def test_cells_are_compared_within_a_size() -> None:
     assert len(by_pair) == 3 + 3
     assert all(one.size == other.size for one, other in by_pair)
     assert all(difference.mean > 0 for difference in by_pair.values()), "the better one first"
+    freedom = [difference.over_seeds.freedom for difference in by_pair.values() if difference.over_seeds]
+    assert freedom == pytest.approx([6] * 6), "three seeds of each of the three cells of a size tell of one variance"
 
 
 def test_a_difference_is_resolved_or_says_what_would_do() -> None:
