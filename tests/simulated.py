@@ -13,14 +13,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tokexp.analysis.chance.documents import Documents, over_documents
+from tokexp.analysis.chance.statistics import LEVEL, Blocks, Chance, Text, holm
 from tokexp.analysis.chance.verdicts import SeedScores, compare_all
-from tokexp.analysis.documents import Documents
-from tokexp.analysis.statistics import LEVEL, Blocks, Chance, Text, holm
 
 EQUAL, UNEQUAL = np.full(8, 0.012), np.geomspace(0.007, 0.022, 8)  # standard deviations over seeds, as at size micro
 Cells = dict[tuple[str, int], SeedScores]
 Pairs = list[tuple[tuple[str, int], tuple[str, int]]]
 Procedure = Callable[[Cells, Text, Pairs], list[float]]  # p-values
+
+
+def document_chance(nats: np.ndarray, n_bytes: np.ndarray) -> tuple[float, Chance]:
+    """A figure or difference over documents, in bits per byte, with its chance: (documents,) each."""
+    over = over_documents(nats[None], n_bytes)
+    return float(over.mean[0]), over.chances[0]
 
 
 @dataclass(frozen=True)

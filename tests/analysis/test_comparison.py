@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from made_up import compared, equal_steps, named, run, seeds, several, study, two_sizes
 
+from tokexp.analysis.chance.statistics import Estimate
 from tokexp.analysis.comparison import BaselineName, Comparison, by_cell, comparisons, computed_once
-from tokexp.analysis.statistics import Estimate
 
 
 def test_a_cell_is_the_mean_of_its_seeds() -> None:

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from made_up import compared, seeds, two_sizes
 
+from tokexp.analysis.chance.statistics import Chance
 from tokexp.analysis.chance.verdicts import Reason
 from tokexp.analysis.differences import BEST, END, Lead, differences, leads
-from tokexp.analysis.statistics import Chance
 from tokexp.runs.study import Study
 from tokexp.runs.study.tables import BLOCK_COLUMNS
 

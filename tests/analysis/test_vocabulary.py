@@ -10,7 +10,7 @@ import pytest
 from made_up import compared, vocabularies
 
 from tokexp.analysis import vocabulary
-from tokexp.analysis.statistics import Interval
+from tokexp.analysis.chance.statistics import Interval
 from tokexp.analysis.vocabulary import Drawn, Says, draws, fitted, lack_of_fit, lowest, optima
 
 SIZES = np.array([270, 512, 1024, 2048, 4096, 8192, 12000])

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from tokexp.analysis.cells import Cell, cells_of
-from tokexp.analysis.statistics import Estimate, Text, Unknown
+from tokexp.analysis.chance.statistics import Estimate, Text, Unknown
 from tokexp.analysis.texts.units import Units, baseline_units, blocks_of_evaluations, units_of_runs
 from tokexp.runs.study import Study, block_nats
 from tokexp.scoring.units import BLOCKS_OF_TEXT, DOCUMENTS

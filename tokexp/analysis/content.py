@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import STRETCHES
 from tokexp.analysis.comparison import BaselineName, Comparison, baseline_of, computed_once
-from tokexp.analysis.statistics import STRETCHES
 from tokexp.scoring.units import BLOCKS_OF_TEXT
 
 FEWEST = 100  # bytes with so much context, of which fewer say nothing

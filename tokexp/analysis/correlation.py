@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tokexp.analysis.chance.statistics import Interval
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statistics import Interval
 
 FEWEST = 4  # cells
 DRAWS = 2000

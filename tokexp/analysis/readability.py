@@ -13,8 +13,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Estimate, Interval
 from tokexp.analysis.comparison import Comparison, computed_once
-from tokexp.analysis.statistics import Estimate, Interval
 from tokexp.scoring.samples.readability import MEASURES, Band, band, distance
 
 FEWEST = 5  # passages that people wrote, to hold samples against

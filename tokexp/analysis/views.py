@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Unknown
 from tokexp.analysis.chance.verdicts import Difference, Reason, SeedScores, compare_all
 from tokexp.analysis.comparison import Comparison, by_cell, computed_once
 from tokexp.analysis.curves import curves_by_run
-from tokexp.analysis.statistics import Unknown
 
 # What may be held equal, and the column of curves.csv that counts it.
 AXES = {"steps": "step", "bytes": "bytes_seen", "FLOPs": "flops", "seconds": "seconds"}

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import fdtrc
 
+from tokexp.analysis.chance.statistics import LEVEL, STRETCHES, Interval
 from tokexp.analysis.comparison import Comparison, computed_once
-from tokexp.analysis.statistics import LEVEL, STRETCHES, Interval
 from tokexp.analysis.texts.units import Units
 from tokexp.scoring.units import DOCUMENTS
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Estimate
 from tokexp.analysis.chance.verdicts import Difference
 from tokexp.analysis.comparison import Comparison, Size, baseline_of
 from tokexp.analysis.content import sources
@@ -14,7 +15,6 @@ from tokexp.analysis.statements.answer import Leader, answer
 from tokexp.analysis.statements.doubts import Doubt, Flaw, doubts
 from tokexp.analysis.statements.held_equal import held_equal
 from tokexp.analysis.statements.settling import Settling, settling
-from tokexp.analysis.statistics import Estimate
 from tokexp.analysis.texts.counts import OwnCounts, own_counts
 from tokexp.rendering.corpora import corpus_line, ranked_line
 from tokexp.rendering.sentences import held_equal_line, question

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tokexp.analysis.chance.statistics import Estimate
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.differences import Lead
 from tokexp.analysis.statements.answer import Leader, Ranking, SizeLead
 from tokexp.analysis.statements.chosen import Choice, Where
 from tokexp.analysis.statements.doubts import Charge, Confound
 from tokexp.analysis.statements.held_equal import HeldEqual
-from tokexp.analysis.statistics import Estimate
 from tokexp.analysis.texts.left_out import held_out_documents
 from tokexp.analysis.views import Agreement, Turn, View
 from tokexp.rendering.tables.columns import line_of, verdict_line

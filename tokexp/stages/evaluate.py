@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tokexp.analysis.statistics import text_interval
+from tokexp.analysis.chance.statistics import text_interval
 from tokexp.config import InputError
 from tokexp.data.corpus import load_corpus
 from tokexp.data.part import Part

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from tokexp.analysis.chance.seeds import UNEQUAL, Seeds, bartlett
-from tokexp.analysis.statistics import Chance
+from tokexp.analysis.chance.statistics import Chance
 
 # Variances 1 and 4 of three seeds each, 2 of two, and one that has none.
 BPB = {"a": np.array([-1.0, 0, 1]), "b": np.array([3.0, 5, 7]), "c": np.array([1.0, 3]), "d": np.array([2.0])}

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from scipy.stats import t as student
-from simulated import LEVELS, UNEQUAL, World, both_must_reject, one_test, rates
+from simulated import LEVELS, UNEQUAL, World, both_must_reject, document_chance, one_test, rates
 
+from tokexp.analysis.chance.documents import Documents
+from tokexp.analysis.chance.statistics import Blocks, Chance, Unknown, holm
 from tokexp.analysis.chance.verdicts import Difference, Reason, SeedScores, compare_all
-from tokexp.analysis.documents import Documents, document_error
-from tokexp.analysis.statistics import Blocks, Chance, Unknown, holm
 
 PASSAGES = np.repeat(np.arange(8) - 3.5, 8) / 100  # of eight stretches; variance 6e-4
 OF_TEXT = 6e-4 / 8
@@ -97,8 +97,8 @@ def test_documents_speak_of_such_texts_and_a_text_that_is_not_known_of_itself() 
     ]
     first, second = (SeedScores(each.sum(axis=1) / 1000 / math.log(2), each) for each in nats)
     found = compared(first, second, text=Documents(n_bytes))
-    error, freedom = document_error(nats[1].mean(axis=0) - nats[0].mean(axis=0), n_bytes)
-    assert found.over_text == Chance(pytest.approx(error**2), pytest.approx(freedom))
+    _, chance = document_chance(nats[1].mean(axis=0) - nats[0].mean(axis=0), n_bytes)
+    assert found.over_text == Chance(pytest.approx(chance.variance), pytest.approx(chance.freedom))
     assert found.verdict.reason is Reason.RESOLVED
     unknown = compared(first, second, text=Unknown())
     assert (unknown.over_text, unknown.verdict.reason, unknown.seeds_share) == (None, Reason.ON_THIS_TEXT, 1.0)

@@ -10,8 +10,8 @@ import pytest
 from made_up import compared, left_out_in_turn, of_documents, together
 from scipy.stats import ttest_rel
 
+from tokexp.analysis.chance.statistics import LEVEL, holm
 from tokexp.analysis.comparison import comparisons
-from tokexp.analysis.statistics import LEVEL, holm
 from tokexp.analysis.texts.left_out import LeftOut, left_out, over_texts
 from tokexp.runs.study import Study
 

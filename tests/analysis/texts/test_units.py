@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up import baseline, compared, of_documents, on_test, run, seeds, several, study, with_units
+from simulated import document_chance
 
+from tokexp.analysis.chance.statistics import Chance
 from tokexp.analysis.chance.verdicts import Reason
 from tokexp.analysis.content import bits_along
 from tokexp.analysis.differences import END, differences, leads
-from tokexp.analysis.documents import document_error
 from tokexp.analysis.statements.settling import settling
-from tokexp.analysis.statistics import Chance
 from tokexp.analysis.views import views
 from tokexp.analysis.vocabulary import optima
 from tokexp.runs.study import Study
@@ -33,8 +33,8 @@ def test_an_interval_over_documents_is_that_of_their_paired_differences() -> Non
     assert comparison.end_nats(comparison.cells[0]).shape == (3, 40)
     ((_, difference),) = differences(comparison).items()
     behind = by_document(made, "bpe") - by_document(made, "char")
-    error, freedom = document_error(behind, comparison.unit_bytes)
-    assert difference.over_text == Chance(pytest.approx(error**2), pytest.approx(freedom))
+    _, chance = document_chance(behind, comparison.unit_bytes)
+    assert difference.over_text == Chance(pytest.approx(chance.variance), pytest.approx(chance.freedom))
     assert difference.verdict.reason is Reason.RESOLVED
 
 
@@ -108,7 +108,7 @@ def test_baselines_are_held_against_documents() -> None:
     behind = nats.to_numpy() - by_document(made, "char")
     over_text = rows[0].difference.over_text
     assert over_text is not None
-    assert over_text.error == pytest.approx(document_error(behind, of_char.bytes.to_numpy())[0])
+    assert over_text.error == pytest.approx(document_chance(behind, of_char.bytes.to_numpy())[1].error)
 
 
 def test_the_best_checkpoint_is_chosen_on_validation_and_scored_on_test() -> None:

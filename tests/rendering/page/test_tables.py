@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tokexp.analysis.cells import Cell, Setting
+from tokexp.analysis.chance.statistics import Estimate
 from tokexp.analysis.chance.verdicts import Reason, Verdict
-from tokexp.analysis.statistics import Estimate
 from tokexp.rendering.page.tables import grid
 from tokexp.rendering.tables.columns import Column, table
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tokexp.analysis.cells import Cell, Setting
+from tokexp.analysis.chance.statistics import Estimate, Interval
 from tokexp.analysis.chance.verdicts import Reason, Verdict
 from tokexp.analysis.comparison import BaselineName
 from tokexp.analysis.correlation import Correlation
 from tokexp.analysis.readability import Reading
-from tokexp.analysis.statistics import Estimate, Interval
 from tokexp.analysis.views import Point
 from tokexp.rendering.tables.columns import (
     Absent,

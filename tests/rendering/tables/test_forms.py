@@ -12,9 +12,9 @@ import pytest
 from made_up import HOSTILE
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Estimate, Interval
 from tokexp.analysis.chance.verdicts import Reason, Verdict
 from tokexp.analysis.comparison import BaselineName
-from tokexp.analysis.statistics import Estimate, Interval
 from tokexp.rendering.tables.columns import Absent, Column, Table, table
 from tokexp.rendering.tables.forms import latex_table, markdown_table, numbers, write_table
 

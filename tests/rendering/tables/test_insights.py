@@ -8,6 +8,7 @@ import pytest
 from made_up import ARMS, compared, run, seeds, study, with_samples
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Interval
 from tokexp.analysis.seed_experiment.insights import (
     HOLDS,
     NOT,
@@ -21,7 +22,6 @@ from tokexp.analysis.seed_experiment.insights import (
     TextOfSamples,
     insights,
 )
-from tokexp.analysis.statistics import Interval
 from tokexp.rendering.tables.insights import CLAIMS, claim, evidence, verdict
 
 A, B, C = (Cell(arm, "nano", False, (), False) for arm in "abc")

@@ -1,1 +1,1 @@
-"""What chance makes of a difference: the seeds' variance, and the test that adds it to the text's."""
+"""How far a figure or a difference may be chance: of the seeds, of the held-out text, of all that is read together."""

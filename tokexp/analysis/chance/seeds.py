@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtrc
 
-from tokexp.analysis.statistics import Chance, K
+from tokexp.analysis.chance.statistics import Chance, K
 
 UNEQUAL = 0.25  # p-value of Bartlett's test below which variances are not pooled
 

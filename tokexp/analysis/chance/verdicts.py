@@ -2,7 +2,7 @@
 
 Other seeds might turn it round, and so might other text. A cell is all runs that differ in the seed alone, so the
 difference d of two means has a variance over seeds (`seeds.py`) and one over the text, paired: over its documents
-(`analysis/documents.py`) or, of one text, over stretches of it (`analysis/statistics.py`). They add up, and t is d over
+(`documents.py`) or, of one text, over stretches of it (`statistics.py`). They add up, and t is d over
 the root of the sum. (What a seed does to one passage alone is in both, so the sum errs to the large side.) Interval,
 p-value and verdict come from this one t, and all differences of a report are judged together (Holm).
 
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from tokexp.analysis.chance.seeds import Seeds
-from tokexp.analysis.statistics import LEVEL, Chance, Interval, K, Text, holm, holm_level
+from tokexp.analysis.chance.statistics import LEVEL, Chance, Interval, K, Text, holm, holm_level
 
 MOST_SEEDS = 1000  # beyond which "how many would do" is not an answer
 

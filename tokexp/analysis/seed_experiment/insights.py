@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Interval, Unknown
 from tokexp.analysis.chance.verdicts import SeedScores, compare_all
 from tokexp.analysis.comparison import Comparison, by_cell
 from tokexp.analysis.content import bits_by_content
 from tokexp.analysis.correlation import FEWEST, spearman, spearman_interval
 from tokexp.analysis.readability import Reading, lowest_temperature_distances, readings, temperatures
-from tokexp.analysis.statistics import Interval, Unknown
 
 Range = tuple[float, float]  # least and most
 

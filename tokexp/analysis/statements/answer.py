@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Estimate
 from tokexp.analysis.chance.verdicts import Difference
 from tokexp.analysis.comparison import Comparison, Size
 from tokexp.analysis.differences import END, Lead, differences, leads
 from tokexp.analysis.statements.chosen import Choice, choices
 from tokexp.analysis.statements.doubts import Confound, confounds
-from tokexp.analysis.statistics import Estimate
 from tokexp.analysis.views import Agreement, agreement
 
 

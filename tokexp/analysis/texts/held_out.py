@@ -9,10 +9,10 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Estimate, Unknown
 from tokexp.analysis.chance.verdicts import Difference, SeedScores, compare_all
 from tokexp.analysis.comparison import Comparison, computed_once
 from tokexp.analysis.differences import differences
-from tokexp.analysis.statistics import Estimate, Unknown
 from tokexp.analysis.texts.units import units_of_runs
 
 PARTS = ("val", "test")  # of the corpus itself

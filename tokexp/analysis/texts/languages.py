@@ -16,8 +16,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import LEVEL, Interval
 from tokexp.analysis.comparison import Comparison
-from tokexp.analysis.statistics import LEVEL, Interval
 from tokexp.runs.study import Study
 
 ENGLISH = "en-US"

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import LEVEL, Chance, Interval, holm, holm_level
 from tokexp.analysis.comparison import Comparison, Size
-from tokexp.analysis.statistics import LEVEL, Chance, Interval, holm, holm_level
 
 FEWEST = 5  # texts, of which t has an interval that is of use
 MOST_NAMED = 2  # documents in the name of a text

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tokexp.analysis.documents import FEWEST, Documents
-from tokexp.analysis.statistics import Blocks, Text, Unknown
+from tokexp.analysis.chance.documents import FEWEST, Documents
+from tokexp.analysis.chance.statistics import Blocks, Text, Unknown
 from tokexp.runs.study import Study, block_nats
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.units import BLOCKS_OF_TEXT, DOCUMENTS

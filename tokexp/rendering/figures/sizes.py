@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Estimate
 from tokexp.analysis.comparison import Comparison
 from tokexp.analysis.correlation import power_law
-from tokexp.analysis.statistics import Estimate
 from tokexp.analysis.vocabulary import Says, optima
 from tokexp.rendering.figures.layout import MOST_NAMED, engineering, name_ends, side_by_side, wide
 from tokexp.rendering.figures.style import COLOURS, MARKERS, arm_colours, looks

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tokexp.analysis.cells import Cell
+from tokexp.analysis.chance.statistics import Estimate, Interval
 from tokexp.analysis.chance.verdicts import Reason, Verdict
 from tokexp.analysis.comparison import BaselineName
 from tokexp.analysis.correlation import Correlation
 from tokexp.analysis.readability import Reading
-from tokexp.analysis.statistics import Estimate, Interval
 from tokexp.analysis.views import Point
 from tokexp.rendering.text import Emphasis, Line, Strong
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tokexp.analysis.chance.statistics import STRETCHES
 from tokexp.analysis.chance.verdicts import Difference
 from tokexp.analysis.comparison import Comparison, baseline_of
 from tokexp.analysis.content import bits_along
 from tokexp.analysis.differences import differences, leads
-from tokexp.analysis.statistics import STRETCHES
 from tokexp.analysis.texts.counts import own_counts
 from tokexp.analysis.views import views
 from tokexp.rendering.sentences import view_heading

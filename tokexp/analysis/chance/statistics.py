@@ -1,7 +1,7 @@
 """What chance does to a figure, and to a difference of two: intervals, p-values and their correction.
 
 A source of chance is a variance with its degrees of freedom (`Chance`); independent ones add up. Which sources a
-difference has is said elsewhere: the seeds (`chance/seeds.py`), documents (`documents.py`), and here a held-out text
+difference has is said elsewhere: the seeds (`seeds.py`), documents (`documents.py`), and here a held-out text
 that is one text, in 64 blocks.
 
 The blocks of a text are no 64 texts: neighbours are of one scene, and what suits a tokenizer goes on for

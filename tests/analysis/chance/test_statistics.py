@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp, ttest_ind
 
-from tokexp.analysis.statistics import (
+from tokexp.analysis.chance.statistics import (
     Blocks,
     Chance,
     Unknown,

@@ -24,9 +24,9 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import stdtr, stdtridf, stdtrit
+from scipy.special import stdtridf, stdtrit
 
-from tokexp.analysis.statistics import DRAWS, LEVEL, Chance, Interval, K
+from tokexp.analysis.chance.statistics import DRAWS, LEVEL, Chance, K
 
 FEWEST = 5  # documents, below which they are no sample of a kind of text
 ROUNDING = 1e-12  # of the figures: a spread below that is none
@@ -41,15 +41,11 @@ class OverDocuments:
     error: np.ndarray  # its standard error over documents; 0 where every byte of every document costs the same
     freedom: np.ndarray  # degrees of freedom of t; infinite where the error is 0
 
-    def intervals(self, level: float = LEVEL) -> np.ndarray:
-        """(pairs, 2): low and high at 1 - `level`, mean -+ t * error."""
-        half = np.where(self.error > 0, stdtrit(self.freedom, 1 - level / 2) * self.error, 0.0)
-        return np.stack([self.mean - half, self.mean + half], axis=-1)
-
-    def p(self) -> np.ndarray:
-        """(pairs,): two-sided p-values of the mean's being zero; below 0.05 just where the interval excludes zero."""
-        t = np.divide(np.abs(self.mean), self.error, out=np.zeros_like(self.mean), where=self.error > 0)
-        return np.where(self.error > 0, 2 * stdtr(self.freedom, -t), np.where(self.mean == 0, 1.0, 0.0))
+    @property
+    def chances(self) -> list[Chance]:
+        """What the choice of the documents does to each of them."""
+        known = zip(self.error.tolist(), self.freedom.tolist(), strict=True)
+        return [Chance(error**2, freedom) for error, freedom in known]
 
 
 def over_documents(nats: np.ndarray, n_bytes: np.ndarray) -> OverDocuments:
@@ -95,31 +91,8 @@ class Documents:
     def chances(self, nats: Mapping[K, np.ndarray], pairs: Sequence[tuple[K, K]]) -> list[Chance | None]:
         if not pairs:
             return []
-        over = over_documents(np.array([nats[second] - nats[first] for first, second in pairs]), self.n_bytes)
-        return [
-            Chance(float(error) ** 2, float(freedom)) for error, freedom in zip(over.error, over.freedom, strict=True)
-        ]
-
-
-def document_error(nats: np.ndarray, n_bytes: np.ndarray) -> tuple[float, float]:
-    """Standard error in bits per byte, and degrees of freedom, of one figure or difference: (documents,) each.
-
-    For one test of seeds and documents together: their variances v add, and t has (sum v)^2 / sum(v^2 / freedom)
-    degrees of freedom (Satterthwaite 1946).
-    """
-    over = over_documents(nats[None], n_bytes)
-    return float(over.error[0]), float(over.freedom[0])
-
-
-def document_interval(nats: np.ndarray, n_bytes: np.ndarray, level: float = LEVEL) -> Interval:
-    """The interval over documents of bits per byte, or of a difference of them, at 1 - `level`: (documents,) each."""
-    low, high = over_documents(nats[None], n_bytes).intervals(level)[0]
-    return Interval(float(low), float(high))
-
-
-def document_p(nats: np.ndarray, n_bytes: np.ndarray) -> float:
-    """Two-sided p-value of a difference's being zero: (documents,) each."""
-    return float(over_documents(nats[None], n_bytes).p()[0])
+        behind = np.array([nats[second] - nats[first] for first, second in pairs])
+        return [*over_documents(behind, self.n_bytes).chances]
 
 
 def _critical(residuals: np.ndarray, n_bytes: np.ndarray) -> np.ndarray:
