@@ -1,7 +1,7 @@
 """Sums the cost of the held-out text over 64 blocks of equal length.
 
-The sums are kept with every total, and say how much of a difference is this text's
-(`analysis/chance/statistics.py`), and what the best of several checkpoints is worth. A token or character belongs to the block of its first byte.
+The sums are kept with every total. They say how much of a difference is this text's (`analysis/chance/statistics.py`),
+and what the best of several checkpoints is worth. A token or character belongs to the block of its first byte.
 """
 
 from __future__ import annotations
