@@ -58,7 +58,7 @@ def restoration_cost(tokenizer: Tokenizer, train: Part, text: Part) -> Restorati
         restored = restored and tokenizer.decode(ids) == document
     if restored:
         return Restoration(np.zeros((tokens, len(ASPECTS))))
-    if tokenizer.exact_but_unk:
+    if tokenizer.exact_but_unk and _is_exact_but_unk(tokenizer, text):
         return unknown_characters(tokenizer, train, text)
     return RestorationModel(tokenizer, train).cost(text)
 
@@ -81,6 +81,18 @@ def unknown_characters(tokenizer: Tokenizer, train: Part, text: Part) -> Restora
             bits[at, ASPECTS.index("spelling")] = model.bits([()], char)
         rows.append(bits)
     return Restoration(np.concatenate(rows))
+
+
+def _is_exact_but_unk(tokenizer: Tokenizer, text: Part) -> bool:
+    """Whether it does what the kind declares: no id but UNK, which is one character, stands for bytes not its own."""
+    written = tokenizer.token_bytes()
+    for document in text.documents():
+        raw = document.encode()
+        for i, (start, end) in zip(*tokenizer.encode_with_spans(document), strict=True):
+            piece = raw[start:end]
+            if len(piece.decode(errors="replace")) != 1 if i == tokenizer.unk_id else piece != written[i]:
+                return False
+    return True
 
 
 def _unknown(tokenizer: Tokenizer, text: Part) -> Iterator[tuple[int, dict[int, str]]]:
