@@ -58,7 +58,13 @@ def run(
     row |= {"budget": "steps=100", "precision": "float32", "tokenizer_sha256": arm}
     row |= {"params_body": 100, "params_total": 100 + int(bytes_per_token), "marginal_gain_bpb": np.nan}
     row |= {"unk_rate": 0.0, "val_bpb_restoration": 0.0}
-    row |= {"val_bpb": bpb[-1], "val_bpb_sliding": bpb[-1], "best_val_bpb_crossfit": min(bpb), **columns}
+    row |= {
+        "val_bpb": bpb[-1],
+        "val_bpb_sliding": bpb[-1],
+        "best_val_bpb": min(bpb),
+        "best_val_bpb_crossfit": min(bpb),
+        **columns,
+    }
     every = json.dumps({"train.schedule": "cosine", "budget.steps": 100, **(settings or {})}, sort_keys=True)
     name = f"{arm}-s{seed}-{every}-{row['machine']}"
     row = {"name": name, "config_hash": name, "settings": every} | {

@@ -22,11 +22,11 @@ from tokexp.analysis.statements.settling import Settling
 from tokexp.rendering.first_screen import (
     answer_lines,
     command,
+    counts_line,
     first_screen,
     main_table,
     report_title,
     settling_lines,
-    underfit_line,
 )
 from tokexp.rendering.text import markdown, plain
 from tokexp.runs.study import Study
@@ -156,17 +156,24 @@ def test_the_main_table_has_few_columns_and_few_baselines() -> None:
 
 def test_models_that_counting_beats_are_said_to_be_underfit() -> None:
     made = seeds(0.5)
+    both = pd.DataFrame([*counts_of("char", 1.5), *counts_of("bpe", 1.6)])
 
     def said(**bpb: float) -> str:
         rows = [row for arm, value in bpb.items() for row in counts_of(arm, value)]
         with_counts = dataclasses.replace(made, counts=pd.DataFrame(rows))
-        return plain(underfit_line(compared(with_counts)))
+        return plain(counts_line(compared(with_counts)))
 
     assert said(char=1.5, bpe=1.6) == (
         "2 of 2 models need more bits than counts of their own tokens. So this is a ranking of underfit models."
     )
     assert said(char=2.0105, bpe=1.6).startswith(
         "1 of 2 models need more bits than counts of their own tokens; for 1 more"
+    )
+    late = dataclasses.replace(made, results=made.results.assign(best_val_bpb=1.9))
+    assert "ranking of overfit models" in plain(counts_line(compared(dataclasses.replace(late, counts=both))))
+    some = late.results.assign(best_val_bpb=late.results.best_val_bpb.where(late.results.arm == "char", 2.5))
+    assert "of models that counting beats" in plain(
+        counts_line(compared(dataclasses.replace(late, results=some, counts=both)))
     )
     assert said(char=1.5) == "The model needs more bits than counts of its own tokens."
     assert said(char=3.0, bpe=3.0) == ""

@@ -73,14 +73,17 @@ def report_title(study: Study) -> str:
 
 def whole_answer(comparison: Comparison) -> Line:
     """Who leads, where the lead lies, and whether the models are ahead of counting."""
-    lines = [answer_line(comparison), *source_lines(comparison), underfit_line(comparison)]
+    lines = [answer_line(comparison), *source_lines(comparison), counts_line(comparison)]
     return sentence(*filter(None, lines))
 
 
-def underfit_line(comparison: Comparison) -> Line:
+FITS = {frozenset([False]): "underfit models", frozenset([True]): "overfit models"}  # by whether those behind are
+
+
+def counts_line(comparison: Comparison) -> Line:
     """How many models are not ahead of counts of their own tokens; nothing where all are."""
     counts = own_counts(comparison).values()
-    behind = sum(one.lead.mean <= 0 for one in counts)
+    behind = [one.overfit for one in counts if one.lead.mean <= 0]
     unsure = sum(one.lead.mean > 0 and not one.beaten for one in counts)
     if not behind:
         return []
@@ -88,8 +91,8 @@ def underfit_line(comparison: Comparison) -> Line:
         return ["The model needs more bits than counts of its own tokens."]
     more = f"; for {unsure} more it is not resolved" if unsure else ""
     return [
-        f"{behind} of {len(counts)} models need more bits than counts of their own tokens{more}. So this is a ranking "
-        "of underfit models."
+        f"{len(behind)} of {len(counts)} models need more bits than counts of their own tokens{more}. So this is a "
+        f"ranking of {FITS.get(frozenset(behind), 'models that counting beats')}."
     ]
 
 

@@ -1,7 +1,7 @@
 """Is a network ahead of counting its own tokens? Held against Kneser-Ney over the tokens of its tokenizer.
 
-A network that is not has not learned yet what a table of n-grams finds in seconds, and networks that are not are ranked
-by how far each is from done, which another budget may turn round.
+A network that is not has not learned yet what a table of n-grams finds in seconds, or has been trained for too long.
+Networks that are not are ranked by how far each is from its best, which another budget may turn round.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from tokexp.analysis.cells import Cell
 from tokexp.analysis.chance.verdicts import Difference, SeedScores, compare_all
 from tokexp.analysis.comparison import Comparison, computed_once
 
+WORSE = 0.01  # by which an end is behind the best checkpoint, beyond the noise of evaluations
+
 
 @dataclass(frozen=True)
 class OwnCounts:
@@ -23,6 +25,7 @@ class OwnCounts:
     order: int  # of Kneser-Ney, the best on the validation part
     bpb: float  # restoration included
     lead: Difference  # of the counts' bits per byte over the cell's: positive where the cell is ahead
+    overfit: bool  # whether the cell's end is behind its best checkpoint
 
     @property
     def beaten(self) -> bool:
@@ -52,4 +55,8 @@ def own_counts(comparison: Comparison) -> dict[Cell, OwnCounts]:
         units = counted.sort_values("unit").nats.to_numpy(float)
         scores[digest] = SeedScores(np.array([bpb]), units[None, : nats.shape[1]], None)
     leads = compare_all(scores, comparison.text, [(cell, digest) for cell, (digest, _, _) in counts.items()])
-    return {cell: OwnCounts(order, bpb, leads[cell, digest]) for cell, (digest, order, bpb) in counts.items()}
+    ends, best = comparison.mean("val_bpb"), comparison.mean("best_val_bpb")
+    return {
+        cell: OwnCounts(order, bpb, leads[cell, digest], ends[cell] > (1 + WORSE) * best[cell])
+        for cell, (digest, order, bpb) in counts.items()
+    }
