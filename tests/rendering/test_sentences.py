@@ -47,7 +47,7 @@ def test_baselines_are_ahead_or_behind() -> None:
     assert "`char` is behind PPMd, the best adaptive baseline, by 0.005; **not resolved**: " in said
     assert "`char` is ahead of Kneser-Ney, the best static baseline, by 0.290; " in said
     assert "gzip" not in said, "not the best of its family"
-    assert "The order is the same at equal steps" in said
+    assert "No change of order is resolved at equal steps" in said
 
 
 def test_where_no_baseline_has_blocks_nothing_is_said_of_them() -> None:
@@ -72,7 +72,9 @@ def test_an_order_that_turns_round_is_said() -> None:
 
 def test_views_that_rank_too_few_are_said() -> None:
     said = ranked(equal_steps())
-    assert "The order is the same at equal steps and each at its best checkpoint. Most of the runs cannot" in said
+    assert (
+        "No change of order is resolved at equal steps and each at its best checkpoint. Most of the runs cannot" in said
+    )
     assert "cannot be ranked at equal bytes" in said
 
 

@@ -110,7 +110,7 @@ def terms_line(agreement: Agreement) -> Line:
     if len(agreement.telling) < 2:
         return []
     silent = f" Most of the runs cannot be ranked {under(agreement.silent)}." if agreement.silent else ""
-    return [f"The order is the same {under(agreement.telling)}.{silent}"]
+    return [f"No change of order is resolved {under(agreement.telling)}.{silent}"]
 
 
 def turn_line(turn: Turn) -> Line:

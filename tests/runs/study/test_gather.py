@@ -58,6 +58,33 @@ def test_rows_stay_until_they_are_pruned(runs: list[Path], tmp_path: Path, caplo
     assert caplog.messages[-1].endswith("reports/mine: drops the rows of 1 run without a folder")
 
 
+def test_a_run_of_a_later_version_takes_the_place_of_the_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one seed would count twice."""
+
+    def read_run(folder: Path) -> RunRows:
+        arm, _, version = folder.name.partition("@")
+        row = {"name": folder.name, "config_hash": folder.name, "results_version": float(version or "nan")}
+        made = whole_study([run(arm, **row)])
+        tables = {name: getattr(made, name).to_dict("records") for name in TABLES}
+        return RunRows(tables, made.samples, made.segments)
+
+    monkeypatch.setattr(gather, "read_run", read_run)
+    data = tmp_path / "reports/mine/data"
+
+    def names(*folders: str) -> list[str]:
+        collect([tmp_path / name for name in folders], data, keep=True)
+        study = read_study("mine", data)
+        assert set(study.curves["name"]) == set(study.blocks["name"]) == set(study.results["name"])
+        assert {row["name"] for row in (*study.samples, *study.segments)} <= set(study.results["name"])
+        return sorted(study.results["name"])
+
+    assert names("char", "bpe@2") == ["bpe@2", "char"]
+    assert names("char@3") == ["bpe@2", "char@3"], "what does not say its version is older"
+    assert names("bpe@4", "char@2", "bpe@3") == ["bpe@4", "char@3"]
+
+
 def test_a_sweep_has_the_runs_of_all_its_commands(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -48,8 +48,9 @@ from tokexp.runs.study.tables import (
     READABILITY_ROW,
     SAMPLE_ROW,
     TABLES,
+    superseded,
 )
-from tokexp.runs.study.units import counts_by_unit, texts_and_units
+from tokexp.runs.study.units import by_column, counts_by_unit, texts_and_units, with_blocks
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.segments import SAMPLES_SHOWN
 from tokexp.system.files import replacing_together, settle, sha256, write_text
@@ -65,7 +66,8 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = F
     """Write the data files of the run folders `runs`; returns a line for each that has no readable result.
 
     `keep`: rows that are there already stay, unless one of `runs` has the same settings, so that a study
-    grows in pieces and over machines. With `prune` those whose folders are gone go too.
+    grows in pieces and over machines. Of a run by two versions of the code the later one stays. With `prune` those
+    whose folders are gone go too.
     Where no folder has a result nothing is written, and what is there stays.
     The files are replaced together: a kill leaves the old ones or the new ones.
     """
@@ -100,6 +102,9 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = F
         samples = [row for row in before.samples if row["name"] not in gone] + samples
         segments = [row for row in before.segments if row["name"] not in gone] + segments
         tokenizers = before.tokenizers | tokenizers
+    old = superseded(frames["results"])
+    frames = {name: rows[~rows["name"].isin(old)] if "name" in rows else rows for name, rows in frames.items()}
+    samples, segments = ([row for row in rows if row["name"] not in old] for rows in (samples, segments))
     known = set(frames["results"].name)
     with replacing_together(data) as new:
         _write_tables(frames, new)
@@ -194,13 +199,13 @@ def read_run(folder: Path) -> RunRows:
     tables = {
         "results": [csv_row(result)],
         "curves": [{**name, **row} for row in curve(metrics)],
-        "blocks": [{**name, "step": row.step, **_by_column(row.scores.val_block_nats)} for row in evaluations],
+        "blocks": [{**name, "step": row.step, **by_column(row.scores.val_block_nats)} for row in evaluations],
         "content": [{**name, **row} for row in load_lines(folder / CONTENT, CONTENT_ROW)],
         "readability": [
             *({**read, **row} for row in load_lines(folder / READABILITY, READABILITY_ROW)),
             *({**human, "sample": i, **row} for i, row in enumerate(held_out["human"])),
         ],
-        "baselines": [{**of_text, **_with_blocks(row)} for row in held_out["baselines"]],
+        "baselines": [{**of_text, **with_blocks(row)} for row in held_out["baselines"]],
         **texts_and_units(folder, result, held_out["baselines"]),
         "counts": counts_by_unit(folder, result),
     }
@@ -229,17 +234,6 @@ def _evaluations(metrics: list[Row], steps: int) -> list[EvalRow]:
     ):
         raise ValueError("an evaluation without a step before it")
     return evaluations
-
-
-def _by_column(block_nats: list[float]) -> dict[str, float]:
-    return dict(zip(BLOCK_COLUMNS, block_nats, strict=True))
-
-
-def _with_blocks(row: dict[str, Any]) -> dict[str, Any]:
-    """A baseline with a column a block, empty where it was measured as a whole."""
-    nats = row.get("block_nats") or [None] * BLOCKS
-    kept = {name: value for name, value in row.items() if name not in ("block_nats", "unit_nats")}
-    return {**kept, **_by_column(nats)}
 
 
 def read_segments(folder: Path, run: str) -> list[dict[str, Any]]:

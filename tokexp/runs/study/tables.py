@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from tokexp.runs.identity import FIRST_VERSION
 from tokexp.runs.result import POSITIVE
 from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.samples.readability import MEASURES
@@ -81,6 +82,15 @@ COLUMNS: dict[str, Kinds] = {
     "units": {**RUN, "text": str, "baseline": str, "unit": Count, **_SUMS, "nats": float},
     "counts": {"tokenizer_sha256": str, "val_sha256": str, "unit": Count, **COUNTED, "nats": float},
 }
+
+
+def superseded(results: pd.DataFrame) -> set[str]:
+    """Name the runs of which there is one of a later version of the code, of the same settings, seed and texts."""
+    version = results.results_version.astype(float).fillna(FIRST_VERSION)
+    what = ["arm", "settings", "seed", "corpus_sha256", "val_sha256", "test_sha256"]
+    same = results[what].astype(object).fillna("").astype(str)
+    latest = version.groupby([same[name] for name in what]).transform("max")
+    return set(results["name"][version < latest])
 
 
 def check_column(rows: pd.DataFrame, name: str, kind: Any) -> None:

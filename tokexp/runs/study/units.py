@@ -7,7 +7,8 @@ from typing import Any
 
 from tokexp.runs.files import COUNTS, TEXTS, load_json, load_lines
 from tokexp.runs.result import RunResult
-from tokexp.runs.study.tables import COUNTED, TEXT_SCORE
+from tokexp.runs.study.tables import BLOCK_COLUMNS, COUNTED, TEXT_SCORE
+from tokexp.scoring.blocks import BLOCKS
 from tokexp.scoring.units import DOCUMENTS
 
 Row = dict[str, Any]
@@ -52,3 +53,14 @@ def counts_by_unit(folder: Path, result: RunResult) -> list[Row]:
         "order": counts["order"], "bpb": counts["bpb"],
     }  # fmt: skip
     return [{**of, "unit": unit, "nats": nats} for unit, nats in enumerate(counts["nats"])]
+
+
+def by_column(block_nats: list[float]) -> dict[str, float]:
+    return dict(zip(BLOCK_COLUMNS, block_nats, strict=True))
+
+
+def with_blocks(row: dict[str, Any]) -> dict[str, Any]:
+    """A baseline with a column a block, empty where it was measured as a whole."""
+    nats = row.get("block_nats") or [None] * BLOCKS
+    kept = {name: value for name, value in row.items() if name not in ("block_nats", "unit_nats")}
+    return {**kept, **by_column(nats)}
