@@ -126,13 +126,13 @@ def test_committed_sweeps_have_the_settings_that_they_had(name: str, monkeypatch
     rows = pd.read_csv(ROOT / f"reports/{name}/data/results.csv", dtype=str).set_index("config_hash")
     (val_sha256,) = set(rows.val_sha256)
     (version,) = set(rows.get("results_version", pd.Series(["2"])).fillna("2"))  # older ones do not say it
-    monkeypatch.setattr(identity, "RESULTS_VERSION", int(version))
+    monkeypatch.setattr(identity, "RESULTS_VERSION", int(float(version)))
     parts = {"train": SimpleNamespace(n_bytes=1_003_854), "val": SimpleNamespace(n_bytes=111_540)}
     corpus: Any = SimpleNamespace(hashes={"train_sha256": TRAIN_SHA256, "val_sha256": val_sha256}, **parts)
     loader = GlobalHydra.instance().config_loader()
     params = compose("config", [f"sweeps={name}", "hydra.mode=RUN"], return_hydra_config=True).hydra.sweeper.params
     jobs = list_jobs(loader, [f"{key}={value}" for key, value in params.items()])
-    for job in (jobs[0], jobs[-1]):
+    for job in (jobs[0], jobs[-1]) if len(rows) >= len(jobs) else jobs[:1]:  # of some not all is done
         cfg = composed(f"sweeps={name}", *job)
         assert {config_hash(cfg, corpus, precision) for precision in set(rows.precision)} & set(rows.index), job
 
