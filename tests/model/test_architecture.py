@@ -71,8 +71,9 @@ def test_text_in_a_step() -> None:
             got = fill_in_sizes(cfg, 6551, bytes_per_token)
             read = got.train.batch_size * got.model.block_size * bytes_per_token
             assert read == pytest.approx(4096, rel=0.05)
-    least = dataclasses.replace(of, train=TrainConfig(batch_bytes=1))
-    assert fill_in_sizes(least, 6551, 3.1).train.batch_size == 1
+    least = dataclasses.replace(of, train=TrainConfig(batch_bytes=100))
+    with pytest.raises(InputError, match=r"batch_bytes: got 100, but a context is 397 bytes of text, expected"):
+        fill_in_sizes(least, 6551, 3.1)
 
 
 def test_a_total_beyond_all_machines_is_answered_at_once() -> None:

@@ -27,20 +27,20 @@ from tokexp.system.device import total_memory
 log = logging.getLogger(__name__)
 
 MOST_OFF = 0.02  # of params_total
+MOST_OFF_BATCH = 0.2  # of train.batch_bytes: of a few contexts none may be nearer
 
 
 def fill_in_sizes(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> RunConfig:
     """`cfg` with the sizes that it leaves to the tokenizer filled in.
 
     `bytes_per_token`: over the training part. Raises InputError where no width comes within 2 % of
-    `params_total`.
+    `params_total`, or no number of sequences within 20 % of `train.batch_bytes`.
     """
     model, train = cfg.model, cfg.train
     if cfg.data.block_bytes is not None:
         model = dataclasses.replace(model, block_size=max(1, round(cfg.data.block_bytes / bytes_per_token)))
     if train.batch_bytes is not None:
-        sequences = max(1, round(train.batch_bytes / (model.block_size * bytes_per_token)))
-        train = dataclasses.replace(train, batch_size=sequences)
+        train = dataclasses.replace(train, batch_size=_sequences(train.batch_bytes, model.block_size * bytes_per_token))
     if cfg.params_total is not None:
         model = dataclasses.replace(model, n_embd=nearest_width(model, vocab_size, cfg.params_total))
         got = _total(model, vocab_size)
@@ -53,6 +53,20 @@ def fill_in_sizes(cfg: RunConfig, vocab_size: int, bytes_per_token: float) -> Ru
             )
         log.info("n_embd=%d: %s parameters, %+.2f%% from params_total", model.n_embd, f"{got:,}", 100 * off)
     return dataclasses.replace(cfg, model=model, train=train)
+
+
+def _sequences(batch_bytes: int, context_bytes: float) -> int:
+    """How many contexts of so many bytes are nearest to `batch_bytes`.
+
+    Raises InputError where none come within 20 %.
+    """
+    sequences = max(1, round(batch_bytes / context_bytes))
+    if abs(sequences * context_bytes / batch_bytes - 1) > MOST_OFF_BATCH:
+        raise InputError(
+            f"train.batch_bytes: got {batch_bytes:,}, but a context is {context_bytes:,.0f} bytes of text, expected a "
+            f"number of contexts that come within {MOST_OFF_BATCH:.0%}; give more bytes or a smaller model.block_size"
+        )
+    return sequences
 
 
 def nearest_width(model: ModelConfig, vocab_size: int, params_total: int) -> int:
