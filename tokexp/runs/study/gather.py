@@ -68,8 +68,7 @@ def collect(runs: list[Path], data: Path, *, keep: bool = False, prune: bool = F
     `keep`: rows that are there already stay, unless one of `runs` has the same settings, so that a study
     grows in pieces and over machines. Of a run by two versions of the code the later one stays. With `prune` those
     whose folders are gone go too.
-    Where no folder has a result nothing is written, and what is there stays.
-    The files are replaced together: a kill leaves the old ones or the new ones.
+    Where no folder has a result nothing is written. The files are replaced together: a kill leaves all old or all new.
     """
     settle(data)
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
