@@ -150,7 +150,7 @@ class RestorationModel:
         self._gap_speller = Speller(self._known_gaps, order=2)
         self._speller = Speller({token.word for token in tokens if token.word != SEPARATOR}, order=5)
         known = sum(2 ** -self._speller.bits(word) for word in tokenizer.never_unknown())
-        self._unknown = log2(1 - known)  # the probability that a word of the speller's is not one of those
+        self._unknown = log2(1 - known)  # of the probability that a word is none of those: added to its bits
         self._gaps = WittenBell(lambda gap: 1.0 if gap is NEW else 2 ** -self._gap_speller.bits(str(gap)))
         self._escapes = WittenBell(lambda _: 0.5)
         self._shapes = [_uniform(len(shapes)) for shapes in SHAPES]

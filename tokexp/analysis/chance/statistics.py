@@ -150,20 +150,15 @@ def _bits_per_byte(block_nats: np.ndarray, n_bytes: int) -> np.ndarray:
     return block_nats * len(block_nats) / (math.log(2) * n_bytes)
 
 
-def bootstrap_interval(figures: np.ndarray, n: int = STRETCHES) -> Interval:
-    """The 95 % interval of a figure that was had from each of `resampled_texts`, (draws,), or from draws of `n` others.
-
-    Percentiles, spread as far as t at eight stretches is wider than the normal, since a bootstrap over few
-    is too narrow (Hesterberg 2015).
-    """
-    tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, LEVEL / 2)))
-    low, high = np.quantile(figures, [tail, 1 - tail])
-    return Interval(float(low), float(high))
-
-
 def text_interval(block_nats: np.ndarray, n_bytes: int) -> Interval:
-    """The interval over the text of bits per byte, or of a difference of them, from the nats of 64 blocks."""
-    return bootstrap_interval(resampled_texts() @ _bits_per_byte(block_nats, n_bytes))
+    """The 95 % interval over the text of bits per byte, or of a difference of them, from the nats of 64 blocks.
+
+    Percentiles over `resampled_texts`, spread as far as t at eight stretches is wider than the normal, since a
+    bootstrap over few is too narrow (Hesterberg 2015).
+    """
+    tail = float(ndtr(math.sqrt(STRETCHES / (STRETCHES - 1)) * stdtrit(STRETCHES - 1, LEVEL / 2)))
+    low, high = np.quantile(resampled_texts() @ _bits_per_byte(block_nats, n_bytes), [tail, 1 - tail])
+    return Interval(float(low), float(high))
 
 
 @lru_cache(maxsize=1)
